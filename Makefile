@@ -1,0 +1,69 @@
+# One command a task; `make` lists them. Needs python3 (3.11 or newer, with venv); a JRE and Maven for the tests on Kafka.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell \
+	$(name) -c '$(NEW_ENOUGH)' 2>/dev/null && echo $(name))) python3)
+BIN := .venv/bin
+JARS := .cache/kafka-libs
+ARGS ?=
+
+.PHONY: help setup kafka-jars demo fmt check test bench ci clean
+
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo '  ARGS="..." goes on to pytest, the demo or the benchmark: make test ARGS="tests/core -x"'
+
+setup: .venv/.done ## make .venv with everything for development
+
+.venv/.done: pyproject.toml
+	@$(PYTHON) -c '$(NEW_ENOUGH)' 2>/dev/null || { \
+		echo "streamproc needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V 2>/dev/null || echo missing). Another: make setup PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "'$(PYTHON)' comes without venv or pip: install them (Debian, Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "setup: installing into .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+kafka-jars: $(if $(KAFKA_LIBS),,$(JARS)/.done) ## fetch Apache Kafka for the tests (Maven), unless KAFKA_LIBS is set
+
+$(JARS)/.done: tests/support/kafka/pom.xml
+	@command -v mvn >/dev/null || { echo "Kafka's jars are fetched by Maven, and there is no mvn: install it, or set KAFKA_LIBS" >&2; exit 1; }
+	@echo "kafka-jars: fetching into $(JARS)"
+	@rm -rf $(JARS) $(JARS).part
+	@mvn -q -B -f $< dependency:copy-dependencies -DoutputDirectory='$(CURDIR)/$(JARS).part'
+	@mv $(JARS).part $(JARS)
+	@touch $@
+
+demo: setup ## the main job on recorded traffic, with a broker inside
+	@$(BIN)/streamproc demo $(ARGS)
+
+fmt: setup ## format, and mend what can be mended
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+check: setup ## lint, format, types, and the rooms' import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+# Without Java or Maven the tests on Kafka are skipped, each with its reason; with CI=true they fail.
+test: setup check ## check, then all tests
+	@if command -v java >/dev/null && command -v mvn >/dev/null; then \
+		$(MAKE) kafka-jars || { [ "$${CI:-}" != true ] && echo "going on without Kafka" >&2; }; fi
+	@$(BIN)/python -m pytest $(ARGS)
+
+bench: setup kafka-jars ## throughput and CPU time beside hand-written loops, on a real broker
+	@$(BIN)/python -m tests.benchmarks.throughput $(ARGS)
+
+ci: ## what CI runs
+	@.ci/run
+
+clean: ## remove what these tasks made; bench-results stay
+	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
+	find streamproc tests replay -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,227 @@
+"""JSON records to columns.
+
+The way of the data: simdjson parses each record; a list of numbers is copied as it lies in the
+parser's memory, and one ``numpy.frombuffer`` makes the whole batch's matrix of it. No Python object
+is made for a number. A record that this way refuses is looked at again by ``json_strict``, which is
+slow and says what is wrong.
+"""
+
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+import simdjson
+
+from streamproc.codecs.decoded import Decoded
+from streamproc.codecs.fields import FieldType
+from streamproc.codecs.json_strict import StrictJson
+from streamproc.codecs.options import JsonCodec
+from streamproc.core import Array, BoolArray, Columns, Reason, RecordError, object_column
+
+Row = tuple[tuple[object, ...], tuple[object, ...]]
+"""A record's single values, and its lists as buffers of float64 or int64."""
+
+
+class JsonDecoder:
+    """Decodes JSON objects by their declared fields.
+
+    Args:
+        options: the fields and the limit of a record's size.
+
+    Raises:
+        ValueError: a field's type does not exist.
+    """
+
+    def __init__(self, options: JsonCodec) -> None:
+        self.fields = {name: FieldType.parse(text) for name, text in options.fields.items()}
+        self._max_bytes = int(options.max_bytes)
+        self._scalars = [n for n, kind in self.fields.items() if kind.length is None]
+        self._lists = [n for n, kind in self.fields.items() if kind.length is not None]
+        self._strict = StrictJson(self.fields)
+        self._parse = simdjson.Parser().parse
+        self._pick = _picker(self._scalars)
+
+    def decode(self, values: list[bytes | None]) -> Decoded:
+        """Columns of the values; see ``Decoder``.
+
+        Returns:
+            each single field as [m], each list field as [m, length].
+        """
+        rejected: dict[int, RecordError] = {}
+        good: list[int] = []
+        scalars: list[tuple[object, ...]] = []
+        lists: list[list[object]] = [[] for _ in self._lists]
+        start = 0
+        while (start := self._fast(values, start, good, scalars, lists)) < len(values):
+            try:
+                single, buffers = self._slow(values[start])
+            except RecordError as error:
+                rejected[start] = error
+            else:
+                good.append(start)
+                scalars.append(single)
+                for column, buffer in zip(lists, buffers, strict=True):
+                    column.append(buffer)
+            start += 1
+        columns, unfit = self._columns(scalars, lists)
+        while unfit.any():  # a value parses but does not fit its type: look closely at those alone
+            for place in np.flatnonzero(unfit).tolist()[::-1]:
+                rejected[good[place]] = self._strict.explain(values[good[place]])
+                del good[place], scalars[place]
+                for column in lists:
+                    del column[place]
+            columns, unfit = self._columns(scalars, lists)
+        if len(good) == len(values):
+            return Decoded(None, columns, rejected)
+        return Decoded(np.array(good, np.int64), columns, rejected)
+
+    def _fast(
+        self,
+        values: list[bytes | None],
+        start: int,
+        good: list[int],
+        scalars: list[tuple[object, ...]],
+        lists: list[list[object]],
+    ) -> int:
+        """Append what the records from ``start`` on hold; stop at one that must be looked at closely.
+
+        Returns:
+            the number of the record it stopped at; ``len(values)`` at the end.
+        """
+        parse, pick, keep, bytes_max = self._parse, self._pick, scalars.append, self._max_bytes
+        plan = [
+            (name, kind.length, "d" if kind.is_float else "i", column.append)
+            for (name, kind), column in zip(
+                ((n, self.fields[n]) for n in self._lists), lists, strict=True
+            )
+        ]
+        brackets = len(plan)
+        number = start
+        document = array = None
+        try:
+            for value in values[start:] if start else values:
+                if not value or len(value) > bytes_max:
+                    break
+                flat = value.count(b"[") == brackets
+                document = parse(value)
+                for name, length, element, append in plan:
+                    array = _list_in(document, name)
+                    # as_buffer flattens: a further bracket may be a list inside the list.
+                    if len(array) != length or not (flat or _is_flat(array)):
+                        raise ValueError(name)  # noqa: TRY301 - as where the parser itself raises
+                    append(array.as_buffer(of_type=element))
+                    array = None
+                keep(pick(document))
+                document = None  # the parser is not used again while a document lives
+                number += 1
+        except (ValueError, TypeError, KeyError, RuntimeError, AttributeError):
+            del document, array
+        kept = len(good) + number - start
+        del scalars[kept:]
+        for column in lists:
+            del column[kept:]
+        good.extend(range(start, number))
+        return number
+
+    def _slow(self, value: bytes | None) -> Row:
+        if value and len(value) > self._max_bytes:
+            raise RecordError(
+                Reason.TOO_LARGE,
+                f"the value has {len(value)} bytes, the limit is {self._max_bytes}",
+            )
+        return self._strict.row(value)
+
+    def _columns(
+        self, scalars: list[tuple[object, ...]], lists: list[list[object]]
+    ) -> tuple[Columns, BoolArray]:
+        """The columns, and which rows do not fit their types (bool [n])."""
+        unfit: BoolArray = np.zeros(len(scalars), np.bool_)
+        columns: Columns = {}
+        turned = zip(*scalars, strict=True) if scalars else ((),) * len(self._scalars)
+        made = [
+            *(
+                _scalar_column(v, self.fields[n])
+                for n, v in zip(self._scalars, turned, strict=True)
+            ),
+            *(_list_column(v, self.fields[n]) for n, v in zip(self._lists, lists, strict=True)),
+        ]
+        for name, (column, wrong) in zip(self._scalars + self._lists, made, strict=True):
+            columns[name] = column
+            if wrong is not None:
+                unfit |= wrong
+        return columns, unfit
+
+
+def _list_in(document: Any, name: str) -> Any:  # noqa: ANN401 - simdjson has no types
+    return document.at_pointer(_pointer(name)) if "." in name else document[name]
+
+
+def _is_flat(array: Any) -> bool:  # noqa: ANN401 - simdjson has no types
+    return all(type(item) in {int, float} for item in array)
+
+
+def _pointer(name: str) -> str:
+    return "/" + name.replace(".", "/")
+
+
+def _picker(names: list[str]) -> Callable[[object], tuple[object, ...]]:
+    """A function that takes the fields named out of a document, as a tuple."""
+    if not names:
+        return lambda _: ()
+    if any("." in name for name in names):
+        pointers = [_pointer(name) for name in names]
+        return lambda document: tuple(document.at_pointer(p) for p in pointers)  # type: ignore[attr-defined]
+    if len(names) == 1:
+        name = names[0]
+        return lambda document: (document[name],)  # type: ignore[index]
+    picker: Callable[[object], tuple[object, ...]] = itemgetter(*names)  # type: ignore[assignment]
+    return picker
+
+
+_PYTHON_TYPES: dict[str, set[type]] = {"str": {str}, "bool": {bool}}
+
+
+def _scalar_column(values: tuple[Any, ...], kind: FieldType) -> tuple[Array, BoolArray | None]:
+    """The column [n] of single values, and which of them do not fit (None: all do)."""
+    numbers: set[type] = {int} if kind.is_integer else {int, float}
+    allowed = _PYTHON_TYPES.get(kind.dtype, numbers)
+    if not set(map(type, values)) <= allowed:
+        wrong = np.array([type(v) not in allowed for v in values], np.bool_)
+        return np.zeros(len(values), kind.numpy), wrong
+    if kind.dtype == "str":
+        return object_column(values), None
+    if kind.is_integer:
+        limits = np.iinfo(kind.dtype)
+        if values and (min(values) < limits.min or max(values) > limits.max):
+            wrong = np.array([not limits.min <= v <= limits.max for v in values], np.bool_)
+            return np.zeros(len(values), kind.numpy), wrong
+    with np.errstate(over="ignore"):
+        column = np.array(values, np.float64 if kind.is_float else kind.numpy)
+        column = column.astype(kind.numpy, copy=False)
+    return column, _not_finite(column, kind)
+
+
+def _list_column(buffers: list[object], kind: FieldType) -> tuple[Array, BoolArray | None]:
+    """The column [n, length] of lists, and which rows do not fit (None: all do)."""
+    wide = np.float64 if kind.is_float else np.int64
+    matrix = np.frombuffer(b"".join(buffers), wide).reshape(len(buffers), kind.length or 0)  # type: ignore[arg-type]
+    if kind.is_integer and kind.dtype != "int64":
+        limits = np.iinfo(kind.dtype)
+        outside = (matrix < limits.min) | (matrix > limits.max)
+        wrong: BoolArray = np.any(outside, axis=1)
+        return matrix.astype(kind.numpy), wrong
+    with np.errstate(over="ignore"):
+        column = matrix.astype(kind.numpy, copy=False)
+    return column, _not_finite(column, kind)
+
+
+def _not_finite(column: Array, kind: FieldType) -> BoolArray | None:
+    """Which rows hold a number that is not finite (None: no row does)."""
+    if not kind.is_float:
+        return None
+    finite: BoolArray = np.asarray(np.isfinite(column))
+    if finite.all():
+        return None
+    rows: BoolArray = finite if finite.ndim == 1 else np.all(finite, axis=1)
+    return ~rows

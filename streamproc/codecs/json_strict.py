@@ -1,0 +1,139 @@
+"""The slow and exact way for one JSON record: either its values, or what is wrong with it."""
+
+import json
+import math
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+
+from streamproc.codecs.fields import FieldType
+from streamproc.core import Reason, RecordError
+
+_SHOWN_CHARACTERS = 40
+"""How much of a wrong value a message shows: enough to recognise it, too little to log a payload."""
+
+
+class StrictJson:
+    """Reads one record at a time and says what is wrong with it.
+
+    Args:
+        fields: the declared fields, by name.
+    """
+
+    def __init__(self, fields: Mapping[str, FieldType]) -> None:
+        self._fields = fields
+
+    def row(self, value: bytes | None) -> tuple[tuple[object, ...], tuple[object, ...]]:
+        """The record's single values, and its lists as buffers of float64 or int64.
+
+        Raises:
+            RecordError: it does not have the declared fields.
+        """
+        document = _document(value)
+        scalars: list[object] = []
+        lists: list[object] = []
+        for name, kind in self._fields.items():
+            item = _lookup(document, name)
+            if kind.length is None:
+                scalars.append(_scalar(name, kind, item))
+            else:
+                lists.append(_list(name, kind, item))
+        return tuple(scalars), tuple(lists)
+
+    def explain(self, value: bytes | None) -> RecordError:
+        """What is wrong with a record whose values do not fit their columns."""
+        try:
+            self.row(value)
+        except RecordError as error:
+            return error
+        return RecordError(Reason.WRONG_TYPE, "a value does not fit its field's type")
+
+
+def _document(value: bytes | None) -> Mapping[str, object]:
+    if value is None:
+        raise RecordError(Reason.EMPTY, "the value is null (a tombstone)")
+    if not value.strip():
+        raise RecordError(Reason.EMPTY, "the value has no bytes")
+    try:
+        document = msgspec.json.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if _holds_nan(value):
+            raise RecordError(
+                Reason.NOT_FINITE,
+                "NaN and Infinity are no JSON: leave the event out or send a number",
+            ) from None
+        raise RecordError(Reason.UNDECODABLE, f"no JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise RecordError(Reason.WRONG_TYPE, f"a JSON object is needed, not {_kind_of(document)}")
+    return document
+
+
+def _holds_nan(value: bytes) -> bool:
+    """True where the record would be JSON if NaN and Infinity were."""
+    try:
+        json.loads(value)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _lookup(document: Mapping[str, object], name: str) -> object:
+    if name in document:
+        return document[name]
+    item: object = document
+    for part in name.split("."):
+        if not isinstance(item, dict) or part not in item:
+            raise RecordError(Reason.MISSING_FIELD, f"field {name!r} is missing")
+        item = item[part]
+    return item
+
+
+def _scalar(name: str, kind: FieldType, item: object) -> object:
+    if kind.dtype == "str" and isinstance(item, str):
+        return item
+    if kind.dtype == "bool" and isinstance(item, bool):
+        return item
+    if kind.is_integer or kind.is_float:
+        return _number(name, kind, item)
+    raise RecordError(Reason.WRONG_TYPE, f"field {name!r} must be {kind}, is {_kind_of(item)}")
+
+
+def _number(name: str, kind: FieldType, item: object) -> int | float:
+    if isinstance(item, bool) or not isinstance(item, int | float):
+        raise RecordError(Reason.WRONG_TYPE, f"field {name!r} must be {kind}, is {_kind_of(item)}")
+    if kind.is_integer:
+        limits = np.iinfo(kind.dtype)
+        if not isinstance(item, int) or not limits.min <= item <= limits.max:
+            raise RecordError(
+                Reason.WRONG_TYPE, f"field {name!r} must be {kind}, is {_kind_of(item)}"
+            )
+        return item
+    try:
+        number = float(item)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number) or abs(number) > float(np.finfo(kind.dtype).max):
+        raise RecordError(Reason.NOT_FINITE, f"field {name!r} does not fit in {kind.dtype}")
+    return number
+
+
+def _list(name: str, kind: FieldType, item: object) -> bytes:
+    if not isinstance(item, list):
+        raise RecordError(Reason.WRONG_TYPE, f"field {name!r} must be {kind}, is {_kind_of(item)}")
+    if len(item) != kind.length:
+        raise RecordError(
+            Reason.WRONG_LENGTH, f"field {name!r} must have {kind.length} numbers, has {len(item)}"
+        )
+    single = FieldType(kind.dtype)
+    numbers = [_number(f"{name}[{i}]", single, number) for i, number in enumerate(item)]
+    return np.array(numbers, np.float64 if kind.is_float else np.int64).tobytes()
+
+
+def _kind_of(item: object) -> str:
+    names = {dict: "an object", list: "a list", type(None): "null", bool: "a boolean"}
+    if type(item) in names:
+        return names[type(item)]
+    text = str(item)
+    shown = text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
+    return f"the {'text' if isinstance(item, str) else 'number'} {shown!r}"

@@ -1,0 +1,10 @@
+"""The pipeline's file: read, checked and described; its objects are what a Python user writes by hand."""
+
+from streamproc.config.checks import check
+from streamproc.config.loaded import LoadedConfig
+from streamproc.config.loader import load, parse
+from streamproc.config.schema import json_schema
+from streamproc.config.secrets import Secret
+from streamproc.config.spec import PipelineConfig
+
+__all__ = ["LoadedConfig", "PipelineConfig", "Secret", "check", "json_schema", "load", "parse"]

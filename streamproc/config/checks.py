@@ -1,0 +1,212 @@
+"""What no single key shows: names that must be fields, topics that would feed themselves.
+
+Each check takes what it compares and yields paths and messages; ``findings`` runs those whose parts
+are there, so that one wrong key hides nothing of the others.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from typing import Any
+
+from streamproc.codecs import FieldType, JsonCodec
+from streamproc.config.foreign_names import nearest
+from streamproc.config.spec import PipelineConfig
+from streamproc.config.tree import Path, dotted
+from streamproc.connectors.kafka import KafkaSink, KafkaSource
+from streamproc.core import ConfigError, Problem
+from streamproc.engine import EventTime, Outcomes, Output, PythonFunction
+from streamproc.executors import Model, PythonModel
+
+Finding = tuple[Path, str]
+
+_TOPIC = re.compile(r"^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$")
+"""Kafka's rule: org.apache.kafka.common.internals.Topic."""
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")
+"""So that ``NAME.dlq`` is a topic and the name can be a group."""
+_FUNCTION = re.compile(r"^[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*$")
+
+
+def check(config: PipelineConfig) -> None:
+    """Refuse what cannot work together, for configurations made in Python.
+
+    Args:
+        config: the configuration; a file's is checked when it is loaded.
+
+    Raises:
+        ConfigError: with all problems; they have keys, and no lines.
+    """
+    parts = {name: getattr(config, name) for name in PipelineConfig.__dataclass_fields__}
+    problems = [Problem(message, dotted(path)) for path, message in findings(parts)]
+    if problems:
+        raise ConfigError(*problems)
+
+
+def findings(parts: Mapping[str, Any]) -> Iterator[Finding]:
+    """What is wrong among the parts that are there.
+
+    Args:
+        parts: values of ``PipelineConfig`` by the field's name; any may be missing.
+    """
+    for check_parts, names in _CHECKS:
+        if all(name in parts for name in names):
+            yield from check_parts(*(parts[name] for name in names))
+
+
+def _name(name: str) -> Iterator[Finding]:
+    if not _NAME.match(name):
+        yield ("name",), f"must be letters, digits, . _ or -, at most 200 of them, was {name!r}"
+
+
+def _field_types(codec: JsonCodec) -> Iterator[Finding]:
+    path: Path = ("codec", "json", "fields")
+    if not codec.fields:
+        yield path, "is empty: name at least one field and its type, such as {price: float64}"
+    for name, text in codec.fields.items():
+        try:
+            FieldType.parse(text)
+        except ValueError as error:
+            yield (*path, name), str(error)
+
+
+def _event_key(codec: JsonCodec, key: str | None) -> Iterator[Finding]:
+    yield from _key(codec, key, ("key",))
+
+
+def _sink_key(codec: JsonCodec, sink: KafkaSink) -> Iterator[Finding]:
+    yield from _key(codec, sink.key, ("sink", "kafka", "key"))
+
+
+def _key(codec: JsonCodec, name: str | None, path: Path) -> Iterator[Finding]:
+    if name is not None:
+        field = yield from _field(codec, name, path)
+        if field and (field.length is not None or not (field.dtype == "str" or field.is_integer)):
+            yield path, f"must be a field of type str or a whole number, {name} is {field}"
+
+
+def _event_time(codec: JsonCodec, event_time: EventTime) -> Iterator[Finding]:
+    path: Path = ("event_time", "field")
+    if event_time.field is not None:
+        field = yield from _field(codec, event_time.field, path)
+        if field and (field.length is not None or not field.is_integer):
+            yield path, f"must be a field that is a whole number, {event_time.field} is {field}"
+
+
+def _features(codec: JsonCodec, features: Sequence[str] | PythonFunction) -> Iterator[Finding]:
+    if isinstance(features, PythonFunction):
+        yield from _function(features.python, ("features", "python"))
+        return
+    for position, name in enumerate(features):
+        path: Path = ("features", position)
+        field = yield from _field(codec, name, path)
+        if field and field.dtype == "str":
+            yield path, f"must be a field of numbers, {name} is a str"
+    yield from _repeated(features, ("features",))
+
+
+def _field(codec: JsonCodec, name: str, path: Path) -> Generator[Finding, None, FieldType | None]:
+    """The type of a field that is named at a path, if it is one."""
+    if name in codec.fields:
+        try:
+            return FieldType.parse(codec.fields[name])
+        except ValueError:
+            return None  # reported with the codec
+    near = nearest(name, codec.fields)
+    hint = f"did you mean {near}?" if near else f"there are {', '.join(codec.fields)}"
+    yield path, f"{name!r} is no field of codec.json.fields; {hint}"
+    return None
+
+
+def _output(output: Output | PythonFunction) -> Iterator[Finding]:
+    if isinstance(output, PythonFunction):
+        yield from _function(output.python, ("output", "python"))
+    else:
+        yield from _repeated(output.labels, ("output", "labels"))
+
+
+def _model(model: Model) -> Iterator[Finding]:
+    if isinstance(model.executor, PythonModel):
+        yield from _function(model.executor.callable, ("model", "executor", "python", "callable"))
+
+
+def _model_inputs(model: Model, features: Sequence[str] | PythonFunction) -> Iterator[Finding]:
+    if isinstance(features, PythonFunction) or not features:
+        return
+    for name in model.inputs:
+        if name not in features:
+            message = f"{name!r} is not among the features: {', '.join(features)}"
+            yield ("model", "inputs", name), message
+
+
+def _function(text: str, path: Path) -> Iterator[Finding]:
+    if not _FUNCTION.match(text):
+        yield path, f"must be package.module:name, such as mypkg.features:build, was {text!r}"
+
+
+def _source_topics(source: KafkaSource) -> Iterator[Finding]:
+    path: Path = ("source", "kafka", "topics")
+    for position, topic in enumerate(source.topics):
+        yield from _topic(topic, (*path, position))
+    yield from _repeated(source.topics, path)
+
+
+def _topics_out(source: KafkaSource, sink: KafkaSink) -> Iterator[Finding]:
+    path: Path = ("sink", "kafka", "topic")
+    yield from _topic(sink.topic, path)
+    if _same_cluster(source, sink) and sink.topic in source.topics:
+        yield path, f"{sink.topic!r} is a source topic too: decisions would be read as events"
+
+
+def _undecided(
+    name: str, source: KafkaSource, sink: KafkaSink, outcomes: Outcomes
+) -> Iterator[Finding]:
+    dead_letters = f"{name}.dlq" if outcomes.dead_letter_topic == "" else outcomes.dead_letter_topic
+    for key, topic in (("dead_letter_topic", dead_letters), ("shed_topic", outcomes.shed_topic)):
+        path: Path = ("outcomes", key)
+        if topic is None:
+            continue
+        if topic or key == "shed_topic":
+            yield from _topic(topic, path)
+        if _same_cluster(source, sink) and topic in source.topics:
+            yield (
+                path,
+                f"{topic!r} is a source topic too: the same events would come again and again",
+            )
+        if topic == sink.topic:
+            yield (
+                path,
+                f"{topic!r} is the sink's topic too: consumers of decisions would read other records",
+            )
+
+
+def _topic(topic: str, path: Path) -> Iterator[Finding]:
+    if not _TOPIC.match(topic):
+        yield path, f"must be a topic's name (letters, digits, . _ -, at most 249), was {topic!r}"
+
+
+def _same_cluster(source: KafkaSource, sink: KafkaSink) -> bool:
+    return sink.bootstrap_servers in ("", source.bootstrap_servers)
+
+
+def _repeated(names: Sequence[str], path: Path) -> Iterator[Finding]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            last = max(position for position, other in enumerate(names) if other == name)
+            yield (*path, last), f"{name!r} is named {count} times; keep one"
+
+
+_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    (_name, ("name",)),
+    (_field_types, ("codec",)),
+    (_event_key, ("codec", "key")),
+    (_sink_key, ("codec", "sink")),
+    (_event_time, ("codec", "event_time")),
+    (_features, ("codec", "features")),
+    (_output, ("output",)),
+    (_model, ("model",)),
+    (_model_inputs, ("model", "features")),
+    (_source_topics, ("source",)),
+    (_topics_out, ("source", "sink")),
+    (_undecided, ("name", "source", "sink", "outcomes")),
+)
+"""Each check and the parts that it takes."""

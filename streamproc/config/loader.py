@@ -1,0 +1,139 @@
+"""From the file to the objects: ``load`` and ``parse``."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path as FilePath
+from types import MappingProxyType
+from typing import Any
+
+from streamproc.config.checks import findings
+from streamproc.config.kafka_names import rename
+from streamproc.config.loaded import LoadedConfig
+from streamproc.config.not_yet import take_out
+from streamproc.config.overrides import apply, from_arguments, from_environment
+from streamproc.config.secrets import Secret, redact, resolve
+from streamproc.config.spec import PipelineConfig
+from streamproc.config.tree import Node, dotted
+from streamproc.config.validate import read_parts
+from streamproc.config.yaml_lines import BYTES_MAX, read_yaml
+from streamproc.core import ConfigError, Problem
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+_HERE = FilePath()
+
+
+def load(
+    path: str | FilePath,
+    *,
+    overrides: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+) -> LoadedConfig:
+    """Read a pipeline's file.
+
+    Args:
+        path: the YAML file; relative paths in it start from its folder.
+        overrides: ``KEY=VALUE`` each, over the file and the environment.
+        environ: where ``STREAMPROC_*`` and ``${env:...}`` are looked up; None takes the process's.
+
+    Raises:
+        ConfigError: all that is wrong, each with its line and key.
+    """
+    path = FilePath(path)
+    text = _text_of(path)
+    environ = os.environ if environ is None else environ
+    loaded = parse(text, origin=str(path), folder=path.parent, overrides=overrides, environ=environ)
+    return replace(loaded, path=path)
+
+
+def parse(
+    text: str,
+    *,
+    origin: str = "<text>",
+    folder: FilePath = _HERE,
+    overrides: Sequence[str] = (),
+    environ: Mapping[str, str] = _NOTHING,
+) -> LoadedConfig:
+    """Read a pipeline from a text; the process's environment is left out.
+
+    Args:
+        text: the YAML.
+        origin: what the messages call it.
+        folder: where relative paths start from.
+        overrides: as for ``load``.
+        environ: as for ``load``.
+
+    Raises:
+        ConfigError: all that is wrong.
+    """
+    problems: list[Problem] = []
+    root = read_yaml(text, origin=origin)
+    rename(root, problems)
+    apply(root, from_environment(environ, problems), problems)
+    apply(root, from_arguments(overrides, problems), problems)
+    rename(root, problems)  # an override's value may be a mapping with Kafka's names
+    gone = take_out(root, problems)
+    secrets, unresolved = resolve(root, folder=folder, environ=environ, problems=problems)
+
+    found: list[Problem] = []
+    parts = read_parts(root, gone=gone, problems=found)
+    _resolve_model_path(root, parts, folder, found)
+    found += [root.problem(path, message) for path, message in findings(parts)]
+    hopeless = {dotted(path) for path in unresolved}
+    problems += [problem for problem in found if problem.key not in hopeless]
+    if problems:
+        raise ConfigError(*_in_order(problems, origin, secrets))
+    return LoadedConfig(_assembled(parts, origin), None, text, root, secrets)
+
+
+def _text_of(path: FilePath) -> str:
+    """The file's text; one byte beyond the limit is enough to be refused.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(BYTES_MAX + 1).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise ConfigError(Problem(f"cannot be read: {why}", origin=str(path))) from None
+
+
+def _resolve_model_path(
+    root: Node, parts: dict[str, Any], folder: FilePath, problems: list[Problem]
+) -> None:
+    """Make ``model.path`` start from the file's folder; looked for even if the model is wrong otherwise."""
+    node = root.at(("model", "path"))
+    if node is None or not isinstance(node.value, str):
+        return
+    path = folder / node.value
+    try:
+        found = path.is_file()
+    except OSError:  # such as a name that is too long
+        found = False
+    shown = Secret(path) if isinstance(node.value, Secret) else str(path)
+    if not found:
+        message = (
+            f"there is no file {shown!r}; relative paths start from the configuration's folder"
+        )
+        problems.append(root.problem(("model", "path"), message))
+    if "model" in parts:
+        parts["model"] = replace(parts["model"], path=shown)
+
+
+def _in_order(problems: list[Problem], origin: str, secrets: frozenset[str]) -> list[Problem]:
+    """The file's problems by line, then the others, each once and without secrets."""
+    clean = [
+        replace(p, message=redact(p.message, secrets), key=redact(p.key, secrets)) for p in problems
+    ]
+    return sorted(
+        dict.fromkeys(clean), key=lambda p: (p.origin != origin, p.origin, p.line or 0, p.key)
+    )
+
+
+def _assembled(parts: Mapping[str, Any], origin: str) -> PipelineConfig:
+    try:
+        return PipelineConfig(**parts)
+    except ValueError as error:
+        raise ConfigError(Problem(str(error), origin=origin)) from None

@@ -1,0 +1,124 @@
+"""Keys and values of the agreed file that this version does not have: refused, never ignored."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from streamproc.config.tree import Node, Path
+from streamproc.core import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class _Later:
+    """What a later version brings.
+
+    Attributes:
+        key: its dotted path.
+        values: the values meant; empty for any but null.
+        instead: what to do today.
+        part: the path that cannot be judged without it; by default the key itself.
+    """
+
+    key: str
+    values: frozenset[str] = frozenset()
+    instead: str = "remove it"
+    part: str = ""
+
+
+_KAFKA = "read from source.kafka"
+_JSON = "use codec: {json: {fields: ...}}"
+_RUNS = "use onnxruntime, python or simulated"
+_LATER = (
+    _Later("source.capture", instead=_KAFKA, part="source"),
+    _Later("source.file", instead=_KAFKA, part="source"),
+    *(_Later(f"codec.{n}", instead=_JSON, part="codec") for n in ("arrow", "avro", "protobuf", "tensor")),
+    _Later("deadline.skew"),
+    _Later("deadline.max_future"),
+    _Later("deadline.field"),
+    _Later("lanes"),
+    _Later("model.variants", instead="name one model with model.path", part="model"),
+    *(_Later(f"model.executor.{n}", instead=_RUNS, part="model.executor") for n in ("openvino", "remote")),
+    _Later("batching.policy", frozenset({"early_drop", "fixed", "aimd", "deferred"}), "write work_conserving, or remove it"),
+    _Later("batching.max_queue_delay"),
+    _Later("outcomes.ledger_topic"),
+    _Later("delivery", frozenset({"exactly_once"}), "write at_least_once, or remove it"),
+    _Later("telemetry.traces"),
+    _Later("slo"),
+    _Later("record"),
+)  # fmt: skip
+_POLICIES = {
+    "planner",
+    "conflate",
+    "priority",
+    "utility",
+    "codel",
+    "tail_drop",
+    "skip_ahead",
+}
+_HYPHENED = ("delivery",)
+"""Keys whose values may be written with hyphens."""
+
+
+def release() -> str:
+    """``streamproc 0.1.0``, for messages."""
+    try:
+        return f"streamproc {version('streamproc')}"
+    except PackageNotFoundError:
+        return "this streamproc"
+
+
+def take_out(root: Node, problems: list[Problem]) -> set[Path]:
+    """Remove what is not there yet, with a problem for each.
+
+    Args:
+        root: the tree, changed.
+        problems: takes what is refused.
+
+    Returns:
+        The paths that cannot be judged any further.
+    """
+    _unhyphen(root)
+    gone: set[Path] = set()
+    for later in _LATER:
+        path: Path = tuple(later.key.split("."))
+        node = root.at(path)
+        if node is None or not _is_meant(node, later):
+            continue
+        if _asks_nothing(node, later):
+            root.mapping(path[:-1]).pop(str(path[-1]))
+            continue
+        said = f"{path[-1]} {node.value}" if later.values else str(path[-1])
+        problems.append(root.problem(path, f"{said} is not yet in {release()}: {later.instead}"))
+        gone.add(tuple((later.part or later.key).split(".")))
+    for path, name in _policies(root):
+        message = f"shed policy {name} is not yet in {release()}: remove it; there is expired"
+        problems.append(root.problem(path, message))
+        gone.add(("shed",))
+    for path in gone:
+        root.mapping(path[:-1]).pop(str(path[-1]), None)
+    return gone
+
+
+def _unhyphen(root: Node) -> None:
+    for key in _HYPHENED:
+        node = root.at((key,))
+        if node is not None and isinstance(node.value, str):
+            node.value = node.value.replace("-", "_")
+
+
+def _is_meant(node: Node, later: _Later) -> bool:
+    return not later.values or (isinstance(node.value, str) and node.value in later.values)
+
+
+def _asks_nothing(node: Node, later: _Later) -> bool:
+    """True for `ledger_topic: null` and `lanes: []`; a null codec or executor asks for its defaults."""
+    return not later.part and (node.value is None or node.value == [])
+
+
+def _policies(root: Node) -> Iterator[tuple[Path, str]]:
+    shed = root.at(("shed",))
+    for position, node in shed.children() if shed is not None else ():
+        value = node.value
+        name = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else value
+        if isinstance(name, str) and name in _POLICIES:
+            yield ("shed", position), name

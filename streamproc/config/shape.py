@@ -1,0 +1,219 @@
+"""The file's shape, made of the dataclasses: what pydantic validates and describes.
+
+A Python user writes ``source=KafkaSource(...)``; the file says ``source: {kafka: {...}}``, so that the
+kinds can be told apart. ``CHOICES`` is the one table of these names. For each dataclass a ``TypedDict``
+with the file's keys (``from``, not ``from_``) is made, and behind it a validator that calls the
+dataclass; so the places of errors, and the JSON Schema, have the shape of the file.
+"""
+
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    Required,
+    TypeGuard,
+    Union,
+    get_args,
+    get_origin,
+)
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Tag
+from pydantic import Field as Describe
+from typing_extensions import TypedDict
+
+from streamproc.codecs import JsonCodec
+from streamproc.config.docstrings import attributes, summary
+from streamproc.config.scalars import SCALARS, shown
+from streamproc.connectors.kafka import KafkaSink, KafkaSource
+from streamproc.core import Duration, Size
+from streamproc.executors import OnnxRuntime, PythonModel, Simulated
+
+CHOICES: Mapping[frozenset[type], Mapping[str, type]] = {
+    frozenset({KafkaSource}): {"kafka": KafkaSource},
+    frozenset({JsonCodec}): {"json": JsonCodec},
+    frozenset({KafkaSink}): {"kafka": KafkaSink},
+    frozenset({OnnxRuntime, PythonModel, Simulated}): {
+        "onnxruntime": OnnxRuntime,
+        "python": PythonModel,
+        "simulated": Simulated,
+    },
+}
+"""Where the file has one key that names the kind, and Python the object itself."""
+
+
+_TAG = "<member of a union> "
+
+
+def tag_of(member: object) -> str:
+    """What stands in an error's location for a member of a union; no key of the file."""
+    return f"{_TAG}{getattr(member, '__name__', member)}"
+
+
+def is_tag(part: str | int) -> bool:
+    """True for a part of a location that is no key."""
+    return isinstance(part, str) and part.startswith(_TAG)
+
+
+def is_section(annotation: object) -> TypeGuard[type]:
+    """True for a dataclass: a mapping in the file."""
+    return isinstance(annotation, type) and is_dataclass(annotation)
+
+
+def file_key(field: "Field[Any]") -> str:
+    """The file's name of a field: ``from`` for ``from_``."""
+    return field.name.rstrip("_")
+
+
+def choice_of(annotation: object) -> Mapping[str, type] | None:
+    """The kinds that a one-key mapping may name, or None where the file has no such mapping."""
+    members = frozenset(get_args(annotation)) if _is_union(annotation) else frozenset({annotation})
+    return CHOICES.get(members)  # type: ignore[arg-type]  # looks up any set of types
+
+
+@cache
+def keys_of(cls: type) -> dict[str, "Field[Any]"]:
+    """The fields of a dataclass by their names in the file."""
+    return {file_key(field): field for field in fields(cls)}
+
+
+def is_required(field: "Field[Any]") -> bool:
+    """True where the dataclass has no default."""
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def default_of(field: "Field[Any]") -> object:
+    """A field's default."""
+    return field.default_factory() if callable(field.default_factory) else field.default
+
+
+def plain_default(field: "Field[Any]") -> object:
+    """A default as the file would write it; None also where it is a whole section."""
+    default = default_of(field)
+    if isinstance(default, Duration | Size):
+        return str(default)
+    if isinstance(default, tuple):
+        return list(default)
+    return None if is_dataclass(default) else default
+
+
+@cache
+def file_type(annotation: Any) -> Any:  # noqa: ANN401 - types as values
+    """The type that reads the file's form of a Python type.
+
+    Args:
+        annotation: the type of a dataclass's field.
+    """
+    if annotation in SCALARS:
+        return Annotated[(object, *SCALARS[annotation].markers)]
+    if choice_of(annotation) is not None:
+        return _choice(annotation)
+    if is_section(annotation):
+        return section_type(annotation)
+    return _union(get_args(annotation)) if _is_union(annotation) else _generic(annotation)
+
+
+def _generic(annotation: Any) -> Any:  # noqa: ANN401
+    made: Any = {Sequence: tuple, tuple: tuple, Mapping: dict}.get(get_origin(annotation))
+    arguments = get_args(annotation)
+    if made is tuple:
+        return made[(file_type(arguments[0]), ...)]
+    if made is dict:
+        return made[str, file_type(arguments[1])]
+    if get_origin(annotation) is Literal:
+        return annotation
+    msg = f"the file has no form for {annotation}"
+    raise TypeError(msg)
+
+
+@cache
+def section_type(cls: type) -> Any:  # noqa: ANN401
+    """The mapping that makes one dataclass."""
+    entries: dict[str, Any] = {}
+    for key, field in keys_of(cls).items():
+        annotation: Any = field.type
+        entry: Any = Annotated[(file_type(annotation), _description(cls, field))]
+        kind: Any = Required if is_required(field) else NotRequired
+        entries[key] = kind[entry]
+    shape = _mapping(cls.__name__, summary(cls), entries)
+    return Annotated[shape, AfterValidator(_maker(cls))]
+
+
+def _mapping(name: str, words: str, entries: dict[str, Any], **schema: int) -> Any:  # noqa: ANN401
+    """A mapping with these keys and no others; ``schema`` adds to its JSON Schema."""
+    make: Any = TypedDict  # the type checker knows only those that stand in the source
+    shape = make(name, entries)
+    shape.__doc__ = words
+    shape.__pydantic_config__ = ConfigDict(extra="forbid", json_schema_extra=dict(schema))
+    return shape
+
+
+def _description(cls: type, field: "Field[Any]") -> Any:  # noqa: ANN401
+    default = plain_default(field)
+    extra: dict[str, Any] = {} if is_required(field) or default is None else {"default": default}
+    return Describe(description=attributes(cls).get(field.name), json_schema_extra=extra)
+
+
+def _maker(cls: type) -> Callable[[dict[str, object]], object]:
+    def make(values: dict[str, object]) -> object:
+        return cls(**{keys_of(cls)[key].name: value for key, value in values.items()})
+
+    return make
+
+
+def _choice(annotation: object) -> Any:  # noqa: ANN401
+    kinds = choice_of(annotation) or {}
+    names = ", ".join(kinds)
+
+    def unfold(value: object) -> object:
+        """A bare name, and a name with nothing behind it, mean all defaults."""
+        if isinstance(value, str):
+            if value not in kinds:
+                msg = f"must be a mapping with one of {names}, was {shown(value)}"
+                raise ValueError(msg)
+            value = {value: {}}
+        if isinstance(value, dict):
+            return {name: {} if inner is None else inner for name, inner in value.items()}
+        return value
+
+    def only(values: dict[str, object]) -> object:
+        if len(values) != 1:
+            was = " and ".join(values) or "empty"
+            msg = f"must be a mapping with one of {names}, was {was}"
+            raise ValueError(msg)
+        return next(iter(values.values()))
+
+    entries = {name: NotRequired[section_type(kind)] for name, kind in kinds.items()}
+    name = "".join(kind.__name__ for kind in kinds.values()) + "Choice"
+    shape = _mapping(name, f"One of {names}.", entries, minProperties=1, maxProperties=1)
+    return Annotated[shape, BeforeValidator(unfold), AfterValidator(only)]
+
+
+def _union(arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401
+    """``X | None``, or a choice of what the value looks like: a section that is told from the rest by being a mapping or by its required keys."""
+    members = [member for member in arguments if member is not types.NoneType]
+    if len(members) == 1:
+        return file_type(members[0]) | None
+    sections = [member for member in members if is_section(member)]
+
+    def tag(value: object) -> str:
+        best = members[0]
+        if isinstance(value, dict):
+            best = max(sections, key=lambda s: _likeness(s, value))  # the first of equals
+        return tag_of(best)
+
+    tagged = tuple(Annotated[file_type(member), Tag(tag_of(member))] for member in members)
+    return Annotated[Union[tagged], Discriminator(tag)]  # noqa: UP007 - made at run time
+
+
+def _likeness(section: type, value: Mapping[str, object]) -> int:
+    required = {key for key, f in keys_of(section).items() if is_required(f)}
+    return len(required & value.keys()) * 2 + (required <= value.keys())
+
+
+def _is_union(annotation: object) -> bool:
+    return get_origin(annotation) in (Union, types.UnionType)

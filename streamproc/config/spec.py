@@ -1,0 +1,55 @@
+"""The pipeline's configuration as objects: what the file is loaded into, and what a Python user writes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from streamproc.codecs import JsonCodec
+from streamproc.connectors.kafka import KafkaSink, KafkaSource
+from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
+from streamproc.executors import Model
+from streamproc.scheduling import Batching, Ordering, ShedPolicy
+from streamproc.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineConfig:
+    """Everything a pipeline is made of; ``docs/configuration.md`` describes each key.
+
+    Attributes:
+        name: the pipeline's name, in decisions, metrics and as the default group.
+        source: where the events come from.
+        codec: how a record's bytes become columns.
+        model: the model and what runs it.
+        sink: where the decisions go.
+        key: a decoded field that is the event's key; None takes the record's key.
+        event_time: where an event says when it happened.
+        deadline: when its decision must be with the broker.
+        late: what happens to a decision after its deadline: it is published, flagged ``late``, or dropped.
+        features: the decoded fields that are the model's inputs, or a function that makes them.
+        output: how the model's output becomes the decision's.
+        batching: how events are gathered.
+        shed: which events are given up, by which policies; an empty list keeps them all.
+        outcomes: where the events go that are not decided.
+        delivery: what a failure may cost.
+        ordering: whose decisions leave in the order of their events.
+        telemetry: what the pipeline tells of itself.
+    """
+
+    name: str
+    source: KafkaSource
+    codec: JsonCodec
+    model: Model
+    sink: KafkaSink
+    key: str | None = None
+    event_time: EventTime = field(default_factory=EventTime)
+    deadline: Deadline = field(default_factory=Deadline)
+    late: Literal["publish", "drop"] = "publish"
+    features: Sequence[str] | PythonFunction = ()
+    output: Output | PythonFunction = field(default_factory=Output)
+    batching: Batching = field(default_factory=Batching)
+    shed: Sequence[ShedPolicy] = ("expired",)
+    outcomes: Outcomes = field(default_factory=Outcomes)
+    delivery: Literal["at_least_once"] = "at_least_once"
+    ordering: Ordering = "key"
+    telemetry: Telemetry = field(default_factory=Telemetry)

@@ -1,0 +1,22 @@
+"""Kafka: source, sink and the embedded broker."""
+
+from streamproc.connectors.kafka.connection import check_reachable, client_settings, explained
+from streamproc.connectors.kafka.embedded import EmbeddedBroker
+from streamproc.connectors.kafka.options import KafkaSink, KafkaSource
+from streamproc.connectors.kafka.sink import KafkaRecordSink
+from streamproc.connectors.kafka.source import KafkaRecordSource
+from streamproc.connectors.kafka.topics import TopicShape, create_topics, topic_shapes
+
+__all__ = [
+    "EmbeddedBroker",
+    "KafkaRecordSink",
+    "KafkaRecordSource",
+    "KafkaSink",
+    "KafkaSource",
+    "TopicShape",
+    "check_reachable",
+    "client_settings",
+    "create_topics",
+    "explained",
+    "topic_shapes",
+]

@@ -1,0 +1,288 @@
+"""The Kafka sink: an idempotent producer with acks=all, given whole batches.
+
+Records are appended to the producer's own batches (0.4 us each) instead of sent one by one (14 us), to an
+explicit partition. While one batch of a partition is on its way and the next waits for it, what comes
+meanwhile is gathered into one larger batch.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+)
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from streamproc.connectors.kafka.connection import check_reachable, explained
+from streamproc.connectors.kafka.options import KafkaSink
+from streamproc.connectors.kafka.outbox import Delivery, Outbox, Parcel, Piece
+from streamproc.connectors.kafka.partitioning import rows_by_partition
+from streamproc.connectors.kafka.topics import create_topics, topic_shapes
+from streamproc.core import (
+    NS_PER_MS,
+    NS_PER_S,
+    Clock,
+    ConfigError,
+    ExternalError,
+    OutRecords,
+    Problem,
+    SendDone,
+)
+
+log = logging.getLogger(__name__)
+
+_FOR_GOOD = (InvalidTopicError, MessageSizeTooLargeError, TopicAuthorizationFailedError)
+"""Errors that sending again does not mend."""
+_BACKOFF_MAX_S = 5.0
+_CHECK_EVERY_S = 1.0
+_PRODUCER_STOP_S = 5.0
+
+
+class KafkaRecordSink:
+    """Sends records to topics.
+
+    Args:
+        options: what the user set.
+        settings: of the client: brokers and security.
+        input_topics: the topics whose events the records are made from.
+        made_topics: the topics that may be made where they do not exist (dead letters).
+        clock: for the instants of sending and acknowledgement.
+    """
+
+    def __init__(
+        self,
+        options: KafkaSink,
+        *,
+        settings: Mapping[str, object],
+        input_topics: Sequence[str],
+        made_topics: Sequence[str],
+        clock: Clock,
+    ) -> None:
+        self._options = options
+        self._settings = settings
+        self._input_topics = input_topics
+        self._made_topics = made_topics
+        self._clock = clock
+        self._producer: AIOKafkaProducer | None = None
+        self._partitions: dict[str, int] = {}
+        self._outboxes: dict[tuple[str, int], Outbox] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._keeper: asyncio.Task[None] | None = None
+        self._renewal = asyncio.Event()
+        self._bytes_pending = 0
+
+    async def start(self) -> None:
+        """Connect and learn the topics; see ``Sink``."""
+        servers = str(self._settings["bootstrap_servers"])
+        await check_reachable("sink.kafka", servers)
+        with explained("sink.kafka", servers):
+            await self._learn_topics()
+            self._producer = await self._connect()
+        self._keeper = asyncio.create_task(self._keep())
+
+    def send(self, records: OutRecords, done: SendDone) -> None:
+        """Take records to be sent; see ``Sink``."""
+        partitions = self._partitions[records.topic]
+        same_count = self._partitions.get(records.source.topic) == partitions
+        split = rows_by_partition(records, partitions, same_count=same_count)
+        delivery = Delivery(done, 0)
+        now_ms = self._clock.now_ns() // NS_PER_MS
+        for partition, rows in split.items():
+            outbox = self._outbox(records.topic, partition)
+            piece = Piece(delivery, records, rows)
+            delivery.pieces_open += self._fill(outbox, piece, now_ms)
+            self._run(outbox)
+
+    def pending_bytes(self) -> int:
+        """Bytes that are not acknowledged; see ``Sink``."""
+        return self._bytes_pending
+
+    def healthy(self) -> bool:
+        """True while connected; see ``Sink``."""
+        return self._producer is not None and not self._renewal.is_set()
+
+    async def stop(self, *, timeout_ns: int) -> None:
+        """Send what was taken, then disconnect; see ``Sink``."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_ns / NS_PER_S):
+                while self._bytes_pending and self._keeper and not self._keeper.done():
+                    await asyncio.wait({*self._tasks, self._keeper}, timeout=_CHECK_EVERY_S / 10)
+        for task in (self._keeper, *self._tasks):
+            if task is not None:
+                task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._disconnect()
+
+    async def _learn_topics(self) -> None:
+        topics = list(dict.fromkeys((self._options.topic, *self._made_topics, *self._input_topics)))
+        shapes = await topic_shapes(self._settings, topics)
+        missing = [t for t in topics if shapes[t] is None]
+        refused = [t for t in missing if t not in self._made_topics]
+        if refused:
+            servers = self._settings["bootstrap_servers"]
+            msg = (
+                f"topic {', '.join(refused)} does not exist on {servers}: make it, or name another"
+            )
+            raise ConfigError(Problem(msg, "sink.kafka.topic"))
+        if missing:
+            like = max(shape for t in self._input_topics if (shape := shapes[t]))
+            made = dict.fromkeys(missing, like)
+            await create_topics(self._settings, made, key="outcomes.dead_letter_topic")
+            log.info("made the topic %s with %d partitions", ", ".join(missing), like.partitions)
+            shapes |= made
+        self._partitions = {topic: shape.partitions for topic, shape in shapes.items() if shape}
+
+    async def _connect(self) -> AIOKafkaProducer:
+        options = self._options
+        producer = AIOKafkaProducer(
+            **{
+                **self._settings,
+                "acks": "all",
+                "enable_idempotence": True,
+                "linger_ms": int(options.linger) // NS_PER_MS,
+                "max_batch_size": int(options.max_batch),
+                "max_request_size": max(int(options.max_record), int(options.max_batch)),
+                "compression_type": None if options.compression == "none" else options.compression,
+                "request_timeout_ms": int(options.delivery_timeout) // NS_PER_MS,
+                **options.client,
+            }
+        )
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+        return producer
+
+    async def _disconnect(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            # stop() waits for what is under way, for ever where a broker is down.
+            with contextlib.suppress(TimeoutError, KafkaError):
+                async with asyncio.timeout(_PRODUCER_STOP_S):
+                    await producer.stop()
+            with contextlib.suppress(TimeoutError, KafkaError):
+                async with asyncio.timeout(_PRODUCER_STOP_S):
+                    await producer.client.close()
+
+    def _outbox(self, topic: str, partition: int) -> Outbox:
+        place = (topic, partition)
+        if place not in self._outboxes:
+            self._outboxes[place] = Outbox(topic, partition)
+        return self._outboxes[place]
+
+    def _fill(self, outbox: Outbox, piece: Piece, now_ms: int) -> int:
+        before = outbox.bytes_total
+        parcels = outbox.fill(piece, new_builder=self._new_builder, timestamp_ms=now_ms)
+        self._bytes_pending += outbox.bytes_total - before
+        return parcels
+
+    def _new_builder(self) -> Any:  # noqa: ANN401 - aiokafka's
+        if self._producer is None:
+            return BatchBuilder(int(self._options.max_batch), 0)
+        return self._producer.create_batch()
+
+    def _run(self, outbox: Outbox) -> None:
+        if not outbox.running and self._producer is not None:
+            outbox.running = True
+            task = asyncio.create_task(self._drain(outbox))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _drain(self, outbox: Outbox) -> None:
+        """Give the producer one parcel after the other."""
+        try:
+            while (producer := self._producer) and (parcel := outbox.next_parcel()):
+                parcel.sent_ns = self._clock.now_ns()
+                outbox.unacknowledged.append(parcel)
+                future = await producer.send_batch(
+                    parcel.builder, outbox.topic, partition=outbox.partition
+                )
+                future.add_done_callback(partial(self._ended, outbox, parcel))
+        except KafkaError as error:
+            self._failed(outbox, error)
+        finally:
+            outbox.running = False
+
+    def _ended(self, outbox: Outbox, parcel: Parcel, future: "asyncio.Future[object]") -> None:
+        """The broker has answered for a parcel."""
+        if future.cancelled() or not outbox.unacknowledged:
+            return
+        error = future.exception()
+        if parcel is not outbox.unacknowledged[0]:
+            # Of a producer that was given up since; the parcel is sent again, or was.
+            return
+        if error is not None:
+            self._failed(outbox, error)
+            return
+        outbox.unacknowledged.popleft()
+        self._bytes_pending -= parcel.bytes_total
+        outbox.bytes_total -= parcel.bytes_total
+        now_ns = self._clock.now_ns()
+        for piece in parcel.pieces:
+            piece.delivery.pieces_open -= 1
+            if not piece.delivery.pieces_open:
+                piece.delivery.done(now_ns)
+
+    def _failed(self, outbox: Outbox, error: BaseException) -> None:
+        if isinstance(error, _FOR_GOOD):
+            msg = f"sink.kafka: {outbox.topic}/{outbox.partition} refuses what is sent: {error!r}"
+            for parcel in outbox.unacknowledged:
+                for piece in parcel.pieces:
+                    piece.delivery.done(ExternalError(msg))
+            outbox.unacknowledged.clear()
+            return
+        log.warning("sink.kafka: %s/%d: %r; connecting anew", outbox.topic, outbox.partition, error)
+        self._renewal.set()
+
+    async def _keep(self) -> None:
+        """Make the producer anew when it failed, or when nothing is acknowledged any more."""
+        backoff_s = 0.1
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CHECK_EVERY_S):
+                    await self._renewal.wait()
+            if not self._renewal.is_set() and not self._stuck():
+                continue
+            self._renewal.set()
+            await self._disconnect()
+            try:
+                self._producer = await self._connect()
+            except (KafkaError, OSError) as error:
+                log.warning(
+                    "sink.kafka: still not connected: %r; next try in %.1f s", error, backoff_s
+                )
+                await asyncio.sleep(backoff_s)
+                backoff_s = min(2 * backoff_s, _BACKOFF_MAX_S)
+                continue
+            backoff_s = 0.1
+            self._renewal.clear()
+            self._send_again()
+
+    def _stuck(self) -> bool:
+        oldest_ns = self._clock.now_ns() - int(self._options.delivery_timeout)
+        return any(
+            box.unacknowledged and box.unacknowledged[0].sent_ns < oldest_ns
+            for box in self._outboxes.values()
+        )
+
+    def _send_again(self) -> None:
+        """Send all that is not acknowledged, in its order; what had arrived after all comes twice."""
+        now_ms = self._clock.now_ns() // NS_PER_MS
+        for outbox in self._outboxes.values():
+            pieces = outbox.take_all()
+            self._bytes_pending -= outbox.bytes_total
+            outbox.bytes_total = 0
+            for piece in pieces:
+                piece.delivery.pieces_open -= 1
+            for piece in pieces:
+                piece.delivery.pieces_open += self._fill(outbox, piece, now_ms)
+            self._run(outbox)

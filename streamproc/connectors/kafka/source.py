@@ -1,0 +1,274 @@
+"""The Kafka source: a consumer of a group, read as columns."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Collection, Mapping
+
+import numpy as np
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka import TopicPartition as KafkaPartition
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaError,
+    OffsetOutOfRangeError,
+    RecordTooLargeError,
+)
+
+from streamproc.connectors.kafka.connection import check_reachable, client_settings, explained
+from streamproc.connectors.kafka.options import KafkaSource
+from streamproc.connectors.kafka.raw_records import RAW, Record, install
+from streamproc.connectors.kafka.start_offsets import positions_of, settle_start
+from streamproc.core import (
+    NS_PER_MS,
+    AssignmentListener,
+    Clock,
+    ExternalError,
+    RecordBatch,
+    TopicPartition,
+)
+
+log = logging.getLogger(__name__)
+
+REBALANCE_TIMEOUT_MS = 60_000
+"""How long the group waits for a member to finish its work; aiokafka's default is the session timeout."""
+STOP_TIMEOUT_S = 10.0
+FETCH_MAX_BYTES = 32 << 20
+"""Of one fetch response: more than a second's work, and a bound on memory for each broker."""
+
+
+class KafkaRecordSource:
+    """Reads a group's share of topics.
+
+    Args:
+        options: what the user set.
+        group_id: the consumer group.
+        clock: for the instant of arrival.
+    """
+
+    def __init__(self, options: KafkaSource, *, group_id: str, clock: Clock) -> None:
+        self._options = options
+        self._group_id = group_id
+        self._clock = clock
+        self._consumer: AIOKafkaConsumer | None = None
+        self._listener: AssignmentListener | None = None
+        self._paused = False
+        self._position_of: dict[KafkaPartition, int] = {}
+        self.skipped_total = 0
+        """Records that were gone before they could be read (retention)."""
+
+    @property
+    def _client(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            msg = "the source is not started"
+            raise ExternalError(msg)
+        return self._consumer
+
+    async def start(self, listener: AssignmentListener) -> None:
+        """Connect and join the group; see ``Source``."""
+        options = self._options
+        servers = options.bootstrap_servers
+        settings = client_settings(servers, options.security)
+        await check_reachable("source.kafka", servers)
+        self._listener = listener
+        raw = install()
+        if not raw:
+            log.warning("aiokafka is of an unknown version: records are read the slow way")
+        with explained("source.kafka", servers):
+            await settle_start(
+                settings,
+                group_id=self._group_id,
+                topics=options.topics,
+                reset=options.auto_offset_reset,
+            )
+            session_ms = int(options.session_timeout) // NS_PER_MS
+            consumer = AIOKafkaConsumer(
+                **{
+                    **settings,
+                    "group_id": self._group_id,
+                    "enable_auto_commit": False,
+                    "auto_offset_reset": "none",
+                    "isolation_level": options.isolation_level,
+                    "session_timeout_ms": session_ms,
+                    "heartbeat_interval_ms": max(session_ms // 4, 100),
+                    "rebalance_timeout_ms": REBALANCE_TIMEOUT_MS,
+                    "fetch_max_wait_ms": int(options.fetch_max_wait) // NS_PER_MS,
+                    "fetch_max_bytes": FETCH_MAX_BYTES,
+                    "max_partition_fetch_bytes": int(options.max_partition_fetch),
+                    "key_deserializer": RAW if raw else None,
+                    **options.client,
+                }
+            )
+            self._consumer = consumer
+            await consumer.start()
+            consumer.subscribe(list(options.topics), listener=_Rebalance(self))
+
+    async def poll(self, *, timeout_ns: int, records_max: int) -> list[RecordBatch]:
+        """The next records; see ``Source``."""
+        consumer = self._client
+        try:
+            fetched = await consumer.getmany(
+                timeout_ms=timeout_ns // NS_PER_MS, max_records=records_max
+            )
+        except OffsetOutOfRangeError as error:
+            await self._go_on_behind_retention(error)
+            return []
+        except RecordTooLargeError as error:
+            msg = f"source.kafka: {error}; set source.kafka.max_partition_fetch higher"
+            raise ExternalError(msg) from error
+        except KafkaError as error:
+            if error.retriable:
+                log.warning("source.kafka: %r, trying again", error)
+                return []
+            msg = f"source.kafka: {error!r}"
+            raise ExternalError(msg) from error
+        arrival_ns = self._clock.now_ns()
+        return [
+            _columns(tp, records, arrival_ns, await self._position(tp, records))
+            for tp, records in fetched.items()
+            if records
+        ]
+
+    def pause(self) -> None:
+        """Fetch nothing more; see ``Source``."""
+        self._paused = True
+        self._client.pause(*self._client.assignment())
+
+    def resume(self) -> None:
+        """Fetch again; see ``Source``."""
+        self._paused = False
+        self._client.resume(*self._client.assignment())
+
+    async def positions(self) -> dict[TopicPartition, int]:
+        """The positions behind the last records given; see ``Source``."""
+        found = {}
+        for tp in self._client.assignment():
+            with contextlib.suppress(IllegalStateError, TimeoutError):
+                async with asyncio.timeout(1.0):  # waits where the position is not known yet
+                    position = await self._client.position(tp)
+                    found[TopicPartition(*tp)] = self._position_of[tp] = position
+        return found
+
+    def lag(self) -> dict[TopicPartition, int]:
+        """Records still to be fetched, as the last fetch told; see ``Source``."""
+        found = {}
+        for tp in self._client.assignment():
+            high, position = self._client.highwater(tp), self._position_of.get(tp)
+            if high is not None and position is not None:
+                found[TopicPartition(*tp)] = max(0, high - position)
+        return found
+
+    async def commit(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Store positions of partitions that are still ours; see ``Source``."""
+        owned = self._client.assignment()
+        offsets = {
+            KafkaPartition(*source): position
+            for source, position in positions.items()
+            if KafkaPartition(*source) in owned
+        }
+        if not offsets:
+            return
+        try:
+            await self._client.commit(offsets)
+        except (CommitFailedError, IllegalStateError) as error:
+            log.info("source.kafka: positions not stored, the group is rebalancing: %s", error)
+        except KafkaError as error:
+            msg = f"source.kafka: cannot commit: {error!r}"
+            raise ExternalError(msg, retriable=True) from error
+
+    def exhausted(self) -> bool:
+        """A topic has no end."""
+        return False
+
+    async def stop(self) -> None:
+        """Leave the group; see ``Source``."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            try:
+                async with asyncio.timeout(STOP_TIMEOUT_S):
+                    await consumer.stop()
+            except (TimeoutError, KafkaError) as error:
+                log.warning("source.kafka: the consumer did not stop: %r", error)
+
+    async def assigned(self, partitions: Collection[KafkaPartition]) -> None:
+        """The group gave us these (aiokafka's listener calls this)."""
+        if self._listener is None or not partitions:
+            return
+        sources = [TopicPartition(*tp) for tp in partitions]
+        positions = await positions_of(self._client, sources)
+        for source, position in positions.items():
+            self._client.seek(KafkaPartition(*source), position)
+        if self._paused:
+            self._client.pause(*partitions)
+        self._listener.assigned(positions)
+
+    async def revoked(self, partitions: Collection[KafkaPartition]) -> None:
+        """The group takes these away (aiokafka's listener calls this)."""
+        if self._listener is None or not partitions:
+            return
+        positions = await self._listener.revoked([TopicPartition(*tp) for tp in partitions])
+        for tp in partitions:
+            self._position_of.pop(tp, None)
+        await self.commit(positions)
+
+    async def _position(self, tp: KafkaPartition, records: list[Record]) -> int:
+        """The position behind the records, which may lie beyond markers and compacted ranges."""
+        try:
+            position: int = await self._client.position(tp)
+        except IllegalStateError:  # revoked in this very moment
+            position = records[-1].offset + 1
+        self._position_of[tp] = position
+        return position
+
+    async def _go_on_behind_retention(self, error: OffsetOutOfRangeError) -> None:
+        """Records were deleted before they were read: count them, and go on with the earliest."""
+        for tp in self._client.assignment() & set(error.args[0]):
+            earliest = (await self._client.beginning_offsets([tp]))[tp]
+            wanted = error.args[0][tp]
+            gone = max(0, earliest - wanted)
+            self.skipped_total += gone
+            self._client.seek(tp, earliest)
+            log.error(
+                "%s/%d: offset %d is no longer there (retention): %d records skipped, going on with %d",
+                *tp,
+                wanted,
+                gone,
+                earliest,
+            )
+
+
+class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Hands aiokafka's calls on. It swallows what is raised here, so all is reported first."""
+
+    def __init__(self, source: KafkaRecordSource) -> None:
+        self._source = source
+
+    async def on_partitions_assigned(self, assigned: Collection[KafkaPartition]) -> None:
+        try:
+            await self._source.assigned(assigned)
+        except Exception:
+            log.exception("source.kafka: the assigned partitions cannot be taken over")
+            raise
+
+    async def on_partitions_revoked(self, revoked: Collection[KafkaPartition]) -> None:
+        try:
+            await self._source.revoked(revoked)
+        except Exception:
+            log.exception("source.kafka: the revoked partitions were not handed over cleanly")
+            raise
+
+
+def _columns(
+    tp: KafkaPartition, records: list[Record], arrival_ns: int, end_position: int
+) -> RecordBatch:
+    return RecordBatch(
+        source=TopicPartition(tp.topic, tp.partition),
+        offset=np.array([r.offset for r in records], np.int64),
+        timestamp_ns=np.array([r.timestamp for r in records], np.int64) * NS_PER_MS,
+        key=[r.key for r in records],
+        value=[r.value for r in records],
+        headers={row: headers for row, r in enumerate(records) if (headers := r.headers)},
+        arrival_ns=arrival_ns,
+        end_position=end_position,
+    )

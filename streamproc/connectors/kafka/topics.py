@@ -1,0 +1,66 @@
+"""The topics of a cluster: what there is, and making what is missing."""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from streamproc.core import ConfigError, Problem
+
+
+class TopicShape(NamedTuple):
+    """How a topic is laid out."""
+
+    partitions: int
+    replicas: int
+
+
+async def topic_shapes(
+    settings: Mapping[str, object], topics: Collection[str]
+) -> dict[str, TopicShape | None]:
+    """How each topic is laid out; None for one that does not exist.
+
+    Raises:
+        KafkaError: the broker failed.
+    """
+    admin = AIOKafkaAdminClient(**settings)
+    await admin.start()
+    try:
+        there = set(await admin.list_topics())
+        wanted = [topic for topic in topics if topic in there]
+        shapes: dict[str, TopicShape | None] = dict.fromkeys(topics)
+        for described in await admin.describe_topics(wanted) if wanted else ():
+            partitions = described["partitions"]
+            replicas = len(partitions[0]["replicas"])
+            shapes[described["topic"]] = TopicShape(len(partitions), replicas)
+        return shapes
+    finally:
+        await admin.close()
+
+
+async def create_topics(
+    settings: Mapping[str, object], shapes: Mapping[str, TopicShape], *, key: str
+) -> None:
+    """Make topics.
+
+    Args:
+        settings: of the client.
+        shapes: how each is to be laid out.
+        key: the configuration's key that names them, for the message.
+
+    Raises:
+        ConfigError: the broker refuses.
+        KafkaError: the broker failed.
+    """
+    admin = AIOKafkaAdminClient(**settings)
+    await admin.start()
+    try:
+        answer = await admin.create_topics([NewTopic(topic, *shape) for topic, shape in shapes.items()])
+    finally:
+        await admin.close()
+    for topic, code, *_ in answer.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            msg = f"topic {topic!r} does not exist and cannot be made ({error.__name__}): make it, or name another"
+            raise ConfigError(Problem(msg, key))

@@ -1,0 +1,119 @@
+"""EventBatch: the unit that flows. A struct of columns, not one Python object an event."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+
+from streamproc.core.arrays import Array, Columns, Int64Array, ObjectArray, Rows
+from streamproc.core.records import Headers
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    """Decoded events, one row each, in the order of ``number``.
+
+    User code (``features``, ``decide``) is given these: ``batch["price"]`` is a decoded field,
+    ``batch.key`` the keys. Arrays are read only by contract.
+
+    Attributes:
+        number: int64 [n], the event's running number in this process; ascending in order of arrival.
+        partition: int64 [n], index into the pipeline's table of assigned partitions.
+        ordinal: int64 [n], the record's running number among those fetched of its partition.
+        offset: int64 [n], the record's offset.
+        event_time_ns: int64 [n], when it happened.
+        arrival_ns: int64 [n], when it was fetched.
+        admitted_ns: int64 [n], when it was decoded and its features made: it waits from then on.
+        deadline_ns: int64 [n], when its decision must be with the broker.
+        key: object [n], bytes or None: the key of its decision, of its order and of its state.
+        record_key: object [n], bytes or None: the key of the record it came in.
+        value: object [n], bytes or None: the record's value, kept for a dead letter.
+        columns: the decoded fields by name, each [n, ...].
+        inputs: the model's inputs by name, each [n, ...]; empty until the features are made.
+        headers: the record's headers of those events that have any, by event number.
+    """
+
+    number: Int64Array
+    partition: Int64Array
+    ordinal: Int64Array
+    offset: Int64Array
+    event_time_ns: Int64Array
+    arrival_ns: Int64Array
+    admitted_ns: Int64Array
+    deadline_ns: Int64Array
+    key: ObjectArray
+    record_key: ObjectArray
+    value: ObjectArray
+    columns: Columns = field(default_factory=dict)
+    inputs: Columns = field(default_factory=dict)
+    headers: dict[int, Headers] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    def __getitem__(self, name: str) -> Array:
+        """A decoded field as an array [n, ...].
+
+        Raises:
+            KeyError: no such field; the text names those there are.
+        """
+        try:
+            return self.columns[name]
+        except KeyError:
+            msg = f"no field {name!r}: the codec's fields are {', '.join(self.columns) or 'none'}"
+            raise KeyError(msg) from None
+
+    def take(self, rows: Rows) -> Self:
+        """The rows named, as a batch of their own; a slice copies nothing.
+
+        Args:
+            rows: a slice, or int64 [m] row numbers.
+        """
+        number = self.number[rows]
+        headers = self.headers
+        if headers:
+            headers = {n: headers[n] for n in number.tolist() if n in headers}
+        return type(self)(
+            number=number,
+            partition=self.partition[rows],
+            ordinal=self.ordinal[rows],
+            offset=self.offset[rows],
+            event_time_ns=self.event_time_ns[rows],
+            arrival_ns=self.arrival_ns[rows],
+            admitted_ns=self.admitted_ns[rows],
+            deadline_ns=self.deadline_ns[rows],
+            key=self.key[rows],
+            record_key=self.record_key[rows],
+            value=self.value[rows],
+            columns={name: column[rows] for name, column in self.columns.items()},
+            inputs={name: column[rows] for name, column in self.inputs.items()},
+            headers=headers,
+        )
+
+    @classmethod
+    def concatenate(cls, batches: Sequence[Self]) -> Self:
+        """One batch of several with the same fields, one behind the other.
+
+        Raises:
+            ValueError: there are none, or their fields differ.
+        """
+        if len(batches) == 1:
+            return batches[0]
+        columns, inputs = batches[0].columns, batches[0].inputs
+        return cls(
+            number=np.concatenate([b.number for b in batches]),
+            partition=np.concatenate([b.partition for b in batches]),
+            ordinal=np.concatenate([b.ordinal for b in batches]),
+            offset=np.concatenate([b.offset for b in batches]),
+            event_time_ns=np.concatenate([b.event_time_ns for b in batches]),
+            arrival_ns=np.concatenate([b.arrival_ns for b in batches]),
+            admitted_ns=np.concatenate([b.admitted_ns for b in batches]),
+            deadline_ns=np.concatenate([b.deadline_ns for b in batches]),
+            key=np.concatenate([b.key for b in batches]),
+            record_key=np.concatenate([b.record_key for b in batches]),
+            value=np.concatenate([b.value for b in batches]),
+            columns={name: np.concatenate([b.columns[name] for b in batches]) for name in columns},
+            inputs={name: np.concatenate([b.inputs[name] for b in batches]) for name in inputs},
+            headers={number: h for b in batches for number, h in b.headers.items()},
+        )

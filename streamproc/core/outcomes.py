@@ -1,0 +1,57 @@
+"""What can become of an event, and why.
+
+Every event consumed ends in exactly one ``Outcome``. The codes are small integers so that a batch's
+outcomes are one uint8 column that ``numpy.bincount`` counts.
+"""
+
+from enum import IntEnum, StrEnum
+
+
+class Outcome(IntEnum):
+    """How an event ended; the name in lower case is the word on the wire and in metrics."""
+
+    ON_TIME = 0
+    """Decided by the best variant, before its deadline."""
+    DEGRADED = 1
+    """Decided in time by a cheaper variant."""
+    LATE = 2
+    """Decided after its deadline, and said so."""
+    SHED = 3
+    """Not decided: it could not have been in time (the reason says why)."""
+    DEAD_LETTER = 4
+    """Undecodable, invalid, or the user's code or the model failed on it."""
+    FILTERED = 5
+    """Left out by the user's rule."""
+    ABSORBED = 6
+    """Changed state only: a join's side, a window's member."""
+
+    @property
+    def word(self) -> str:
+        """The word on the wire and in metrics, such as ``on_time``."""
+        return self.name.lower()
+
+
+class Reason(StrEnum):
+    """Why an event was shed or dead-lettered: a metric's label, so the words are few and fixed."""
+
+    NONE = ""
+    EXPIRED = "expired"
+    """Shed: its deadline is past, or nearer than the soonest answer."""
+
+    EMPTY = "empty"
+    """The value is null or has no bytes."""
+    TOO_LARGE = "too_large"
+    """The value, or the decision made of it, is longer than the limit."""
+    UNDECODABLE = "undecodable"
+    """The bytes are not of the codec's format."""
+    MISSING_FIELD = "missing_field"
+    WRONG_TYPE = "wrong_type"
+    WRONG_LENGTH = "wrong_length"
+    NOT_FINITE = "not_finite"
+    """A NaN or an infinity where a number is needed."""
+    UNKNOWN_SCHEMA = "unknown_schema"
+    FEATURES_FAILED = "features_failed"
+    """The user's feature function raised."""
+    MODEL_FAILED = "model_failed"
+    DECIDE_FAILED = "decide_failed"
+    """The user's decide function raised."""

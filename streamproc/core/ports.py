@@ -1,0 +1,192 @@
+"""The ports: what the pipeline needs of a source, a sink and an executor, and nothing more.
+
+Each has a real implementation (``connectors``, ``executors``) and a fake (``testing``); both pass the
+same contract suite (``testing.contracts``).
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from streamproc.core.arrays import Columns
+from streamproc.core.records import OutRecords, RecordBatch, TopicPartition
+
+
+class AssignmentListener(Protocol):
+    """Is told by a source which partitions are this process's."""
+
+    def assigned(self, positions: Mapping[TopicPartition, int]) -> None:
+        """These partitions are ours from now on, to be read from these positions."""
+        ...
+
+    async def revoked(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """These partitions are about to be given up.
+
+        Returns:
+            the positions to commit for them; the source commits them before it lets go.
+        """
+        ...
+
+
+class Source(Protocol):
+    """Where records come from.
+
+    Attributes:
+        skipped_total: records that were gone before they could be read (retention).
+    """
+
+    skipped_total: int
+
+    async def start(self, listener: AssignmentListener) -> None:
+        """Connect and join; ``listener.assigned`` is called before the first record is given.
+
+        Raises:
+            ConfigError: what was asked for does not exist (a topic) or is refused (credentials).
+            ExternalError: it cannot be reached.
+        """
+        ...
+
+    async def poll(self, *, timeout_ns: int, records_max: int) -> list[RecordBatch]:
+        """The next records, at most ``records_max``; empty when none came within the time.
+
+        Raises:
+            ExternalError: the source failed for good.
+        """
+        ...
+
+    def pause(self) -> None:
+        """Fetch nothing more until ``resume``; ``poll`` goes on being called."""
+        ...
+
+    def resume(self) -> None:
+        """Fetch again."""
+        ...
+
+    async def positions(self) -> dict[TopicPartition, int]:
+        """For each owned partition, the position behind the last record given by ``poll``."""
+        ...
+
+    def lag(self) -> dict[TopicPartition, int]:
+        """For each owned partition, the number of records that are still to be fetched."""
+        ...
+
+    async def commit(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Store these positions; partitions that are no longer ours are left out.
+
+        Raises:
+            ExternalError: the store failed; the caller may try again.
+        """
+        ...
+
+    def exhausted(self) -> bool:
+        """True when nothing more will ever come (a file that is read to its end)."""
+        ...
+
+    async def stop(self) -> None:
+        """Leave and disconnect, within a bounded time."""
+        ...
+
+
+SendDone = Callable[[int | Exception], None]
+"""Is called once on the event loop: with the instant (ns) at which all were acknowledged, or with the
+error for which they never will be."""
+
+
+class Sink(Protocol):
+    """Where records go."""
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            ConfigError: a topic that does not exist, or credentials that are refused.
+            ExternalError: it cannot be reached.
+        """
+        ...
+
+    def send(self, records: OutRecords, done: SendDone) -> None:
+        """Take the records to be sent; never blocks. The order within an output partition is kept."""
+        ...
+
+    def pending_bytes(self) -> int:
+        """Bytes taken and not yet acknowledged."""
+        ...
+
+    def healthy(self) -> bool:
+        """True while it is connected and what it was given is being acknowledged."""
+        ...
+
+    async def stop(self, *, timeout_ns: int) -> None:
+        """Send what was taken, then disconnect; gives up after the time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One input or output of a model.
+
+    Attributes:
+        name: as the model calls it.
+        dtype: numpy's name of the element type, such as ``float32``.
+        shape: the sizes behind the batch axis; None where any is allowed.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a loaded model is.
+
+    Attributes:
+        variant: the variant's name, ``full`` where there is only one.
+        digest: ``sha256:`` and the first twelve hex digits of the file's digest.
+        inputs: what it takes; empty where it does not say (a Python callable).
+        outputs: what it gives; empty where it does not say.
+        batch_max: the largest batch that it takes; None where there is no limit.
+        runs_on: what it really runs on, such as ``CPUExecutionProvider``.
+    """
+
+    variant: str
+    digest: str
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+    batch_max: int | None = None
+    runs_on: str = ""
+
+
+class Executor(Protocol):
+    """Runs a model over a batch."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What model it runs."""
+        ...
+
+    @property
+    def concurrency(self) -> int:
+        """How many batches it can run at the same time."""
+        ...
+
+    @property
+    def inline(self) -> bool:
+        """True where ``run`` only computes and may be called on the event loop when it is quick."""
+        ...
+
+    def run(self, inputs: Columns) -> Columns:
+        """The model's outputs by name, each [n, ...], for inputs by name, each [n, ...].
+
+        Raises:
+            Exception: whatever the model raises; the batch becomes dead letters.
+        """
+        ...
+
+    def submit(self, inputs: Columns) -> Awaitable[Columns]:
+        """The same away from the event loop."""
+        ...
+
+    def close(self) -> None:
+        """Free what it holds."""
+        ...

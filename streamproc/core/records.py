@@ -1,0 +1,71 @@
+"""Records as they come from a source and go to a sink: columns of bytes, not objects."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from streamproc.core.arrays import Int64Array
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+class TopicPartition(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """Records of one topic-partition as they were fetched, in the order of their offsets.
+
+    Attributes:
+        source: where they came from.
+        offset: int64 [n], ascending; gaps are normal (compaction, transaction markers).
+        timestamp_ns: int64 [n], the record's timestamp in ns since 1970; negative where it has none.
+        key: n keys as bytes, None where the record has none.
+        value: n values as bytes, None for a tombstone.
+        headers: the headers of the rows that have any, by row number.
+        arrival_ns: when they were fetched, on the pipeline's clock.
+        end_position: the source's position behind the last of them; may lie beyond its offset + 1.
+    """
+
+    source: TopicPartition
+    offset: Int64Array
+    timestamp_ns: Int64Array
+    key: list[bytes | None]
+    value: list[bytes | None]
+    headers: dict[int, Headers]
+    arrival_ns: int
+    end_position: int
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class OutRecords:
+    """Records for one topic, all made from one partition's events, in the order they are to keep.
+
+    Attributes:
+        topic: where they go.
+        source: the partition that their events came from; a sink whose topic has as many
+            partitions, and no key of its own, uses the same number.
+        key: n keys.
+        value: n values, None for a tombstone.
+        headers: headers that every one of them carries.
+        row_headers: further headers by row number, for the rows that have any.
+        rekeyed: True where the key is not the input record's: the partition follows from the key.
+    """
+
+    topic: str
+    source: TopicPartition
+    key: list[bytes | None]
+    value: list[bytes | None]
+    headers: Headers = ()
+    row_headers: dict[int, Headers] = field(default_factory=dict)
+    rekeyed: bool = False
+
+    def __len__(self) -> int:
+        return len(self.value)

@@ -1,0 +1,40 @@
+"""The pipeline as one synchronous object: bytes and times in, effects out."""
+
+from streamproc.engine.conclude import Concluder, Destinations
+from streamproc.engine.decide import (
+    Decider,
+    LabelDecider,
+    PlainDecider,
+    PythonDecider,
+    check_labels,
+)
+from streamproc.engine.effects import Effect, Infer, Send
+from streamproc.engine.engine import Engine
+from streamproc.engine.intake import Intake
+from streamproc.engine.options import Deadline, EventTime, Outcomes, Output, PythonFunction
+from streamproc.engine.partitions import PartitionTable
+from streamproc.engine.settlement import Settlement
+from streamproc.engine.tracker import AcknowledgementTracker
+
+__all__ = [
+    "AcknowledgementTracker",
+    "Concluder",
+    "Deadline",
+    "Decider",
+    "Destinations",
+    "Effect",
+    "Engine",
+    "EventTime",
+    "Infer",
+    "Intake",
+    "LabelDecider",
+    "Outcomes",
+    "Output",
+    "PartitionTable",
+    "PlainDecider",
+    "PythonDecider",
+    "PythonFunction",
+    "Send",
+    "Settlement",
+    "check_labels",
+]

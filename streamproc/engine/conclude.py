@@ -1,0 +1,296 @@
+"""The end of the way: outputs become decisions, and events that are not decided become letters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from streamproc.codecs import DecisionEncoder
+from streamproc.core import (
+    Clock,
+    Columns,
+    EventBatch,
+    Headers,
+    Int64Array,
+    Outcome,
+    OutRecords,
+    Reason,
+)
+from streamproc.engine.decide import Decider
+from streamproc.engine.effects import Effect
+from streamproc.engine.intake import finite_rows
+from streamproc.engine.isolate import Span, isolate, text_of
+from streamproc.engine.letters import OUTCOME_HEADER, Originals, letters
+from streamproc.engine.partitions import Partition, PartitionTable
+from streamproc.engine.settlement import Settled, Settlement
+from streamproc.scheduling import Scheduler
+
+_TRACE_HEADERS = frozenset(("traceparent", "tracestate"))
+
+
+@dataclass(frozen=True, slots=True)
+class Destinations:
+    """Where things go.
+
+    Attributes:
+        decisions: the topic of decisions.
+        dead_letters: the topic of dead letters; None drops them.
+        shed: the topic of shed events; None drops them.
+        late: False drops the decisions that come too late.
+        rekeyed: True where an event's key is not its record's.
+        bytes_max: the largest record that may be sent.
+    """
+
+    decisions: str
+    dead_letters: str | None
+    shed: str | None
+    late: bool
+    rekeyed: bool
+    bytes_max: int
+
+
+class Concluder:
+    """Makes what is sent.
+
+    Args:
+        clock: for the instant of settling what is not sent at all.
+        decider: outputs to decisions.
+        encoder: decisions to bytes.
+        destinations: where things go.
+        partitions: the owned partitions.
+        scheduler: knows how long the way to the broker takes.
+        settlement: keeps what was sent.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        decider: Decider,
+        encoder: DecisionEncoder,
+        destinations: Destinations,
+        partitions: PartitionTable,
+        scheduler: Scheduler,
+        settlement: Settlement,
+    ) -> None:
+        self._clock = clock
+        self._decider = decider
+        self._encoder = encoder
+        self._to = destinations
+        self._partitions = partitions
+        self._scheduler = scheduler
+        self._settlement = settlement
+
+    def conclude(
+        self,
+        events: EventBatch,
+        bounds: Sequence[int],
+        outputs: Columns | Exception,
+        decided_ns: int,
+    ) -> list[Effect]:
+        """Decide about the events of a run.
+
+        Args:
+            events: the events.
+            bounds: where each partition's part begins, and the end.
+            outputs: the model's outputs, or what it raised.
+            decided_ns: the instant of the decision.
+        """
+        effects: list[Effect] = []
+        if isinstance(outputs, Exception):
+            for start, stop in pairwise(bounds):
+                part = events.take(slice(start, stop, None))
+                effects += self._dead(part, Reason.MODEL_FAILED, text_of(outputs))
+            return effects
+        decide = self._decider.decide
+        whole = Span(0, len(events))
+        done, failed = isolate(
+            lambda span: (
+                decide(events, outputs)
+                if span == whole
+                else decide(
+                    events.take(slice(span.start, span.stop, None)),
+                    {name: array[span.start : span.stop] for name, array in outputs.items()},
+                )
+            ),
+            len(events),
+        )
+        finite = finite_rows(outputs, len(events))
+        for span, made in done:
+            for start, stop in _parts(span, bounds):
+                part = events.take(slice(start, stop, None))
+                decisions = made[start - span.start : stop - span.start]
+                good = None if finite is None else finite[start:stop]
+                if good is not None and not good.all():
+                    bad = part.take(np.flatnonzero(~good))
+                    effects += self._dead(
+                        bad, Reason.NOT_FINITE, "the model's output holds a NaN or an infinity"
+                    )
+                    part = part.take(np.flatnonzero(good))
+                    decisions = [
+                        d for d, keep in zip(decisions, good.tolist(), strict=True) if keep
+                    ]
+                effects += self._publish(part, decisions, decided_ns)
+        for span, error in failed:
+            for start, stop in _parts(span, bounds):
+                part = events.take(slice(start, stop, None))
+                effects += self._dead(part, Reason.DECIDE_FAILED, text_of(error))
+        return effects
+
+    def letters(
+        self,
+        partition: int,
+        records: Originals,
+        ordinal: Int64Array,
+        *,
+        outcome: Outcome,
+        reason: Reason | str,
+        details: Sequence[str],
+    ) -> list[Effect]:
+        """What is sent for events of one partition that are not decided.
+
+        Args:
+            partition: the partition's index.
+            records: what came in.
+            ordinal: int64 [n], the records' ordinals.
+            outcome: ``SHED`` or ``DEAD_LETTER``.
+            reason: why.
+            details: for each, what was wrong in words; empty for none.
+        """
+        settled = Settled(partition, ordinal, outcome, reason)
+        topic = self._to.shed if outcome is Outcome.SHED else self._to.dead_letters
+        owner = self._partitions.at(partition)
+        if topic is None or owner is None:
+            self._settlement.settle(settled, self._clock.now_ns())
+            return []
+        made = letters(
+            topic,
+            owner.source,
+            records,
+            outcome=outcome,
+            reason=reason,
+            details=details,
+            bytes_max=self._to.bytes_max,
+        )
+        return [self._settlement.send(made, settled)]
+
+    def _dead(self, events: EventBatch, reason: Reason, detail: str) -> list[Effect]:
+        if not len(events):
+            return []
+        return self.letters(
+            int(events.partition[0]),
+            Originals.of(events),
+            events.ordinal,
+            outcome=Outcome.DEAD_LETTER,
+            reason=reason,
+            details=[detail] * len(events),
+        )
+
+    def _publish(
+        self, events: EventBatch, decisions: Sequence[object], decided_ns: int
+    ) -> list[Effect]:
+        """Send the decisions about events of one partition, each said to be what it will be."""
+        if not len(events):
+            return []
+        owner = self._partitions.at(int(events.partition[0]))
+        if owner is None:
+            return []  # given up since: another process decides about them
+        late = events.deadline_ns < decided_ns + self._scheduler.send_ns
+        if not late.any():
+            return self._send(owner, events, decisions, Outcome.ON_TIME, decided_ns)
+        effects: list[Effect] = []
+        for outcome, rows in (
+            (Outcome.LATE, np.flatnonzero(late)),
+            (Outcome.ON_TIME, np.flatnonzero(~late)),
+        ):
+            if len(rows):
+                part = events.take(rows)
+                chosen = [decisions[row] for row in rows.tolist()]
+                effects += self._send(owner, part, chosen, outcome, decided_ns)
+        return effects
+
+    def _send(
+        self,
+        owner: Partition,
+        events: EventBatch,
+        decisions: Sequence[object],
+        outcome: Outcome,
+        decided_ns: int,
+    ) -> list[Effect]:
+        settled = Settled(
+            owner.index, events.ordinal, outcome, Reason.NONE, decided=(events, decided_ns)
+        )
+        if outcome is Outcome.LATE and not self._to.late:
+            self._settlement.settle(settled, decided_ns)
+            return []
+        done, failed = isolate(
+            lambda span: self._encode(owner, events, decisions, outcome, decided_ns, span),
+            len(events),
+        )
+        effects: list[Effect] = []
+        for span, values in done:
+            part = events if span == (0, len(events)) else events.take(slice(*span, None))
+            if max(map(len, values)) > self._to.bytes_max:
+                effects += self._dead(
+                    part, Reason.TOO_LARGE, "the decision is too large to be sent"
+                )
+                continue
+            part_settled = (
+                settled
+                if part is events
+                else Settled(owner.index, part.ordinal, outcome, decided=(part, decided_ns))
+            )
+            records = OutRecords(
+                self._to.decisions,
+                owner.source,
+                part.key.tolist(),
+                list(values),
+                ((OUTCOME_HEADER, outcome.word.encode()),),
+                _trace_headers(part),
+                rekeyed=self._to.rekeyed,
+            )
+            effects.append(self._settlement.send(records, part_settled))
+        for span, error in failed:
+            part = events.take(slice(*span, None))
+            effects += self._dead(part, Reason.DECIDE_FAILED, text_of(error))
+        return effects
+
+    def _encode(
+        self,
+        owner: Partition,
+        events: EventBatch,
+        decisions: Sequence[object],
+        outcome: Outcome,
+        decided_ns: int,
+        span: Span,
+    ) -> list[bytes]:
+        rows = slice(span.start, span.stop)
+        return self._encoder.encode(
+            prefix=owner.id_prefix,
+            outcome=outcome,
+            offset=events.offset[rows],
+            key=events.key[rows],
+            event_time_ns=events.event_time_ns[rows],
+            deadline_ns=events.deadline_ns[rows],
+            decided_ns=decided_ns,
+            output=decisions[span.start : span.stop],
+        )
+
+
+def _parts(span: Span, bounds: Sequence[int]) -> list[Span]:
+    """The span cut at the bounds that lie in it."""
+    cuts = [span.start, *(b for b in bounds if span.start < b < span.stop), span.stop]
+    return [Span(start, stop) for start, stop in pairwise(cuts)]
+
+
+def _trace_headers(events: EventBatch) -> dict[int, Headers]:
+    """The trace contexts of the events that carry one, by row."""
+    if not events.headers:
+        return {}
+    found: dict[int, Headers] = {}
+    for row, number in enumerate(events.number.tolist()):
+        own = [h for h in events.headers.get(number, ()) if h[0] in _TRACE_HEADERS]
+        if own:
+            found[row] = own
+    return found

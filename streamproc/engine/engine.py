@@ -1,0 +1,263 @@
+"""The engine: decode, features, schedule, decide, encode as one synchronous object.
+
+Bytes and times go in, effects come out: run this, send that, commit here. It holds no connection and
+starts nothing; the service, the tests and the player drive the same one.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from streamproc.core import (
+    Clock,
+    Columns,
+    EventBatch,
+    Outcome,
+    Reason,
+    RecordBatch,
+    RecordError,
+    TopicPartition,
+)
+from streamproc.engine.conclude import Concluder
+from streamproc.engine.effects import Effect, Infer
+from streamproc.engine.intake import Intake
+from streamproc.engine.letters import Originals
+from streamproc.engine.partitions import Partition, PartitionTable
+from streamproc.engine.pending import PendingEvents
+from streamproc.engine.settlement import Settlement
+from streamproc.scheduling import Run, Scheduler
+from streamproc.telemetry import Accounts
+
+
+@dataclass(frozen=True, slots=True)
+class _InFlight:
+    events: EventBatch
+    bounds: list[int]
+    """Where each partition's part of the events begins, and the end."""
+    started_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    outputs: Columns | Exception
+    finished_ns: int
+
+
+class Engine:
+    """One pipeline's way of the data.
+
+    Args:
+        clock: for the time that decoding takes; all other instants are handed in.
+        intake: records to events.
+        scheduler: which events run when.
+        concluder: outputs to decisions, and what is sent for events that are not decided.
+        settlement: when outcomes are final.
+        partitions: the owned partitions.
+        accounts: the books.
+        keep_order: whether results leave in the order in which their runs were started.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        intake: Intake,
+        scheduler: Scheduler,
+        concluder: Concluder,
+        settlement: Settlement,
+        partitions: PartitionTable,
+        accounts: Accounts,
+        keep_order: bool,
+    ) -> None:
+        self._clock = clock
+        self._intake = intake
+        self._scheduler = scheduler
+        self._concluder = concluder
+        self._settlement = settlement
+        self._partitions = partitions
+        self._accounts = accounts
+        self._keep_order = keep_order
+        self._pending = PendingEvents()
+        self._effects: list[Effect] = []
+        self._running: dict[int, _InFlight] = {}
+        self._finished: dict[int, _Finished] = {}
+        self._events_total = 0
+
+    @property
+    def queue_depth(self) -> int:
+        """Events that wait for a run."""
+        return self._scheduler.queue_depth
+
+    @property
+    def open_total(self) -> int:
+        """Records that were fetched and have no final outcome yet."""
+        return self._partitions.open_total
+
+    def assigned(self, positions: Mapping[TopicPartition, int]) -> None:
+        """These partitions are ours from now on, read from these positions."""
+        self._partitions.assign(positions)
+
+    def release(self, sources: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """Give partitions up; what of them has no outcome yet is handed back.
+
+        Returns:
+            the positions to commit for them.
+        """
+        positions = {}
+        for partition in self._partitions.release(sources):
+            positions[partition.source] = partition.tracker.position
+            self._accounts.handed_back += partition.tracker.open_total
+            waiting = self._scheduler.withdraw(partition.index)
+            self._pending.take(np.sort(waiting))
+        return positions
+
+    def release_all(self) -> None:
+        """Give all partitions up, at the end."""
+        self.release(list(self._partitions.owned()))
+
+    def moved(self, positions: Mapping[TopicPartition, int]) -> None:
+        """The source's positions; they may have moved over what holds no records."""
+        for source, position in positions.items():
+            if partition := self._partitions.find(source):
+                partition.tracker.moved(position)
+
+    def positions_to_commit(self) -> dict[TopicPartition, int]:
+        """For each partition whose position moved: every record before it has its outcome."""
+        return self._partitions.positions_to_commit()
+
+    def committed(self, positions: Mapping[TopicPartition, int]) -> None:
+        """These positions are stored."""
+        self._partitions.committed(positions)
+
+    def ingest(self, batch: RecordBatch) -> None:
+        """Take fetched records in: they are shed, become dead letters, or wait for their run."""
+        count = len(batch)
+        self._accounts.fetched += count
+        partition = self._partitions.find(batch.source)
+        if partition is None:
+            self._accounts.handed_back += count
+            return
+        ordinal = partition.tracker.fetched(batch.offset, batch.end_position)
+        number = self._events_total
+        self._events_total += count
+        started_ns = self._clock.now_ns()
+        rows = None
+        latest_ns = self._intake.latest_deadline_ns(batch)
+        if latest_ns is not None:
+            hopeless = self._scheduler.hopeless(latest_ns, started_ns)
+            if hopeless.any():
+                self._give_up_records(partition, batch, np.flatnonzero(hopeless).tolist(), ordinal)
+                rows = ~hopeless
+                if not rows.any():
+                    return
+        admitted = self._intake.admit(
+            batch, ordinal=ordinal, number=number, partition=partition.index, rows=rows
+        )
+        now_ns = self._clock.now_ns()
+        for part in admitted.events:
+            waiting = replace(part, admitted_ns=np.full(len(part), now_ns))
+            self._pending.add(waiting)
+            self._scheduler.offer(waiting, partition.index)
+            self._accounts.stage("broker", part.arrival_ns - part.event_time_ns)
+            self._accounts.stage_constant("decode", now_ns - batch.arrival_ns, len(part))
+        if admitted.rejected:
+            self._reject(partition, batch, admitted.rejected, ordinal)
+
+    def next_effects(self, now_ns: int) -> list[Effect]:
+        """What is to be done now: runs as long as executors are free, and all that is to be sent."""
+        while True:
+            step = self._scheduler.next_action(now_ns)
+            for shed in step.shed:
+                for part in self._pending.take(shed.number):
+                    self._give_up(part, shed.reason)
+            if not isinstance(step.action, Run):
+                break
+            self._start(step.action, now_ns)
+        effects, self._effects = self._effects, []
+        return effects
+
+    def completed(self, run: int, outputs: Columns, finished_ns: int) -> None:
+        """The model has run.
+
+        Args:
+            run: the number of the ``Infer`` effect.
+            outputs: the model's outputs by name, each [size, ...].
+            finished_ns: when it ended.
+        """
+        self._scheduler.complete(run, finished_ns)
+        self._conclude(run, _Finished(outputs, finished_ns))
+
+    def failed(self, run: int, error: Exception, finished_ns: int) -> None:
+        """The model raised: its events become dead letters."""
+        self._scheduler.complete(run, finished_ns, failed=True)
+        self._conclude(run, _Finished(error, finished_ns))
+
+    def acknowledged(self, ticket: int, acknowledged_ns: int) -> None:
+        """The broker has what a ``Send`` effect asked for."""
+        self._settlement.acknowledged(ticket, acknowledged_ns)
+
+    def _start(self, run: Run, now_ns: int) -> None:
+        parts = self._pending.take(run.number)
+        events = EventBatch.concatenate(parts)
+        bounds = np.cumsum([0, *map(len, parts)]).tolist()
+        self._running[run.run] = _InFlight(events, bounds, now_ns)
+        self._accounts.batch(len(events), run.reason)
+        self._accounts.stage("queue", now_ns - events.admitted_ns)
+        self._effects.append(Infer(run.run, len(events), events.inputs))
+
+    def _conclude(self, run: int, finished: _Finished) -> None:
+        """Decide about a run's events; where order is kept, after those of all runs before it."""
+        self._finished[run] = finished
+        while self._finished:
+            first = next(iter(self._running)) if self._keep_order else next(iter(self._finished))
+            if first not in self._finished:
+                return
+            in_flight, ended = self._running.pop(first), self._finished.pop(first)
+            self._accounts.stage_constant(
+                "infer", ended.finished_ns - in_flight.started_ns, len(in_flight.events)
+            )
+            self._effects += self._concluder.conclude(
+                in_flight.events, in_flight.bounds, ended.outputs, finished.finished_ns
+            )
+
+    def _give_up(self, events: EventBatch, reason: Reason) -> None:
+        self._effects += self._concluder.letters(
+            int(events.partition[0]),
+            Originals.of(events),
+            events.ordinal,
+            outcome=Outcome.SHED,
+            reason=reason,
+            details=(),
+        )
+
+    def _give_up_records(
+        self, partition: Partition, batch: RecordBatch, rows: list[int], ordinal: int
+    ) -> None:
+        self._effects += self._concluder.letters(
+            partition.index,
+            Originals.of_records(batch, rows),
+            np.array(rows, np.int64) + ordinal,
+            outcome=Outcome.SHED,
+            reason=Reason.EXPIRED,
+            details=(),
+        )
+
+    def _reject(
+        self,
+        partition: Partition,
+        batch: RecordBatch,
+        rejected: Mapping[int, RecordError],
+        ordinal: int,
+    ) -> None:
+        """Make dead letters, those of one reason together."""
+        for reason in dict.fromkeys(error.reason for error in rejected.values()):
+            rows = sorted(row for row, error in rejected.items() if error.reason == reason)
+            self._effects += self._concluder.letters(
+                partition.index,
+                Originals.of_records(batch, rows),
+                np.array(rows, np.int64) + ordinal,
+                outcome=Outcome.DEAD_LETTER,
+                reason=reason,
+                details=[rejected[row].detail for row in rows],
+            )

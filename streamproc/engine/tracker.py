@@ -1,0 +1,90 @@
+"""The acknowledgement tracker: up to where everything of a partition is done."""
+
+import numpy as np
+
+from streamproc.core import BoolArray, Int64Array
+
+_GROW = 4096
+
+
+class AcknowledgementTracker:
+    """Orders what was fetched of one partition, and knows how far all of it is done.
+
+    It counts fetched records (ordinals), never offsets: compaction and transaction markers leave gaps in
+    those. When all is done the position is the consumer's own, which may lie behind the last record.
+
+    Args:
+        position: where the partition is read from.
+    """
+
+    __slots__ = ("_base", "_done", "_end_position", "_first_open", "_offset", "_total")
+
+    def __init__(self, position: int) -> None:
+        self._base = 0
+        """The ordinal of place 0 in the arrays."""
+        self._total = 0
+        """The ordinal of the next record."""
+        self._first_open = 0
+        """All ordinals before this one are done."""
+        self._end_position = position
+        self._offset: Int64Array = np.empty(_GROW, np.int64)
+        self._done: BoolArray = np.zeros(_GROW, np.bool_)
+
+    def fetched(self, offset: Int64Array, end_position: int) -> int:
+        """Records were fetched, the next ones of the partition.
+
+        Args:
+            offset: int64 [n], ascending.
+            end_position: the consumer's position behind them.
+
+        Returns:
+            the ordinal of the first of them; the others follow.
+        """
+        first = self._total
+        place = first - self._base
+        if place + len(offset) > len(self._offset):
+            place = self._make_room(len(offset))
+        self._offset[place : place + len(offset)] = offset
+        self._done[place : place + len(offset)] = False
+        self._total += len(offset)
+        self._end_position = end_position
+        return first
+
+    def moved(self, end_position: int) -> None:
+        """The consumer's position moved over what holds no records (markers, compacted ranges)."""
+        self._end_position = max(self._end_position, end_position)
+
+    def done(self, ordinal: Int64Array) -> None:
+        """These records (int64 [n]) have their outcome."""
+        self._done[ordinal - self._base] = True
+
+    @property
+    def open_total(self) -> int:
+        """How many records have no outcome yet."""
+        place = self._first_open - self._base
+        return int(np.count_nonzero(~self._done[place : self._total - self._base]))
+
+    @property
+    def position(self) -> int:
+        """The position to commit: every record before it is done."""
+        place, end = self._first_open - self._base, self._total - self._base
+        undone = ~self._done[place:end]
+        ahead = int(undone.argmax()) if undone.any() else end - place
+        self._first_open += ahead
+        if self._first_open == self._total:
+            return self._end_position
+        return int(self._offset[self._first_open - self._base])
+
+    def _make_room(self, count: int) -> int:
+        """Drop what is done, grow if need be; gives the place of the next record."""
+        _ = self.position  # moves on over what is done
+        drop = self._first_open - self._base
+        held = self._total - self._first_open
+        size = max(len(self._offset), 2 * (held + count))
+        for name in ("_offset", "_done"):
+            old = getattr(self, name)
+            new = np.zeros(size, old.dtype)
+            new[:held] = old[drop : drop + held]
+            setattr(self, name, new)
+        self._base = self._first_open
+        return held

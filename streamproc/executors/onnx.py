@@ -1,0 +1,123 @@
+"""onnxruntime, in this process."""
+
+import hashlib
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+
+from streamproc.core import Columns, ConfigError, ModelInfo, Problem, TensorSpec
+from streamproc.executors.options import OnnxRuntime
+from streamproc.executors.threads import BatchThreads
+
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(float16)": "float16",
+    "tensor(int8)": "int8",
+    "tensor(int16)": "int16",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(uint8)": "uint8",
+    "tensor(bool)": "bool",
+    "tensor(string)": "object",
+}
+_READ_BYTES = 1 << 20
+_ERROR = 3
+"""onnxruntime's log severity: its warnings are about the model's making, not about the running."""
+
+
+class OnnxExecutor:
+    """Runs an ONNX model.
+
+    Args:
+        path: the model's file.
+        options: what the user set.
+
+    Raises:
+        ConfigError: the file is missing, is no model, or a provider does not work here.
+    """
+
+    def __init__(self, path: str, options: OnnxRuntime) -> None:
+        import onnxruntime  # noqa: PLC0415 - 0.1 s that no other command needs
+
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = options.intra_op_threads
+        settings.inter_op_num_threads = 1
+        settings.log_severity_level = _ERROR
+        _check_providers(options, onnxruntime.get_available_providers())
+        digest = _digest(path)
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                path, settings, providers=list(options.providers)
+            )
+        except Exception as error:  # onnxruntime's errors have no common ancestor
+            text = str(error).splitlines()[0]
+            raise ConfigError(
+                Problem(f"{path} is no model that works here: {text}", "model.path")
+            ) from error
+        used = self._session.get_providers()
+        if used[0] != options.providers[0]:
+            text = f"{options.providers[0]} does not work here: onnxruntime fell back to {used[0]}"
+            raise ConfigError(Problem(text, "model.executor.onnxruntime.providers"))
+        inputs = [_spec(tensor, path) for tensor in self._session.get_inputs()]
+        self._outputs = [tensor.name for tensor in self._session.get_outputs()]
+        fixed = {tensor.shape[0] for tensor in self._session.get_inputs() if tensor.shape}
+        sizes = [size for size in fixed if isinstance(size, int)]
+        if any(size != 1 for size in sizes):
+            text = (
+                f"{path} takes batches of exactly {sizes[0]}: export it with a dynamic first axis, "
+                "or with 1"
+            )
+            raise ConfigError(Problem(text, "model.path"))
+        self.info = ModelInfo(
+            variant="full",
+            digest=digest,
+            inputs=tuple(inputs),
+            outputs=tuple(_spec(tensor, path) for tensor in self._session.get_outputs()),
+            batch_max=1 if sizes else None,
+            runs_on=used[0],
+        )
+        self.concurrency = options.concurrency
+        self.inline = True
+        self._threads = BatchThreads(self.run, options.concurrency)
+
+    def run(self, inputs: Columns) -> Columns:
+        """The outputs for a batch; see ``Executor``."""
+        return dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
+
+    def submit(self, inputs: Columns) -> Awaitable[Columns]:
+        """The same on a thread; see ``Executor``."""
+        return self._threads.submit(inputs)
+
+    def close(self) -> None:
+        """End the threads; see ``Executor``."""
+        self._threads.close()
+
+
+def _check_providers(options: OnnxRuntime, available: list[str]) -> None:
+    missing = [name for name in options.providers if name not in available]
+    if missing:
+        text = f"{', '.join(missing)} is not in this onnxruntime: it has {', '.join(available)}"
+        raise ConfigError(Problem(text, "model.executor.onnxruntime.providers"))
+
+
+def _digest(path: str) -> str:
+    """``sha256:`` and the first twelve hex digits of the file."""
+    digest = hashlib.sha256()
+    try:
+        with Path(path).open("rb") as file:
+            while chunk := file.read(_READ_BYTES):
+                digest.update(chunk)
+    except OSError as error:
+        text = f"{path} cannot be read: {error.strerror}"
+        raise ConfigError(Problem(text, "model.path")) from error
+    return f"sha256:{digest.hexdigest()[:12]}"
+
+
+def _spec(tensor: Any, path: str) -> TensorSpec:  # noqa: ANN401 - onnxruntime has no types
+    dtype = _DTYPES.get(tensor.type)
+    if dtype is None:
+        text = f"{path}: {tensor.name!r} is of type {tensor.type}, which is not supported"
+        raise ConfigError(Problem(text, "model.path"))
+    shape = tuple(size if isinstance(size, int) else None for size in tensor.shape[1:])
+    return TensorSpec(tensor.name, dtype, shape)

@@ -1,0 +1,49 @@
+"""A pretended device: takes a set time for each batch."""
+
+import time
+from collections.abc import Awaitable
+
+import numpy as np
+
+from streamproc.core import NS_PER_S, Clock, Columns, Executor, ModelInfo
+from streamproc.executors.options import Simulated
+from streamproc.executors.threads import BatchThreads
+
+
+class SimulatedExecutor:
+    """Holds each batch for ``fixed + per_event * size``.
+
+    Args:
+        options: the times.
+        clock: to know when the time is over.
+        inner: gives the outputs; None gives zeros.
+    """
+
+    def __init__(self, options: Simulated, *, clock: Clock, inner: Executor | None) -> None:
+        self._options = options
+        self._clock = clock
+        self._inner = inner
+        self.info = inner.info if inner else ModelInfo("full", "simulated", runs_on="simulated")
+        self.concurrency = 1
+        self.inline = False
+        self._threads = BatchThreads(self.run, 1)
+
+    def run(self, inputs: Columns) -> Columns:
+        """The outputs, when the time is over; see ``Executor``."""
+        size = len(next(iter(inputs.values())))
+        end_ns = self._clock.now_ns() + self._options.fixed + self._options.per_event * size
+        outputs: Columns = {"output": np.zeros((size, 1), np.float32)}
+        if self._inner is not None:
+            outputs = self._inner.run(inputs)
+        time.sleep(max(0, end_ns - self._clock.now_ns()) / NS_PER_S)
+        return outputs
+
+    def submit(self, inputs: Columns) -> Awaitable[Columns]:
+        """The same on a thread; see ``Executor``."""
+        return self._threads.submit(inputs)
+
+    def close(self) -> None:
+        """End the thread; see ``Executor``."""
+        self._threads.close()
+        if self._inner is not None:
+            self._inner.close()

@@ -1,0 +1,7 @@
+"""From decoded events to the model's inputs, vectorised over a batch."""
+
+from streamproc.features.fields import FieldFeatures
+from streamproc.features.inputs import Features
+from streamproc.features.python import PythonFeatures
+
+__all__ = ["Features", "FieldFeatures", "PythonFeatures"]

@@ -1,0 +1,23 @@
+"""Running a pipeline: its event loop, lifecycle, drains and endpoints."""
+
+from streamproc.runtime.assembly import (
+    Assembly,
+    assemble,
+    dead_letter_topic,
+    make_decider,
+    make_features,
+)
+from streamproc.runtime.pipeline import Pipeline
+from streamproc.runtime.service import DRAIN_GRACE_NS, Parts, Service
+
+__all__ = [
+    "DRAIN_GRACE_NS",
+    "Assembly",
+    "Parts",
+    "Pipeline",
+    "Service",
+    "assemble",
+    "dead_letter_topic",
+    "make_decider",
+    "make_features",
+]

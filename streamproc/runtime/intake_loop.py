@@ -1,0 +1,109 @@
+"""Reads the source into the engine, as fast as the engine can take it and no faster."""
+
+import asyncio
+
+from streamproc.core import NS_PER_MS, Clock, Sink, Source
+from streamproc.engine import Engine
+from streamproc.runtime.driver import Driver
+from streamproc.telemetry import Accounts
+
+IN_FLIGHT_MAX = 16_384
+"""Events taken in and not finished: 0.1 s of work at the highest rate. It bounds memory and what a crash
+makes another process do again."""
+SINK_BYTES_MAX = 32 << 20
+RECORDS_MAX = 1_024
+"""Records of one poll: their decoding (1 us each, 15 for large ones) must not hold the loop for long."""
+POLL_NS = 100 * NS_PER_MS
+PAUSE_AFTER_S = 0.5
+"""A longer jam pauses the source, so that ``poll`` can go on being called: a consumer that is not polled
+is put out of its group, and one that is paused drops what it had fetched ahead, so this is the last resort."""
+
+
+class IntakeLoop:
+    """The loop that polls.
+
+    Args:
+        source: where records come from.
+        sink: whose backlog counts.
+        engine: takes the records.
+        driver: carries out what follows.
+        accounts: the books.
+        clock: the pipeline's time.
+        stop_after: end after so many records; None for no end.
+        stop_when_idle_ns: end when nothing came for so long and nothing is under way; None for no end.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        sink: Sink,
+        engine: Engine,
+        driver: Driver,
+        accounts: Accounts,
+        clock: Clock,
+        stop_after: int | None,
+        stop_when_idle_ns: int | None,
+    ) -> None:
+        self._source = source
+        self._sink = sink
+        self._engine = engine
+        self._driver = driver
+        self._accounts = accounts
+        self._clock = clock
+        self._stop_after = stop_after
+        self._stop_when_idle_ns = stop_when_idle_ns
+        self._paused = False
+        self.stopping = False
+        """Set to make the loop end after the poll that is under way."""
+
+    async def run(self) -> None:
+        """Poll until told to stop, or until the end that was asked for."""
+        busy_ns = self._clock.now_ns()
+        while not self.stopping:
+            wanted = RECORDS_MAX
+            if self._stop_after is not None:
+                wanted = min(wanted, self._stop_after - self._accounts.fetched)
+                if wanted <= 0:
+                    return
+            await self._room()
+            batches = await self._source.poll(timeout_ns=POLL_NS, records_max=wanted)
+            for batch in batches:
+                self._engine.ingest(batch)
+                self._driver.turn()
+            if batches:
+                busy_ns = self._clock.now_ns()
+                await asyncio.sleep(
+                    0
+                )  # poll may not have yielded: let sends and acknowledgements go on
+            elif self._ended(busy_ns):
+                return
+
+    def _ended(self, busy_ns: int) -> bool:
+        if self._paused or self._accounts.in_flight:
+            return False
+        if self._source.exhausted():
+            return True
+        idle_ns = self._clock.now_ns() - busy_ns
+        return self._stop_when_idle_ns is not None and idle_ns >= self._stop_when_idle_ns
+
+    def _full(self, share: float = 1.0) -> bool:
+        return (
+            self._accounts.in_flight >= IN_FLIGHT_MAX * share
+            or self._sink.pending_bytes() >= SINK_BYTES_MAX * share
+        )
+
+    async def _room(self) -> None:
+        """Wait for room; after a while, pause the source instead."""
+        if self._paused:
+            if not self._full(share=0.5):
+                self._paused = False
+                self._source.resume()
+            return
+        try:
+            async with asyncio.timeout(PAUSE_AFTER_S):
+                while self._full() and not self.stopping:
+                    await self._driver.progress()
+        except TimeoutError:
+            self._paused = True
+            self._source.pause()

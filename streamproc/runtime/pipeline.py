@@ -1,0 +1,98 @@
+"""The pipeline, as a Python user sees it."""
+
+import sys
+from dataclasses import dataclass, fields
+from typing import Self
+
+from streamproc.config import LoadedConfig, PipelineConfig, check
+from streamproc.connectors.kafka import KafkaRecordSink, KafkaRecordSource, client_settings
+from streamproc.core import Clock, Executor, Sink, Source, SystemClock
+from streamproc.executors import load_executor
+from streamproc.runtime.assembly import dead_letter_topic
+from streamproc.runtime.service import Parts, Service
+from streamproc.telemetry import Summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline(PipelineConfig):
+    """A pipeline: its configuration, and the ways to run it.
+
+    ``Pipeline(name=..., source=KafkaSource(...), codec=JsonCodec(...), model=Model(...),
+    sink=KafkaSink(...))`` is the same as a file with these keys; see ``PipelineConfig`` for all of them.
+    """
+
+    @classmethod
+    def from_config(cls, config: PipelineConfig) -> Self:
+        """The pipeline of a configuration."""
+        return cls(**{f.name: getattr(config, f.name) for f in fields(PipelineConfig)})
+
+    @classmethod
+    def from_file(cls, loaded: LoadedConfig) -> Self:
+        """The pipeline of a file that was loaded; its folder is where the user's modules are found."""
+        if loaded.path is not None:
+            folder = str(loaded.path.resolve().parent)
+            if folder not in sys.path:
+                sys.path.insert(0, folder)
+        return cls.from_config(loaded.config)
+
+    async def run(
+        self, *, stop_after: int | None = None, stop_when_idle_ns: int | None = None
+    ) -> Summary:
+        """Run until the end that is asked for, or for ever.
+
+        Args:
+            stop_after: end after so many records.
+            stop_when_idle_ns: end when nothing came for so long.
+
+        Returns:
+            what was consumed and what became of it.
+
+        Raises:
+            ConfigError: something does not fit, or does not exist.
+            ExternalError: something outside failed for good.
+        """
+        service = Service(
+            self, self.parts(), stop_after=stop_after, stop_when_idle_ns=stop_when_idle_ns
+        )
+        return await service.run()
+
+    def parts(
+        self,
+        *,
+        source: Source | None = None,
+        sink: Sink | None = None,
+        executor: Executor | None = None,
+        clock: Clock | None = None,
+    ) -> Parts:
+        """What the pipeline runs on: what is handed in, and for the rest what its configuration names.
+
+        Raises:
+            ConfigError: the configuration does not fit together, or the model does not load.
+        """
+        check(self)
+        clock = clock or SystemClock()
+        return Parts(
+            source=source or self._kafka_source(clock),
+            sink=sink or self._kafka_sink(clock),
+            executor=executor or load_executor(self.model, clock),
+            clock=clock,
+            commit_interval_ns=int(self.source.commit_interval),
+        )
+
+    def _kafka_source(self, clock: Clock) -> Source:
+        return KafkaRecordSource(
+            self.source, group_id=self.source.group_id or self.name, clock=clock
+        )
+
+    def _kafka_sink(self, clock: Clock) -> Sink:
+        made = [t for t in (dead_letter_topic(self), self.outcomes.shed_topic) if t is not None]
+        return KafkaRecordSink(
+            self.sink,
+            settings=client_settings(
+                self.sink.bootstrap_servers or self.source.bootstrap_servers,
+                self.sink.security or self.source.security,
+            ),
+            input_topics=self.source.topics,
+            made_topics=made,
+            clock=clock,
+        )

@@ -1,0 +1,244 @@
+"""One running pipeline: started, driven, drained and stopped in order."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from streamproc.config import PipelineConfig
+from streamproc.core import (
+    NS_PER_S,
+    VERSION,
+    Clock,
+    Executor,
+    ExternalError,
+    Sink,
+    Source,
+    process_cpu_ns,
+)
+from streamproc.runtime.assembly import Assembly, assemble
+from streamproc.runtime.driver import Driver
+from streamproc.runtime.housekeeping import Heartbeat, quiet_collector
+from streamproc.runtime.intake_loop import IntakeLoop
+from streamproc.telemetry import Gauges, PipelineCollector, Summary, make_registry
+from streamproc.web import OpsServer, ops_app
+
+log = logging.getLogger(__name__)
+
+DRAIN_GRACE_NS = 30 * NS_PER_S
+"""How long the end may take: what is not finished then is handed back to the group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a pipeline runs on.
+
+    Attributes:
+        source: where records come from.
+        sink: where records go.
+        executor: what runs the model.
+        clock: the time.
+        commit_interval_ns: how often finished positions are committed.
+    """
+
+    source: Source
+    sink: Sink
+    executor: Executor
+    clock: Clock
+    commit_interval_ns: int
+
+
+class Service:
+    """Runs a pipeline once.
+
+    Args:
+        config: what the user wrote.
+        parts: what it runs on.
+        stop_after: end after so many records; None for no end.
+        stop_when_idle_ns: end when nothing came for so long; None for no end.
+        on_ready: is told the address of the HTTP endpoints when everything is started; None where they
+            are off.
+    """
+
+    def __init__(
+        self,
+        config: PipelineConfig,
+        parts: Parts,
+        *,
+        stop_after: int | None = None,
+        stop_when_idle_ns: int | None = None,
+        on_ready: Callable[[str | None], None] | None = None,
+    ) -> None:
+        self._config = config
+        self._parts = parts
+        self._stop_after = stop_after
+        self._stop_when_idle_ns = stop_when_idle_ns
+        self._on_ready = on_ready
+        self._heartbeat = Heartbeat(parts.clock)
+        self._assembly: Assembly | None = None
+        self._driver: Driver | None = None
+        self._intake: IntakeLoop | None = None
+        self._stop_asked = asyncio.Event()
+        self._started_ns = parts.clock.now_ns()
+        self._cpu_ns = process_cpu_ns()
+
+    def stop(self) -> None:
+        """Ask for the end: what was taken in is finished first."""
+        self._stop_asked.set()
+        if self._intake is not None:
+            self._intake.stopping = True
+
+    def summary(self) -> Summary | None:
+        """How things stand; None before the model is measured."""
+        if self._assembly is None:
+            return None
+        accounts = self._assembly.accounts
+        accounts.skipped = self._parts.source.skipped_total
+        duration_s = (self._parts.clock.now_ns() - self._started_ns) / NS_PER_S
+        return accounts.summary(duration_s, (process_cpu_ns() - self._cpu_ns) / NS_PER_S)
+
+    def gauges(self) -> Gauges:
+        """What is waiting at this moment."""
+        depth = self._assembly.engine.queue_depth if self._assembly else 0
+        lag = self._parts.source.lag() if self._driver and self._driver.owns_partitions else {}
+        return Gauges(
+            queue_depth=depth, lag_records=lag, loop_lag_seconds=self._heartbeat.lag_ns / NS_PER_S
+        )
+
+    def readiness(self) -> Mapping[str, bool]:
+        """What readiness waits for, and whether it is there."""
+        return {
+            "model": self._assembly is not None,
+            "assignment": self._driver is not None and self._driver.owns_partitions,
+            "broker": self._driver is not None and self._parts.sink.healthy(),
+        }
+
+    async def run(self) -> Summary:
+        """Run to the end.
+
+        Returns:
+            the summary of all that was consumed.
+
+        Raises:
+            ConfigError: the model, features or topics do not fit.
+            ExternalError: something outside failed for good.
+        """
+        parts = self._parts
+        self._assembly = assembly = assemble(self._config, parts.executor, parts.clock)
+        self._driver = driver = Driver(
+            engine=assembly.engine,
+            executor=parts.executor,
+            sink=parts.sink,
+            latency=assembly.latency,
+            accounts=assembly.accounts,
+            clock=parts.clock,
+        )
+        self._intake = IntakeLoop(
+            source=parts.source,
+            sink=parts.sink,
+            engine=assembly.engine,
+            driver=driver,
+            accounts=assembly.accounts,
+            clock=parts.clock,
+            stop_after=self._stop_after,
+            stop_when_idle_ns=self._stop_when_idle_ns,
+        )
+        self._intake.stopping = self._stop_asked.is_set()
+        async with self._endpoints() as address:
+            try:
+                await parts.sink.start()
+                await parts.source.start(driver)
+                self._started_ns, self._cpu_ns = parts.clock.now_ns(), process_cpu_ns()
+                if self._on_ready is not None:
+                    self._on_ready(address)
+                with quiet_collector():
+                    await self._drive(self._intake, driver)
+            finally:
+                await self._let_go(driver)
+        summary = self.summary()
+        if summary is None:
+            msg = "no summary after a run"
+            raise ExternalError(msg)
+        return summary
+
+    async def _drive(self, intake: IntakeLoop, driver: Driver) -> None:
+        """Take in until the end, finish what was taken in, store the last positions."""
+        keepers = [
+            asyncio.create_task(self._commit_regularly()),
+            asyncio.create_task(self._heartbeat.run()),
+        ]
+        reading = asyncio.create_task(intake.run())
+        stop = asyncio.create_task(self._stop_asked.wait())
+        try:
+            ends: set[asyncio.Future[Any]] = {reading, stop, driver.failure, *keepers}
+            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if stop in done:  # a poll that waits for records need not be waited for
+                reading.cancel()
+            for task in done - {stop}:
+                task.result()
+            if not await driver.drained(DRAIN_GRACE_NS):
+                log.warning("not everything was finished in time: the rest is handed back")
+            if driver.failure.done():
+                driver.failure.result()
+        finally:
+            for task in (reading, stop, *keepers):
+                task.cancel()
+            await asyncio.gather(reading, stop, *keepers, return_exceptions=True)
+        await self._commit()
+
+    async def _commit_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(self._parts.commit_interval_ns / NS_PER_S)
+            await self._commit()
+
+    async def _commit(self) -> None:
+        if self._assembly is None:
+            return
+        engine, source = self._assembly.engine, self._parts.source
+        try:
+            engine.moved(await source.positions())
+            positions = engine.positions_to_commit()
+            if positions:
+                await source.commit(positions)
+                engine.committed(positions)
+        except ExternalError as error:
+            if not error.retriable:
+                raise
+            log.warning("%s; trying again", error)
+
+    async def _let_go(self, driver: Driver) -> None:
+        """Stop everything, whatever happened; nothing of it may hide the first error."""
+        parts = self._parts
+        await driver.close()
+        for stopping in (parts.source.stop(), parts.sink.stop(timeout_ns=DRAIN_GRACE_NS)):
+            try:
+                await stopping
+            except Exception:
+                log.exception("a part of the pipeline did not stop cleanly")
+        if self._assembly is not None:
+            self._assembly.engine.release_all()
+        parts.executor.close()
+
+    @contextlib.asynccontextmanager
+    async def _endpoints(self) -> AsyncIterator[str | None]:
+        """``/metrics``, ``/livez`` and ``/readyz``, where they are wanted; gives their address."""
+        listen = self._config.telemetry.metrics.listen
+        if listen is None or self._assembly is None:
+            yield None
+            return
+        host, _, port = listen.rpartition(":")
+        collector = PipelineCollector(
+            self._assembly.accounts,
+            gauges=self.gauges,
+            models=lambda: [self._parts.executor.info],
+            version=VERSION,
+        )
+        app = ops_app(registry=make_registry(collector), readiness=self.readiness)
+        server = OpsServer(app, host, int(port))
+        try:
+            await server.start()
+            yield server.address
+        finally:
+            await server.stop()

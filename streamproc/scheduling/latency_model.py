@@ -1,0 +1,109 @@
+"""How long things take: a batch in the executor, and the way of its decisions to the broker."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from streamproc.core import Float64Array, Int64Array
+
+_WINDOW = 64
+"""Runs that are remembered: at 1 ms a run the model follows a change within a tenth of a second."""
+_QUANTILE = 0.9
+"""Of those; one outlier in ten moves nothing."""
+_REFRESH = 8
+"""Runs between two looks at the window (a look costs 30 us)."""
+
+
+class _Window:
+    """The last values, and a quantile of them."""
+
+    __slots__ = ("_count", "_quantile", "_value", "_values")
+
+    def __init__(self, size: int, quantile: float, first: float) -> None:
+        self._values: Float64Array = np.empty(size, np.float64)
+        self._quantile = quantile
+        self._value = first
+        self._count = 0
+
+    def add(self, value: float) -> None:
+        self._values[self._count % len(self._values)] = value
+        self._count += 1
+        if self._count <= _REFRESH or self._count % _REFRESH == 0:
+            held = self._values[: min(self._count, len(self._values))]
+            self._value = float(np.quantile(held, self._quantile, method="higher"))
+
+    @property
+    def value(self) -> float:
+        return self._value
+
+
+class LatencyModel:
+    """Execution time as a function of batch size, measured by a sweep and corrected by every run.
+
+    The sweep gives the curve's shape; what is learned later is one factor for the whole of it, a quantile
+    of the last runs' times over the curve's.
+
+    Args:
+        size: batch sizes measured, ascending, from 1.
+        run_ns: their times in ns.
+        size_max: the largest batch that will be asked for.
+
+    Raises:
+        ValueError: nothing was measured, or a time is not positive.
+    """
+
+    __slots__ = ("_curve_ns", "_factor", "_run_ns", "_used_factor")
+
+    def __init__(self, size: Sequence[int], run_ns: Sequence[int], *, size_max: int) -> None:
+        if not size or min(run_ns) <= 0:
+            msg = f"a latency model needs positive times, got {list(run_ns)} for sizes {list(size)}"
+            raise ValueError(msg)
+        curve = np.interp(np.arange(1, size_max + 1), size, run_ns)
+        self._curve_ns: Float64Array = np.maximum.accumulate(curve)
+        self._factor = _Window(_WINDOW, _QUANTILE, 1.0)
+        self._used_factor = 0.0
+        self._run_ns: Int64Array = self._curve_ns.astype(np.int64)
+
+    @property
+    def run_ns(self) -> Int64Array:
+        """int64 [size_max]: ``run_ns[b - 1]`` is the predicted time of a batch of b; never decreasing."""
+        if self._factor.value != self._used_factor:
+            self._used_factor = self._factor.value
+            self._run_ns = (self._curve_ns * self._used_factor).astype(np.int64)
+        return self._run_ns
+
+    def predict_ns(self, size: int) -> int:
+        """The predicted time of a batch of ``size`` events."""
+        return int(self.run_ns[min(size, len(self.run_ns)) - 1])
+
+    def observe(self, size: int, took_ns: int) -> None:
+        """Learn that a batch of ``size`` took so long."""
+        place = min(size, len(self._curve_ns)) - 1
+        self._factor.add(max(took_ns, 1) / float(self._curve_ns[place]))
+
+
+class SendLatency:
+    """How long it takes from a decision to the broker's acknowledgement of it.
+
+    Args:
+        ceiling_ns: the most that it ever answers, so that one stall cannot make every event hopeless.
+        first_ns: what it answers before it has seen any.
+    """
+
+    __slots__ = ("_ceiling_ns", "_window")
+
+    _SAMPLES = 512
+    _TAIL = 0.99
+
+    def __init__(self, *, ceiling_ns: int, first_ns: int = 3_000_000) -> None:
+        self._ceiling_ns = ceiling_ns
+        self._window = _Window(self._SAMPLES, self._TAIL, float(first_ns))
+
+    @property
+    def send_ns(self) -> int:
+        """The time to allow for: the 99th percentile of the last sends."""
+        return min(int(self._window.value), self._ceiling_ns)
+
+    def observe(self, took_ns: int) -> None:
+        """Learn that an acknowledgement took so long."""
+        self._window.add(float(took_ns))

@@ -1,0 +1,156 @@
+"""The scheduler: an object that asks and answers, in the way of a sans-I/O protocol library.
+
+``offer`` events, ask for the ``next_action``, carry it out, report back with ``complete`` and
+``acknowledged``. It holds no clock, starts no thread and awaits nothing; the service, the tests and the
+player drive the same one.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from streamproc.core import BoolArray, EventBatch, Int64Array, InvariantError, Reason
+from streamproc.scheduling.latency_model import LatencyModel, SendLatency
+from streamproc.scheduling.options import Batching, Ordering, ShedPolicy
+from streamproc.scheduling.planners import work_conserving
+from streamproc.scheduling.policies import expired
+from streamproc.scheduling.queue import DeadlineQueue
+from streamproc.scheduling.steps import BatchReason, Idle, Run, Shed, Step
+
+PROBE_EVERY_NS = 250_000_000
+"""When no event seems to fit its deadline, one is run so often all the same: the model may be wrong, and
+would never learn it from events that are all given up."""
+
+
+class Scheduler:
+    """Decides which events run together, when, and which are given up.
+
+    Args:
+        batching: how micro-batches are made.
+        shed: the policies that may give events up; with none, all are run however late.
+        ordering: whose events must not overtake each other.
+        latency: how long batches take.
+        send: how long a decision takes to the broker.
+        slots: how many batches may run at the same time.
+    """
+
+    def __init__(
+        self,
+        *,
+        batching: Batching,
+        shed: Sequence[ShedPolicy],
+        ordering: Ordering,
+        latency: LatencyModel,
+        send: SendLatency,
+        slots: int,
+    ) -> None:
+        self._size_max = min(batching.max_size, len(latency.run_ns))
+        self._sheds = "expired" in shed
+        self._latency = latency
+        self._send = send
+        self._slots_free = slots
+        self._queue = DeadlineQueue(keep_order=ordering != "none")
+        self._running: dict[int, tuple[int, int]] = {}
+        self._runs_total = 0
+        self._last_run_ns = 0
+
+    @property
+    def queue_depth(self) -> int:
+        """Events that wait."""
+        return len(self._queue)
+
+    @property
+    def send_ns(self) -> int:
+        """The time that a decision needs to the broker's acknowledgement."""
+        return self._send.send_ns
+
+    def hopeless(self, deadline_ns: Int64Array, now_ns: int) -> BoolArray:
+        """Mark the events that need not even be decoded: they would be shed at once.
+
+        Args:
+            deadline_ns: int64 [n], the latest that each event's deadline can be.
+            now_ns: the present instant.
+
+        Returns:
+            bool [n]; all False where no policy sheds, or where it is time to try one all the same.
+        """
+        if not self._sheds or self._probe_due(now_ns):
+            return np.zeros(len(deadline_ns), np.bool_)
+        return expired(deadline_ns, now_ns=now_ns, soonest_ns=self._soonest_ns())
+
+    def offer(self, events: EventBatch, partition: int) -> None:
+        """Take events of one partition into the queue.
+
+        Args:
+            events: numbers ascending and higher than all before.
+            partition: the partition that all of them are of.
+        """
+        self._queue.push(events.number, events.deadline_ns, partition)
+
+    def withdraw(self, partition: int) -> Int64Array:
+        """Take the waiting events of a partition out; gives their numbers."""
+        return self._queue.withdraw(partition)
+
+    def next_action(self, now_ns: int) -> Step:
+        """What is to be done now; to be asked again until it is ``Idle``."""
+        if not len(self._queue) or not self._slots_free:
+            return Step((), Idle())
+        shed = self._shed(now_ns) if self._sheds else ()
+        if not len(self._queue):
+            return Step(shed, Idle())
+        size = min(self._size_max, len(self._queue))
+        reason: BatchReason = "full" if size == self._size_max else "idle"
+        number = np.sort(self._queue.pop(size))
+        self._runs_total += 1
+        self._slots_free -= 1
+        self._running[self._runs_total] = (now_ns, size)
+        self._last_run_ns = now_ns
+        return Step(shed, Run(self._runs_total, number, reason))
+
+    def complete(self, run: int, finished_ns: int, *, failed: bool = False) -> None:
+        """A run has ended.
+
+        Args:
+            run: its number.
+            finished_ns: when.
+            failed: True where the model raised; its time then teaches nothing.
+
+        Raises:
+            InvariantError: no such run is under way.
+        """
+        if run not in self._running:
+            msg = f"run {run} is not under way: it was completed twice or never started"
+            raise InvariantError(msg)
+        started_ns, size = self._running.pop(run)
+        self._slots_free += 1
+        if not failed:
+            self._latency.observe(size, finished_ns - started_ns)
+
+    def acknowledged(self, decided_ns: int, acknowledged_ns: int) -> None:
+        """Decisions made at one instant were acknowledged by the broker at another."""
+        self._send.observe(acknowledged_ns - decided_ns)
+
+    def _shed(self, now_ns: int) -> tuple[Shed, ...]:
+        """Give up what the next batch could not answer in time."""
+        run_ns = self._latency.run_ns[: self._size_max]
+        deadline_ns = self._queue.deadline_ns
+        if self._queue.ascending:
+            start = work_conserving(
+                deadline_ns, now_ns=now_ns, run_ns=run_ns, send_ns=self._send.send_ns
+            )
+            late = np.arange(len(deadline_ns)) < start
+        else:
+            size = min(self._size_max, len(deadline_ns))
+            soonest_ns = int(run_ns[size - 1]) + self._send.send_ns
+            late = expired(deadline_ns, now_ns=now_ns, soonest_ns=soonest_ns)
+        if late.all() and self._probe_due(now_ns):
+            late[-1] = False
+        if not late.any():
+            return ()
+        return (Shed(np.sort(self._queue.remove(late)), Reason.EXPIRED),)
+
+    def _soonest_ns(self) -> int:
+        return int(self._latency.run_ns[0]) + self._send.send_ns
+
+    def _probe_due(self, now_ns: int) -> bool:
+        return not self._running and now_ns - self._last_run_ns >= PROBE_EVERY_NS

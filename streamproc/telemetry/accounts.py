@@ -1,0 +1,247 @@
+"""The books: what was fetched, what became of it, and how long it took."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypedDict, get_args
+
+import numpy as np
+
+from streamproc.core import (
+    NS_PER_MS,
+    Int64Array,
+    InvariantError,
+    Outcome,
+    TopicPartition,
+    UInt8Array,
+)
+from streamproc.telemetry.histogram import LatencyHistogram
+
+Stage = Literal["broker", "decode", "queue", "infer", "emit"]
+"""Where an event's time goes, in the order in which it passes."""
+
+STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
+
+BatchReason = Literal["full", "deadline", "idle", "drain"]
+"""Why a micro-batch was started when it was."""
+
+BATCH_REASONS: Final[tuple[BatchReason, ...]] = get_args(BatchReason)
+
+BATCH_SIZE_BOUNDS: Final = tuple(1 << power for power in range(14))
+"""The buckets of the batch size, 1 to 8,192; a size equal to a bound is within it."""
+
+
+class Summary(TypedDict):
+    """What ``--json`` prints at the end of a run; every outcome is always there."""
+
+    pipeline: str
+    consumed: int
+    duration_s: float
+    throughput_per_s: float
+    cpu_s: float
+    outcomes: dict[str, int]
+    skipped: int
+    handed_back: int
+    restored: int
+    emitted: int
+    reasons: dict[str, int]
+    latency_ms: dict[str, float]
+    stages_ms: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """How things stand at this moment; what is not measured stays as it is here, and is not exposed.
+
+    Attributes:
+        queue_depth: events that wait for a batch.
+        lag_records: records still to be fetched, by partition.
+        lag_seconds: how far the oldest of them is behind.
+        loop_lag_seconds: how late the event loop last came back to a timer.
+        event_time_skew_seconds: by source, how far its clock is off; positive is behind ours.
+    """
+
+    queue_depth: int | None = None
+    lag_records: Mapping[TopicPartition, int] = field(default_factory=dict)
+    lag_seconds: float | None = None
+    loop_lag_seconds: float | None = None
+    event_time_skew_seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+class Accounts:
+    """Counts what a pipeline does, a batch at a time; belongs to the event loop's thread.
+
+    Args:
+        pipeline: its name.
+        exact_bounds_ns: the deadlines and SLO latencies for which the buckets must be exact.
+
+    Attributes:
+        fetched: events taken from the source.
+        handed_back: those of them that were given up before they had an outcome.
+        skipped: records jumped over without being fetched.
+        restored: events read again only to rebuild state; no part of ``consumed``.
+        emitted: decisions that no single event caused, such as a window's.
+        acked_late: decisions published in time and acknowledged after their deadline.
+        e2e: from event time to the broker's acknowledgement.
+        stages: the same by stage.
+        batches: micro-batches by the reason of their start.
+        batch_sizes: how many of them fell into each of ``BATCH_SIZE_BOUNDS``, and behind the last.
+        batched: the sum of their sizes.
+    """
+
+    def __init__(self, *, pipeline: str, exact_bounds_ns: Sequence[int] = ()) -> None:
+        self.pipeline = pipeline
+        self.fetched = 0
+        self.handed_back = 0
+        self.skipped = 0
+        self.restored = 0
+        self.emitted = 0
+        self.acked_late = 0
+        self.e2e = LatencyHistogram(exact_bounds_ns)
+        self.stages: dict[Stage, LatencyHistogram] = {
+            name: LatencyHistogram(exact_bounds_ns) for name in STAGES
+        }
+        self.batches: dict[BatchReason, int] = dict.fromkeys(BATCH_REASONS, 0)
+        self.batch_sizes = [0] * (len(BATCH_SIZE_BOUNDS) + 1)
+        self.batched = 0
+        self._by_code: Int64Array = np.zeros(len(Outcome), dtype=np.int64)
+        self._by_reason: dict[tuple[Outcome, str], int] = {}
+
+    def settle(self, outcome: Outcome, count: int, reason: str = "") -> None:
+        """So many events ended in this way, for this reason.
+
+        Raises:
+            ValueError: count is negative.
+        """
+        if count < 0:
+            msg = f"an outcome cannot be taken back: {count} x {outcome.word}"
+            raise ValueError(msg)
+        if not reason:
+            self._by_code[outcome] += count
+        elif count:
+            key = (outcome, str(reason))
+            self._by_reason[key] = self._by_reason.get(key, 0) + int(count)
+
+    def settle_codes(self, codes: UInt8Array) -> None:
+        """These events ended so, uint8 [n] of ``Outcome``, without a reason.
+
+        Raises:
+            InvariantError: a code is no outcome.
+        """
+        counts = np.bincount(codes, minlength=len(Outcome))
+        if counts.size > len(Outcome):
+            msg = f"{int(codes.max())} is the code of no outcome"
+            raise InvariantError(msg)
+        self._by_code += counts
+
+    def latency(self, values_ns: Int64Array) -> None:
+        """These decisions took so long from event time to acknowledgement, int64 [n] ns."""
+        self.e2e.add(values_ns)
+
+    def stage(self, name: Stage, values_ns: Int64Array) -> None:
+        """These events spent so long in a stage, int64 [n] ns."""
+        self.stages[name].add(values_ns)
+
+    def stage_constant(self, name: Stage, value_ns: int, count: int) -> None:
+        """So many events spent the same time in a stage, such as a batch's run."""
+        self.stages[name].add_constant(value_ns, count)
+
+    def batch(self, size: int, reason: BatchReason) -> None:
+        """A micro-batch was started.
+
+        Raises:
+            ValueError: it is empty.
+        """
+        if size < 1:
+            msg = f"a batch holds at least one event, was {size}"
+            raise ValueError(msg)
+        self.batches[reason] += 1
+        self.batched += size
+        self.batch_sizes[min((size - 1).bit_length(), len(BATCH_SIZE_BOUNDS))] += 1
+
+    @property
+    def settled(self) -> dict[tuple[Outcome, str], int]:
+        """Events by outcome and reason, those that occurred."""
+        plain = {(Outcome(code), ""): n for code, n in enumerate(self._by_code.tolist()) if n}
+        return plain | self._by_reason
+
+    @property
+    def outcomes(self) -> dict[Outcome, int]:
+        """Events by outcome, all of them."""
+        totals: dict[Outcome, int] = dict(zip(Outcome, self._by_code.tolist(), strict=True))
+        for (outcome, _), count in self._by_reason.items():
+            totals[outcome] += count
+        return totals
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Events by reason, those that occurred, whatever the outcome."""
+        totals: dict[str, int] = {}
+        for (_, reason), count in sorted(self._by_reason.items()):
+            totals[reason] = totals.get(reason, 0) + count
+        return totals
+
+    @property
+    def consumed(self) -> int:
+        """Events whose outcome is final: the sum of the outcomes."""
+        return int(self._by_code.sum()) + sum(self._by_reason.values())
+
+    @property
+    def in_flight(self) -> int:
+        """Events fetched that have no outcome yet and were not handed back, by the books."""
+        return self.fetched - self.consumed - self.handed_back
+
+    def check(self, *, in_flight: int = 0) -> None:
+        """Hold the books against what the pipeline really has in hand.
+
+        Args:
+            in_flight: events in its queue, in its executor and with its sink.
+
+        Raises:
+            InvariantError: fetched is not consumed + handed_back + in_flight.
+        """
+        if self.in_flight != in_flight:
+            msg = (
+                f"the books do not add up: fetched {self.fetched} is not consumed {self.consumed}"
+                f" + handed back {self.handed_back} + in flight {in_flight}"
+            )
+            raise InvariantError(msg)
+
+    def summary(self, duration_s: float, cpu_s: float) -> Summary:
+        """The account of a run, as ``--json`` prints it.
+
+        Latencies are in ms; ``latency_ms`` and a stage are ``{}`` where nothing was measured.
+        """
+        consumed = self.consumed
+        return {
+            "pipeline": self.pipeline,
+            "consumed": consumed,
+            "duration_s": round(duration_s, 3),
+            "throughput_per_s": round(consumed / duration_s, 1) if duration_s > 0 else 0.0,
+            "cpu_s": round(cpu_s, 3),
+            "outcomes": {outcome.word: n for outcome, n in self.outcomes.items()},
+            "skipped": self.skipped,
+            "handed_back": self.handed_back,
+            "restored": self.restored,
+            "emitted": self.emitted,
+            "reasons": self.reasons,
+            "latency_ms": _latency_ms(self.e2e),
+            "stages_ms": {name: _stage_ms(stage) for name, stage in self.stages.items()},
+        }
+
+
+def _ms(value_ns: int) -> float:
+    return round(value_ns / NS_PER_MS, 3)
+
+
+def _stage_ms(histogram: LatencyHistogram) -> dict[str, float]:
+    if histogram.count == 0:
+        return {}
+    return {f"p{q}": _ms(histogram.percentile_ns(q)) for q in (50, 99)}
+
+
+def _latency_ms(histogram: LatencyHistogram) -> dict[str, float]:
+    if histogram.count == 0:
+        return {}
+    percents = {"p50": 50, "p90": 90, "p99": 99, "p999": 99.9}
+    shown = {name: _ms(histogram.percentile_ns(q)) for name, q in percents.items()}
+    return shown | {"max": _ms(histogram.max_ns)}

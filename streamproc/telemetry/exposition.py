@@ -1,0 +1,231 @@
+"""The Prometheus page: the accounts and the gauges under their names.
+
+Only what is measured is exposed: a gauge without a value and a stage without data are left out. The
+series of outcomes that every pipeline can have stand at 0 from the start, or the first burst of them
+would be invisible to ``rate()`` (it needs a sample before the rise).
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import generate_latest as generate_text
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from streamproc.core import NS_PER_S, ModelInfo, Outcome, Reason
+from streamproc.telemetry import names
+from streamproc.telemetry.accounts import BATCH_SIZE_BOUNDS, Accounts, Gauges
+from streamproc.telemetry.histogram import LatencyHistogram
+
+TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+_FROM_THE_START: Final = {
+    (Outcome.ON_TIME, ""): 0,
+    (Outcome.LATE, ""): 0,
+    (Outcome.SHED, str(Reason.EXPIRED)): 0,
+    **{
+        (Outcome.DEAD_LETTER, str(reason)): 0
+        for reason in Reason
+        if reason not in (Reason.NONE, Reason.EXPIRED)
+    },
+}
+
+Buckets = list[tuple[str, float]]
+
+
+class PipelineCollector(Collector):
+    """Reads a pipeline's accounts whenever it is asked; to be asked on the event loop's thread.
+
+    Args:
+        accounts: the books.
+        gauges: how things stand now.
+        models: the models that are loaded now.
+        version: of streamproc.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        *,
+        gauges: Callable[[], Gauges],
+        models: Callable[[], Sequence[ModelInfo]],
+        version: str,
+    ) -> None:
+        self._accounts = accounts
+        self._gauges = gauges
+        self._models = models
+        self._version = version
+
+    def collect(self) -> Iterator[Metric]:
+        """All families, in a fixed order."""
+        yield self._outcomes()
+        yield from self._latencies()
+        yield from self._batches()
+        yield from _gauges(self._gauges())
+        yield from self._counters()
+        yield from self._infos()
+
+    def _outcomes(self) -> Metric:
+        family = CounterMetricFamily(
+            names.OUTCOMES,
+            "Events by what became of them; their sum is what was consumed.",
+            labels=("pipeline", "lane", "outcome", "reason"),
+        )
+        for (outcome, reason), count in sorted((_FROM_THE_START | self._accounts.settled).items()):
+            labels = (self._accounts.pipeline, names.LANE_DEFAULT, outcome.word, reason)
+            family.add_metric(labels, count)
+        return family
+
+    def _latencies(self) -> Iterator[Metric]:
+        e2e = HistogramMetricFamily(
+            names.E2E_LATENCY,
+            "From event time to the broker's acknowledgement of the decision.",
+            unit="seconds",
+        )
+        e2e.add_metric((), *_buckets(self._accounts.e2e))
+        yield e2e
+        stages = HistogramMetricFamily(
+            names.STAGE_LATENCY,
+            "Where an event's time goes, by stage.",
+            labels=("stage",),
+            unit="seconds",
+        )
+        for name, histogram in self._accounts.stages.items():
+            if histogram.count:
+                stages.add_metric((name,), *_buckets(histogram))
+        if stages.samples:
+            yield stages
+
+    def _batches(self) -> Iterator[Metric]:
+        sizes = HistogramMetricFamily(names.BATCH_SIZE, "Events in a micro-batch.")
+        buckets: Buckets = []
+        total = 0
+        for bound, count in zip(
+            (*BATCH_SIZE_BOUNDS, math.inf), self._accounts.batch_sizes, strict=True
+        ):
+            total += count
+            buckets.append((_le(bound), total))
+        sizes.add_metric((), buckets, self._accounts.batched)
+        yield sizes
+        batches = CounterMetricFamily(
+            names.BATCHES, "Micro-batches by why they were started.", labels=("reason",)
+        )
+        for reason, count in self._accounts.batches.items():
+            batches.add_metric((reason,), count)
+        yield batches
+
+    def _counters(self) -> Iterator[Metric]:
+        accounts = self._accounts
+        for name, text, value in (
+            (
+                names.ACKED_LATE,
+                "Decisions sent in time, acknowledged after their deadline.",
+                accounts.acked_late,
+            ),
+            (
+                names.HANDED_BACK,
+                "Events fetched and given up before their outcome.",
+                accounts.handed_back,
+            ),
+            (names.SKIPPED, "Records jumped over without being fetched.", accounts.skipped),
+            (
+                names.AHEAD_OF_CLOCK,
+                "Decisions acknowledged before their own event time: the producer's clock is ahead.",
+                accounts.e2e.negative_total,
+            ),
+        ):
+            yield CounterMetricFamily(name, text, value=value)
+
+    def _infos(self) -> Iterator[Metric]:
+        variants = InfoMetricFamily(names.VARIANT.removesuffix("_info"), "The models loaded.")
+        for model in self._models():
+            variants.add_metric(
+                (), {"variant": model.variant, "digest": model.digest, "runs_on": model.runs_on}
+            )
+        if variants.samples:
+            yield variants
+        yield InfoMetricFamily(
+            names.BUILD.removesuffix("_info"), "This streamproc.", value={"version": self._version}
+        )
+
+
+def _le(bound: float) -> str:
+    """A bucket's upper bound as a label: a float, as OpenMetrics wants it."""
+    return "+Inf" if bound == math.inf else repr(float(bound))
+
+
+def _buckets(histogram: LatencyHistogram) -> tuple[Buckets, float]:
+    """The buckets by upper bound in seconds, and the sum in seconds."""
+    counts = histogram.cumulative(histogram.bounds_ns)
+    buckets: Buckets = [
+        (_le(bound_ns / NS_PER_S), count)
+        for bound_ns, count in zip(histogram.bounds_ns, counts, strict=True)
+    ]
+    buckets.append((_le(math.inf), histogram.count))
+    return buckets, histogram.sum_ns / NS_PER_S
+
+
+def _gauges(gauges: Gauges) -> Iterator[Metric]:
+    if gauges.queue_depth is not None:
+        depth = GaugeMetricFamily(
+            names.QUEUE_DEPTH, "Events that wait for a batch.", labels=("lane",)
+        )
+        depth.add_metric((names.LANE_DEFAULT,), gauges.queue_depth)
+        yield depth
+    if gauges.lag_records:
+        lag = GaugeMetricFamily(
+            names.CONSUMER_LAG_RECORDS,
+            "Records still to be fetched.",
+            labels=("topic", "partition"),
+        )
+        for source, records in sorted(gauges.lag_records.items()):
+            lag.add_metric((source.topic, str(source.partition)), records)
+        yield lag
+    if gauges.event_time_skew_seconds:
+        skew = GaugeMetricFamily(
+            names.EVENT_TIME_SKEW,
+            "How far a source's clock is off; positive is behind ours.",
+            labels=("source",),
+        )
+        for name, seconds in sorted(gauges.event_time_skew_seconds.items()):
+            skew.add_metric((name,), seconds)
+        yield skew
+    for name, text, value in (
+        (names.CONSUMER_LAG, "Age of the oldest record still to be fetched.", gauges.lag_seconds),
+        (names.LOOP_LAG, "How late the event loop last was.", gauges.loop_lag_seconds),
+    ):
+        if value is not None:
+            yield GaugeMetricFamily(name, text, value=value)
+
+
+def make_registry(collector: PipelineCollector) -> CollectorRegistry:
+    """A registry of its own with the pipeline, the process and Python's garbage collector."""
+    registry = CollectorRegistry()
+    registry.register(collector)
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+def render(registry: CollectorRegistry, accept: str = "") -> tuple[bytes, str]:
+    """The page and its content type.
+
+    Args:
+        registry: what is to be shown.
+        accept: the request's ``Accept``; OpenMetrics where it is named, else the text format.
+    """
+    if "application/openmetrics-text" in accept:
+        page: bytes = generate_openmetrics(registry)  # type: ignore[no-untyped-call]
+        return page, OPENMETRICS
+    return generate_text(registry), TEXT

@@ -1,0 +1,215 @@
+"""A histogram of durations that is exact where it must be and close everywhere else."""
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+
+from streamproc.core import NS_PER_MS, NS_PER_S, Int64Array
+
+BOUNDS_NS: tuple[int, ...] = (
+    *(round(step * NS_PER_MS / 10) for step in (1, 2, 5)),
+    *(step * NS_PER_MS for step in (1, 2, 5, 10, 20, 50, 100, 200, 500)),
+    *(step * NS_PER_S for step in (1, 2, 5, 10, 30, 60)),
+)
+"""The upper bounds of the Prometheus buckets that every histogram has: 100 us to 1 min, by 1-2-5."""
+
+FINEST_NS = 1_000
+COARSEST_NS = 3_600 * NS_PER_S
+RELATIVE_WIDTH = 0.02
+"""A percentile is at most this much too high. 1 us to 1 h are ln(3.6e9) / ln(1.02) = 1,111 steps, 9 KiB."""
+
+_PENDING_MAX = 4_096
+# Values wait in a buffer (32 KiB, it stays in the L2 cache) and are sorted and counted together. Per
+# value, on 2 AVX2 cores: 7 ns at 4,096 together, 19 at 256, 69 at 32; looking each one up among the
+# edges instead costs 46, because the branches of a binary search over random values cannot be foreseen.
+
+_SUM_SAFE_NS = (1 << 62) // _PENDING_MAX
+# 13 days: below it the sum of a full buffer fits an int64. An event time of 0 lies far above it.
+
+
+@lru_cache(maxsize=8)
+def _edges(bounds_ns: tuple[int, ...]) -> Int64Array:
+    """int64 [m], ascending: the fine steps and the bounds, each the inclusive upper edge of a bin."""
+    # 1.9% leaves room for the rounding to whole ns, which is 0.1% at 1 us.
+    steps = math.ceil(math.log(COARSEST_NS / FINEST_NS) / math.log1p(RELATIVE_WIDTH - 0.001))
+    fine = np.rint(np.geomspace(FINEST_NS, COARSEST_NS, steps + 1)).astype(np.int64)
+    edges = np.union1d(fine, np.asarray(bounds_ns, dtype=np.int64))
+    edges.flags.writeable = False
+    return edges
+
+
+class LatencyHistogram:
+    """Counts durations in ns; belongs to one thread.
+
+    A bin holds the values above the edge before it and up to its own edge, that one included, as
+    Prometheus' ``le`` demands: a value exactly equal to a deadline is within it. Negative values (a
+    producer's clock ahead of ours) are counted as 0, and in ``negative_total``.
+
+    Args:
+        exact_bounds_ns: durations for which ``cumulative`` must be exact beside ``BOUNDS_NS``: the
+            deadlines and the SLO latencies.
+
+    Raises:
+        ValueError: a bound is not above 0.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_cumulative",
+        "_edges",
+        "_folded",
+        "_max_ns",
+        "_negative",
+        "_pending",
+        "_sum_ns",
+        "bounds_ns",
+    )
+
+    def __init__(self, exact_bounds_ns: Sequence[int] = ()) -> None:
+        if any(bound <= 0 for bound in exact_bounds_ns):
+            msg = f"a bound must be above 0 ns, was {min(exact_bounds_ns)} in {exact_bounds_ns}"
+            raise ValueError(msg)
+        self.bounds_ns: tuple[int, ...] = tuple(sorted({*BOUNDS_NS, *map(int, exact_bounds_ns)}))
+        self._edges = _edges(self.bounds_ns)
+        self._cumulative = np.zeros(self._edges.size, dtype=np.int64)
+        self._buffer = np.empty(_PENDING_MAX, dtype=np.int64)
+        self._pending = 0
+        self._folded = 0
+        self._sum_ns = 0
+        self._max_ns = 0
+        self._negative = 0
+
+    def add(self, values_ns: Int64Array) -> None:
+        """Count the values, int64 [n]; they are copied."""
+        end = self._pending + values_ns.size
+        if end > _PENDING_MAX:
+            self._flush()
+            end = values_ns.size
+            if end > _PENDING_MAX:
+                self._fold(np.sort(values_ns))
+                return
+        self._buffer[self._pending : end] = values_ns
+        self._pending = end
+
+    def add_constant(self, value_ns: int, count: int) -> None:
+        """Count the same value ``count`` times: what a whole batch has in common.
+
+        Raises:
+            ValueError: count is negative.
+        """
+        if count < 0:
+            msg = f"count must not be negative, was {count}"
+            raise ValueError(msg)
+        if count == 0:
+            return
+        if value_ns < 0:
+            self._negative += count
+            value_ns = 0
+        self._cumulative[self._edges.searchsorted(value_ns) :] += count
+        self._folded += count
+        self._sum_ns += value_ns * count
+        self._max_ns = max(self._max_ns, value_ns)
+
+    @property
+    def count(self) -> int:
+        """How many values were counted."""
+        return self._folded + self._pending
+
+    @property
+    def sum_ns(self) -> int:
+        """Their exact sum, negative ones taken as 0."""
+        self._flush()
+        return self._sum_ns
+
+    @property
+    def max_ns(self) -> int:
+        """The largest, exactly; 0 where there is none."""
+        self._flush()
+        return self._max_ns
+
+    @property
+    def negative_total(self) -> int:
+        """How many were negative."""
+        self._flush()
+        return self._negative
+
+    def percentile_ns(self, q: float) -> int:
+        """The value that ``q`` percent of all do not exceed, rounded up to its bin's edge.
+
+        The value meant is the one of rank ceil(q / 100 * count) in ascending order, no interpolation.
+        What is returned is never below it, so it never flatters; it is above it by at most 2% from
+        1 us to 1 h and at most 1 us below that, and never above the largest value.
+
+        Raises:
+            ValueError: there are no values, or q is not within 0 to 100.
+        """
+        if not 0 <= q <= 100:  # noqa: PLR2004 - percent
+            msg = f"q is in percent, 0 to 100, was {q}"
+            raise ValueError(msg)
+        self._flush()
+        if self._folded == 0:
+            msg = "no values, so no percentile: look at count first"
+            raise ValueError(msg)
+        # In fractions, because ceil(0.999 * 1000) in floats can be 1,000.
+        rank = max(1, math.ceil(Fraction(str(q)) * self._folded / 100))
+        place = int(self._cumulative.searchsorted(rank))
+        if place == self._edges.size:
+            return self._max_ns
+        return min(int(self._edges[place]), self._max_ns)
+
+    def cumulative(self, bounds_ns: Sequence[int]) -> list[int]:
+        """For each bound, exactly how many values are not above it.
+
+        Raises:
+            ValueError: a bound is no edge, so that the answer would not be exact.
+        """
+        self._flush()
+        wanted = np.asarray(bounds_ns, dtype=np.int64)
+        place = self._edges.searchsorted(wanted)
+        known = self._edges[np.minimum(place, self._edges.size - 1)] == wanted
+        if not known.all():
+            msg = f"{wanted[~known].tolist()} ns are no edges: name them as exact_bounds_ns"
+            raise ValueError(msg)
+        counts: list[int] = self._cumulative[place].tolist()
+        return counts
+
+    def merge(self, other: "LatencyHistogram") -> None:
+        """Add all that the other one counted.
+
+        Raises:
+            ValueError: it has other bounds.
+        """
+        if other.bounds_ns != self.bounds_ns:
+            msg = f"bounds differ: {self.bounds_ns} and {other.bounds_ns} ns"
+            raise ValueError(msg)
+        self._flush()
+        other._flush()  # noqa: SLF001 - the same class
+        self._cumulative += other._cumulative  # noqa: SLF001
+        self._folded += other._folded  # noqa: SLF001
+        self._sum_ns += other._sum_ns  # noqa: SLF001
+        self._max_ns = max(self._max_ns, other._max_ns)  # noqa: SLF001
+        self._negative += other._negative  # noqa: SLF001
+
+    def _flush(self) -> None:
+        """Count what waits in the buffer."""
+        if self._pending:
+            waiting = self._buffer[: self._pending]
+            waiting.sort()
+            self._fold(waiting)
+            self._pending = 0
+
+    def _fold(self, ascending_ns: Int64Array) -> None:
+        """Count sorted values, at least one; they are changed."""
+        if ascending_ns[0] < 0:
+            negative = int(ascending_ns.searchsorted(0))
+            ascending_ns[:negative] = 0
+            self._negative += negative
+        self._cumulative += ascending_ns.searchsorted(self._edges, side="right")
+        largest = int(ascending_ns[-1])
+        safe = largest <= _SUM_SAFE_NS and ascending_ns.size <= _PENDING_MAX
+        self._sum_ns += int(ascending_ns.sum()) if safe else sum(ascending_ns.tolist())
+        self._folded += ascending_ns.size
+        self._max_ns = max(self._max_ns, largest)

@@ -1,0 +1,26 @@
+"""Every name under which streamproc is seen in Prometheus, in one place.
+
+They are fixed: dashboards, alerts and rules are written with them.
+"""
+
+from typing import Final
+
+OUTCOMES: Final = "streamproc_outcomes_total"
+E2E_LATENCY: Final = "streamproc_e2e_latency_seconds"
+STAGE_LATENCY: Final = "streamproc_stage_latency_seconds"
+BATCH_SIZE: Final = "streamproc_batch_size"
+BATCHES: Final = "streamproc_batches_total"
+QUEUE_DEPTH: Final = "streamproc_queue_depth"
+CONSUMER_LAG_RECORDS: Final = "streamproc_consumer_lag_records"
+CONSUMER_LAG: Final = "streamproc_consumer_lag_seconds"
+EVENT_TIME_SKEW: Final = "streamproc_event_time_skew_seconds"
+LOOP_LAG: Final = "streamproc_loop_lag_seconds"
+ACKED_LATE: Final = "streamproc_acked_late_total"
+HANDED_BACK: Final = "streamproc_handed_back_total"
+SKIPPED: Final = "streamproc_skipped_total"
+AHEAD_OF_CLOCK: Final = "streamproc_ahead_of_clock_total"
+VARIANT: Final = "streamproc_variant_info"
+BUILD: Final = "streamproc_build_info"
+
+LANE_DEFAULT: Final = "default"
+"""The label ``lane`` of a pipeline without lanes."""

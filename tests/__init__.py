@@ -1,0 +1,1 @@
+"""The tests: they mirror ``streamproc/``; what they share is in ``tests/support``."""

@@ -1,0 +1,1 @@
+"""Benchmarks on real programs; run by hand, not by pytest. See README.md."""

@@ -1,0 +1,136 @@
+"""The programs that are compared: how each is started, and how its decisions are read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+
+from tests.benchmarks.workloads import FIRST_TS, KEYS, Workload
+
+_PEERS = Path(__file__).resolve().parent / "peers"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run: everything a program is told."""
+
+    workload: Workload
+    events: int
+    bootstrap: str
+    source: str
+    sink: str
+    group: str
+    model: Path
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A decision, reduced to what is checked.
+
+    Attributes:
+        identity: unlike that of any other event's decision.
+        kind: which of the ``KEYS`` vectors the event had.
+        label: the class that the program says it is.
+        outcome: streamproc's word for it; empty for a loop, which has none.
+    """
+
+    identity: object
+    kind: int
+    label: int
+    outcome: str = ""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that is measured.
+
+    Attributes:
+        command: its command line.
+        answer: reads one of its decisions: the workload, the record's key and value.
+        events_share: how many of the events it is given: less for a slow one, so that a round stays short.
+    """
+
+    command: Callable[[Task], list[str]]
+    answer: Callable[[Workload, bytes | None, bytes], Answer]
+    events_share: float = 1.0
+
+
+def _loop(file: str, *more: str) -> Callable[[Task], list[str]]:
+    def command(task: Task) -> list[str]:
+        given = {
+            "--bootstrap": task.bootstrap,
+            "--source": task.source,
+            "--sink": task.sink,
+            "--model": str(task.model),
+            "--group": task.group,
+            "--stop-after": str(task.events),
+        }
+        return [sys.executable, str(_PEERS / file), *sum(given.items(), ()), *more]
+
+    return command
+
+
+def _loop_answer(workload: Workload, key: bytes | None, value: bytes) -> Answer:
+    decision = orjson.loads(value)
+    number = decision["ts"] - FIRST_TS
+    label = decision.get("label")
+    if label is None:
+        scores = decision["scores"]
+        label = scores.index(max(scores))
+    return Answer(number, number % KEYS, label)
+
+
+def streamproc_config(task: Task) -> dict[str, Any]:
+    """The pipeline, as its YAML file says it; everything unsaid has its default.
+
+    The events wait in the topic for as long as the benchmark takes: a day's budget keeps deadlines in
+    the books and their expiry out of the measurement.
+    """
+    inputs = task.workload.layers[0]
+    return {
+        "name": "bench",
+        "source": {
+            "kafka": {
+                "bootstrap_servers": task.bootstrap,
+                "topics": [task.source],
+                "group_id": task.group,
+                "auto_offset_reset": "earliest",
+            }
+        },
+        "codec": {"json": {"fields": {"ts": "int64", "features": f"float32[{inputs}]"}}},
+        "features": ["features"],
+        "deadline": {"budget": "1d"},
+        "model": {"path": str(task.model)},
+        "output": {"labels": list(task.workload.labels), "scores": True},
+        "sink": {"kafka": {"topic": task.sink}},
+        "outcomes": {"dead_letter_topic": None},
+        "telemetry": {"metrics": {"listen": "127.0.0.1:0"}},
+    }
+
+
+def _streamproc(task: Task) -> list[str]:
+    config = task.folder / f"{task.sink}.yaml"
+    config.write_text(yaml.safe_dump(streamproc_config(task), sort_keys=False))
+    program = Path(sys.executable).parent / "streamproc"
+    return [str(program), "run", str(config), "--stop-after", str(task.events), "--json"]
+
+
+def _streamproc_answer(workload: Workload, key: bytes | None, value: bytes) -> Answer:
+    decision = orjson.loads(value)
+    label = workload.labels.index(decision["output"]["label"])
+    return Answer(decision["id"], int(key or b"-1"), label, decision["outcome"])
+
+
+PROGRAMS = {
+    "streamproc": Program(_streamproc, _streamproc_answer),
+    "plain": Program(_loop("plain_loop.py"), _loop_answer, events_share=0.2),
+    "confluent-greedy": Program(_loop("confluent_loop.py", "--take", "greedy"), _loop_answer),
+    "confluent-consume": Program(_loop("confluent_loop.py", "--take", "consume"), _loop_answer),
+}

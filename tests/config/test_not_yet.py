@@ -1,0 +1,54 @@
+import pytest
+
+from tests.config.conftest import Problems, Read
+
+LATER = [
+    ("deadline: {skew: {slow: report}}", "deadline.skew"),
+    ("deadline: {max_future: 1s}", "deadline.max_future"),
+    ("deadline: {field: d}", "deadline.field"),
+    ("lanes: [{name: a}]", "lanes"),
+    ("batching: {policy: early_drop}", "batching.policy"),
+    ("batching: {policy: aimd}", "batching.policy"),
+    ("batching: {max_queue_delay: 2ms}", "batching.max_queue_delay"),
+    ("shed: [planner]", "shed[0]"),
+    ("shed: [conflate: {by: key}]", "shed[0]"),
+    ("outcomes: {ledger_topic: l}", "outcomes.ledger_topic"),
+    ("delivery: exactly_once", "delivery"),
+    ("delivery: exactly-once", "delivery"),
+    ("telemetry: {traces: {otlp: x}}", "telemetry.traces"),
+    ("slo: [{name: a}]", "slo"),
+    ("record: {path: x}", "record"),
+]
+
+REPLACED = [
+    ("kafka:\n    topics: [ticks]", "capture: {path: x}", 3, "source.capture"),
+    ("kafka:\n    topics: [ticks]", "file: {path: x}", 3, "source.file"),
+    *(
+        ('json:\n    fields: {symbol: str, ts: int64, price: float64, f: "float32[16]"}', f"{n}:", 6, f"codec.{n}")
+        for n in ("arrow", "avro", "protobuf", "tensor")
+    ),
+    ("path: model.onnx", "variants: []", 9, "model.variants"),
+    ("model.onnx", "model.onnx\n  executor: {openvino: {}}", 10, "model.executor.openvino"),
+    ("model.onnx", "model.onnx\n  executor: {remote: {url: x}}", 10, "model.executor.remote"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "key"), LATER)
+def test_a_later_key_is_refused_once(problems: Problems, minimal: str, line: str, key: str) -> None:
+    (found,) = problems(minimal + line + "\n")
+    assert (found.line, found.key) == (13, key)
+    assert "is not yet in" in found.message
+    assert "remove it" in found.message
+
+
+@pytest.mark.parametrize(("old", "new", "line", "key"), REPLACED)
+def test_a_later_kind_is_refused_once(
+    problems: Problems, minimal: str, old: str, new: str, line: int, key: str
+) -> None:
+    (found,) = problems(minimal.replace(old, new, 1))
+    assert (found.line, found.key) == (line, key)
+    assert "is not yet in" in found.message
+
+
+def test_what_asks_for_nothing_is_accepted(read: Read, minimal: str) -> None:
+    read(minimal + "outcomes: {ledger_topic: null}\nlanes: []\nslo:\ndelivery: at-least-once\n")

@@ -1,0 +1,40 @@
+"""One real Apache Kafka broker, and what tests do with its topics.
+
+The helpers are synchronous: an ``async`` test calls those that wait by ``asyncio.to_thread``.
+"""
+
+from tests.support.kafka.broker import (
+    BENCH_JVM,
+    SMALL_JVM,
+    KafkaBroker,
+    kafka_version,
+    why_unavailable,
+)
+from tests.support.kafka.topics import (
+    Message,
+    Record,
+    committed,
+    create_topics,
+    delete_topics,
+    end_offsets,
+    fill,
+    read,
+    stream,
+)
+
+__all__ = [
+    "BENCH_JVM",
+    "SMALL_JVM",
+    "KafkaBroker",
+    "Message",
+    "Record",
+    "committed",
+    "create_topics",
+    "delete_topics",
+    "end_offsets",
+    "fill",
+    "kafka_version",
+    "read",
+    "stream",
+    "why_unavailable",
+]

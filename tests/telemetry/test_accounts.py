@@ -1,0 +1,148 @@
+"""The books add up, whatever is entered."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamproc.core import InvariantError, Outcome, Reason
+from streamproc.telemetry import BATCH_SIZE_BOUNDS, STAGES, Accounts
+
+MS = 1_000_000
+
+singly = st.tuples(
+    st.sampled_from(Outcome), st.integers(0, 10_000), st.sampled_from(["", *Reason, "mine"])
+)
+by_code = st.lists(st.sampled_from(Outcome), max_size=50)
+
+
+@given(st.lists(st.one_of(singly, by_code)), st.integers(0, 100), st.integers(0, 100))
+def test_the_outcomes_add_up_to_what_was_consumed(
+    entries: list[tuple[Outcome, int, str] | list[Outcome]], handed_back: int, in_flight: int
+) -> None:
+    accounts = Accounts(pipeline="p")
+    expected = 0
+    with_reason = 0
+    for entry in entries:
+        if isinstance(entry, tuple):
+            outcome, count, reason = entry
+            accounts.settle(outcome, count, reason)
+            expected += count
+            with_reason += count if reason else 0
+        else:
+            accounts.settle_codes(np.array(entry, dtype=np.uint8))
+            expected += len(entry)
+    accounts.fetched = expected + handed_back + in_flight
+    accounts.handed_back = handed_back
+
+    summary = accounts.summary(1.0, 1.0)
+
+    assert accounts.consumed == expected
+    assert summary["consumed"] == sum(summary["outcomes"].values()) == expected
+    assert list(summary["outcomes"]) == [outcome.word for outcome in Outcome]
+    assert sum(summary["reasons"].values()) == with_reason
+    assert all(summary["reasons"].values())
+    assert sum(accounts.settled.values()) == expected
+    assert accounts.in_flight == in_flight
+    accounts.check(in_flight=in_flight)
+
+
+def test_books_that_do_not_add_up_are_a_bug() -> None:
+    accounts = Accounts(pipeline="p")
+    accounts.fetched = 10
+    accounts.handed_back = 1
+    accounts.settle(Outcome.ON_TIME, 7)
+    accounts.check(in_flight=2)
+    with pytest.raises(
+        InvariantError, match=r"fetched 10 is not consumed 7 \+ handed back 1 \+ in flight 0"
+    ):
+        accounts.check()
+
+
+def test_the_summary_is_the_contracts() -> None:
+    accounts = Accounts(pipeline="direction", exact_bounds_ns=(50 * MS,))
+    accounts.fetched = 1_003
+    accounts.handed_back = 3
+    accounts.settle_codes(np.zeros(990, dtype=np.uint8))
+    accounts.settle(Outcome.SHED, 8, Reason.EXPIRED)
+    accounts.settle(Outcome.DEAD_LETTER, 2, Reason.UNDECODABLE)
+    accounts.latency(np.arange(1, 991) * 10_000)
+    accounts.stage("queue", np.array([1 * MS, 3 * MS]))
+    accounts.stage_constant("infer", 2 * MS, 990)
+
+    summary = accounts.summary(0.5, 0.25)
+
+    assert json.loads(json.dumps(summary)) == {
+        "pipeline": "direction",
+        "consumed": 1_000,
+        "duration_s": 0.5,
+        "throughput_per_s": 2_000.0,
+        "cpu_s": 0.25,
+        "outcomes": {
+            "on_time": 990,
+            "degraded": 0,
+            "late": 0,
+            "shed": 8,
+            "dead_letter": 2,
+            "filtered": 0,
+            "absorbed": 0,
+        },
+        "skipped": 0,
+        "handed_back": 3,
+        "restored": 0,
+        "emitted": 0,
+        "reasons": {"expired": 8, "undecodable": 2},
+        "latency_ms": {
+            "p50": pytest.approx(4.95, rel=0.02),
+            "p90": pytest.approx(8.91, rel=0.02),
+            "p99": pytest.approx(9.81, rel=0.02),
+            "p999": pytest.approx(9.9, rel=0.02),
+            "max": 9.9,
+        },
+        "stages_ms": {
+            "broker": {},
+            "decode": {},
+            "queue": {"p50": 1.0, "p99": 3.0},
+            "infer": {"p50": 2.0, "p99": 2.0},
+            "emit": {},
+        },
+    }
+
+
+def test_a_summary_of_nothing() -> None:
+    summary = Accounts(pipeline="p").summary(0.0, 0.0)
+    assert summary["throughput_per_s"] == 0
+    assert summary["latency_ms"] == {}
+    assert summary["reasons"] == {}
+    assert summary["stages_ms"] == {name: {} for name in STAGES}
+
+
+def test_batches_by_size_and_reason() -> None:
+    accounts = Accounts(pipeline="p")
+    for size in (1, 2, 3, 4, 5, 8_192, 8_193):
+        accounts.batch(size, "full")
+    accounts.batch(1, "idle")
+    sizes = dict(zip((*BATCH_SIZE_BOUNDS, 0), accounts.batch_sizes, strict=True))
+    assert {bound: count for bound, count in sizes.items() if count} == {
+        1: 2,
+        2: 1,
+        4: 2,
+        8: 1,
+        8_192: 1,
+        0: 1,
+    }
+    assert accounts.batched == 16_401
+    assert accounts.batches == {"full": 7, "deadline": 0, "idle": 1, "drain": 0}
+
+
+def test_refusals() -> None:
+    accounts = Accounts(pipeline="p")
+    with pytest.raises(ValueError, match="-1 x shed"):
+        accounts.settle(Outcome.SHED, -1, "expired")
+    with pytest.raises(InvariantError, match="9 is the code of no outcome"):
+        accounts.settle_codes(np.array([0, 9], dtype=np.uint8))
+    with pytest.raises(ValueError, match="at least one event, was 0"):
+        accounts.batch(0, "full")
+    assert accounts.consumed == 0

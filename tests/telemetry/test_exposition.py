@@ -1,0 +1,180 @@
+"""The Prometheus page, read back with Prometheus' own parsers."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from prometheus_client import REGISTRY
+from prometheus_client.core import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as read_text
+
+from streamproc.core import ModelInfo, Outcome, Reason, TopicPartition
+from streamproc.telemetry import (
+    Accounts,
+    Gauges,
+    PipelineCollector,
+    make_registry,
+    names,
+    render,
+)
+
+MS = 1_000_000
+DEADLINE_NS = 33 * MS
+Read = Callable[[Accounts, Gauges], dict[str, Metric]]
+
+
+def page(accounts: Accounts, gauges: Gauges, accept: str) -> tuple[str, str]:
+    collector = PipelineCollector(
+        accounts,
+        gauges=lambda: gauges,
+        models=lambda: [ModelInfo(variant="full", digest="sha256:ab", runs_on="CPU")],
+        version="1.2.3",
+    )
+    body, content_type = render(make_registry(collector), accept)
+    return body.decode(), content_type
+
+
+def as_text(accounts: Accounts, gauges: Gauges) -> dict[str, Metric]:
+    body, content_type = page(accounts, gauges, "*/*")
+    assert content_type == "text/plain; version=0.0.4; charset=utf-8"
+    return {family.name: family for family in read_text(body)}
+
+
+def as_openmetrics(accounts: Accounts, gauges: Gauges) -> dict[str, Metric]:
+    # What Prometheus 3 sends.
+    accept = (
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+        "text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+    )
+    body, content_type = page(accounts, gauges, accept)
+    assert content_type == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    assert body.endswith("# EOF\n")
+    families = read_openmetrics(body)  # type: ignore[no-untyped-call]
+    return {family.name: family for family in families}
+
+
+@pytest.fixture(params=[as_text, as_openmetrics])
+def read(request: pytest.FixtureRequest) -> Read:
+    reader: Read = request.param
+    return reader
+
+
+def samples(families: dict[str, Metric]) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families.values()
+        for sample in family.samples
+    }
+
+
+def labelled(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    return name, frozenset(labels.items())
+
+
+def test_outcomes_add_up_to_what_was_consumed(read: Read) -> None:
+    accounts = Accounts(pipeline="direction")
+    accounts.settle_codes(np.array([0, 0, 0, 2], dtype=np.uint8))
+    accounts.settle(Outcome.SHED, 5, Reason.EXPIRED)
+    found = samples(read(accounts, Gauges()))
+    outcomes = {key: value for key, value in found.items() if key[0] == names.OUTCOMES}
+    assert sum(outcomes.values()) == accounts.consumed == 9
+    common = {"pipeline": "direction", "lane": "default"}
+    assert outcomes[labelled(names.OUTCOMES, **common, outcome="on_time", reason="")] == 3
+    assert outcomes[labelled(names.OUTCOMES, **common, outcome="late", reason="")] == 1
+    assert outcomes[labelled(names.OUTCOMES, **common, outcome="shed", reason="expired")] == 5
+
+
+def test_outcomes_stand_at_zero_before_they_first_occur(read: Read) -> None:
+    found = samples(read(Accounts(pipeline="p"), Gauges()))
+    outcomes = {
+        dict(labels)["outcome"]: value
+        for (name, labels), value in found.items()
+        if name == names.OUTCOMES
+    }
+    assert outcomes == {"on_time": 0, "late": 0, "shed": 0, "dead_letter": 0}
+
+
+def test_a_deadline_is_a_bucket_and_within_it(read: Read) -> None:
+    accounts = Accounts(pipeline="p", exact_bounds_ns=(DEADLINE_NS,))
+    accounts.latency(np.array([-5, DEADLINE_NS, DEADLINE_NS, DEADLINE_NS + 1, 70_000 * MS]))
+    found = samples(read(accounts, Gauges()))
+    assert found[labelled(names.E2E_LATENCY + "_bucket", le="0.033")] == 3
+    assert found[labelled(names.E2E_LATENCY + "_bucket", le="0.05")] == 4
+    assert found[labelled(names.E2E_LATENCY + "_bucket", le="60.0")] == 4
+    assert found[labelled(names.E2E_LATENCY + "_bucket", le="+Inf")] == 5
+    assert found[labelled(names.E2E_LATENCY + "_count")] == 5
+    assert found[labelled(names.E2E_LATENCY + "_sum")] == pytest.approx(70.099000001)
+    assert found[labelled(names.AHEAD_OF_CLOCK)] == 1
+
+
+def test_stages_and_batches(read: Read) -> None:
+    accounts = Accounts(pipeline="p", exact_bounds_ns=(DEADLINE_NS,))
+    accounts.stage_constant("infer", 2 * MS, 10)
+    accounts.batch(10, "full")
+    accounts.batch(1, "drain")
+    families = read(accounts, Gauges())
+    found = samples(families)
+    assert {s.labels["stage"] for s in families[names.STAGE_LATENCY].samples} == {"infer"}
+    assert found[labelled(names.STAGE_LATENCY + "_bucket", stage="infer", le="0.002")] == 10
+    assert found[labelled(names.STAGE_LATENCY + "_bucket", stage="infer", le="0.001")] == 0
+    assert found[labelled(names.BATCH_SIZE + "_bucket", le="8.0")] == 1
+    assert found[labelled(names.BATCH_SIZE + "_bucket", le="16.0")] == 2
+    assert found[labelled(names.BATCH_SIZE + "_sum")] == 11
+    assert found[labelled(names.BATCHES, reason="full")] == 1
+    assert found[labelled(names.BATCHES, reason="deadline")] == 0
+
+
+def test_gauges_and_infos(read: Read) -> None:
+    gauges = Gauges(
+        queue_depth=7,
+        lag_records={TopicPartition('od"d\\', 1): 4, TopicPartition("ticks", 0): 3},
+        lag_seconds=0.25,
+        loop_lag_seconds=0.001,
+        event_time_skew_seconds={"ticks/0": -1.27},
+    )
+    found = samples(read(Accounts(pipeline="p"), gauges))
+    assert found[labelled(names.QUEUE_DEPTH, lane="default")] == 7
+    assert found[labelled(names.CONSUMER_LAG_RECORDS, topic="ticks", partition="0")] == 3
+    assert found[labelled(names.CONSUMER_LAG_RECORDS, topic='od"d\\', partition="1")] == 4
+    assert found[labelled(names.CONSUMER_LAG)] == 0.25
+    assert found[labelled(names.LOOP_LAG)] == 0.001
+    assert found[labelled(names.EVENT_TIME_SKEW, source="ticks/0")] == -1.27
+    assert found[labelled(names.BUILD, version="1.2.3")] == 1
+    assert found[labelled(names.VARIANT, variant="full", digest="sha256:ab", runs_on="CPU")] == 1
+
+
+def test_counters(read: Read) -> None:
+    accounts = Accounts(pipeline="p")
+    accounts.acked_late, accounts.handed_back, accounts.skipped = 1, 2, 3
+    found = samples(read(accounts, Gauges()))
+    assert found[labelled(names.ACKED_LATE)] == 1
+    assert found[labelled(names.HANDED_BACK)] == 2
+    assert found[labelled(names.SKIPPED)] == 3
+
+
+def test_what_is_not_measured_is_not_exposed(read: Read) -> None:
+    found = {name for name, _ in samples(read(Accounts(pipeline="p"), Gauges()))}
+    absent = {
+        names.QUEUE_DEPTH,
+        names.CONSUMER_LAG,
+        names.CONSUMER_LAG_RECORDS,
+        names.EVENT_TIME_SKEW,
+        names.LOOP_LAG,
+        names.STAGE_LATENCY + "_bucket",
+    }
+    assert not found & absent
+
+
+def test_the_process_is_there_and_the_global_registry_is_left_alone(read: Read) -> None:
+    found = {name for name, _ in samples(read(Accounts(pipeline="p"), Gauges()))}
+    assert {"process_cpu_seconds_total", "python_gc_collections_total"} <= found
+    assert not [m.name for m in REGISTRY.collect() if m.name.startswith("streamproc")]
+
+
+def test_every_name_is_ours_and_said_once() -> None:
+    said = [
+        value for name, value in vars(names).items() if name.isupper() and name != "LANE_DEFAULT"
+    ]
+    assert len(set(said)) == len(said)
+    assert all(name.startswith("streamproc_") for name in said)
