@@ -4,7 +4,7 @@ Each has a real implementation (``connectors``, ``executors``) and a fake (``tes
 same contract suite (``testing.contracts``).
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -172,19 +172,17 @@ class Executor(Protocol):
 
     @property
     def inline(self) -> bool:
-        """True where ``run`` only computes and may be called on the event loop when it is quick."""
+        """True where ``run`` only computes: the event loop may call it itself when it is quick."""
         ...
 
     def run(self, inputs: Columns) -> Columns:
         """The model's outputs by name, each [n, ...], for inputs by name, each [n, ...].
 
+        Is called from ``concurrency`` threads at the same time.
+
         Raises:
             Exception: whatever the model raises; the batch becomes dead letters.
         """
-        ...
-
-    def submit(self, inputs: Columns) -> Awaitable[Columns]:
-        """The same away from the event loop."""
         ...
 
     def close(self) -> None:

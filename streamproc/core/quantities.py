@@ -7,7 +7,7 @@ with its unit. pydantic finds the hooks by name: this module does not import it.
 import re
 from typing import ClassVar, Self
 
-_TEXT = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]+)\s*$")
+_TEXT = re.compile(r"^\s*([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([a-zA-Z]+)\s*$")
 
 
 class _Quantity(int):

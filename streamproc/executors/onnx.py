@@ -1,13 +1,11 @@
 """onnxruntime, in this process."""
 
 import hashlib
-from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
 from streamproc.core import Columns, ConfigError, ModelInfo, Problem, TensorSpec
 from streamproc.executors.options import OnnxRuntime
-from streamproc.executors.threads import BatchThreads
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -79,19 +77,13 @@ class OnnxExecutor:
         )
         self.concurrency = options.concurrency
         self.inline = True
-        self._threads = BatchThreads(self.run, options.concurrency)
 
     def run(self, inputs: Columns) -> Columns:
         """The outputs for a batch; see ``Executor``."""
         return dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
 
-    def submit(self, inputs: Columns) -> Awaitable[Columns]:
-        """The same on a thread; see ``Executor``."""
-        return self._threads.submit(inputs)
-
     def close(self) -> None:
-        """End the threads; see ``Executor``."""
-        self._threads.close()
+        """The session ends with this object; see ``Executor``."""
 
 
 def _check_providers(options: OnnxRuntime, available: list[str]) -> None:

@@ -21,9 +21,10 @@ class OnnxRuntime:
     concurrency: int = 1
 
     def __post_init__(self) -> None:
-        if self.intra_op_threads < 1 or self.concurrency < 1:
-            msg = "intra_op_threads and concurrency must be at least 1"
-            raise ValueError(msg)
+        for name in ("intra_op_threads", "concurrency"):
+            if getattr(self, name) < 1:
+                msg = f"{name} must be at least 1, was {getattr(self, name)}"
+                raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,11 @@
 """A Python callable as the model."""
 
 import hashlib
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from streamproc.core import Columns, ModelInfo, UserFunction
-from streamproc.executors.threads import BatchThreads
 
 
 class PythonExecutor:
@@ -23,7 +22,6 @@ class PythonExecutor:
         self.info = ModelInfo(variant="full", digest=f"name-sha256:{digest}", runs_on=name)
         self.concurrency = 1
         self.inline = True
-        self._threads = BatchThreads(self.run, 1)
 
     def run(self, inputs: Columns) -> Columns:
         """The outputs for a batch; see ``Executor``."""
@@ -32,10 +30,5 @@ class PythonExecutor:
             return {name: np.asarray(array) for name, array in made.items()}
         return {"output": np.asarray(made)}
 
-    def submit(self, inputs: Columns) -> Awaitable[Columns]:
-        """The same on a thread; see ``Executor``."""
-        return self._threads.submit(inputs)
-
     def close(self) -> None:
-        """End the thread; see ``Executor``."""
-        self._threads.close()
+        """A function holds nothing; see ``Executor``."""

@@ -1,13 +1,11 @@
 """A pretended device: takes a set time for each batch."""
 
 import time
-from collections.abc import Awaitable
 
 import numpy as np
 
 from streamproc.core import NS_PER_S, Clock, Columns, Executor, ModelInfo
 from streamproc.executors.options import Simulated
-from streamproc.executors.threads import BatchThreads
 
 
 class SimulatedExecutor:
@@ -26,7 +24,6 @@ class SimulatedExecutor:
         self.info = inner.info if inner else ModelInfo("full", "simulated", runs_on="simulated")
         self.concurrency = 1
         self.inline = False
-        self._threads = BatchThreads(self.run, 1)
 
     def run(self, inputs: Columns) -> Columns:
         """The outputs, when the time is over; see ``Executor``."""
@@ -38,12 +35,7 @@ class SimulatedExecutor:
         time.sleep(max(0, end_ns - self._clock.now_ns()) / NS_PER_S)
         return outputs
 
-    def submit(self, inputs: Columns) -> Awaitable[Columns]:
-        """The same on a thread; see ``Executor``."""
-        return self._threads.submit(inputs)
-
     def close(self) -> None:
-        """End the thread; see ``Executor``."""
-        self._threads.close()
+        """Close the inner one; see ``Executor``."""
         if self._inner is not None:
             self._inner.close()

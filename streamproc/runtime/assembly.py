@@ -36,12 +36,12 @@ class Assembly:
     Attributes:
         engine: the way of the data.
         accounts: the books.
-        latency: how long batches take.
+        compute: how long the model alone computes, to choose between the event loop and a thread.
     """
 
     engine: Engine
     accounts: Accounts
-    latency: LatencyModel
+    compute: LatencyModel
 
 
 def assemble(config: PipelineConfig, executor: Executor, clock: Clock) -> Assembly:
@@ -96,7 +96,7 @@ def assemble(config: PipelineConfig, executor: Executor, clock: Clock) -> Assemb
         accounts=accounts,
         keep_order=config.ordering != "none",
     )
-    return Assembly(engine, accounts, latency)
+    return Assembly(engine, accounts, LatencyModel(sizes, run_ns, size_max=size_max))
 
 
 def make_features(config: PipelineConfig, model: ModelInfo) -> Features:

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 
 from streamproc.core import (
     NS_PER_MS,
     NS_PER_S,
     Clock,
+    Columns,
     Executor,
     Sink,
     TopicPartition,
@@ -22,6 +25,12 @@ TURN_MAX_NS = 2 * NS_PER_MS
 """How long one turn may keep the event loop from sends, acknowledgements and heartbeats."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    outputs: Columns | Exception
+    took_ns: int
+
+
 class Driver:
     """Drives an engine on the event loop; listens to its source's assignments.
 
@@ -29,7 +38,7 @@ class Driver:
         engine: the engine.
         executor: runs its batches.
         sink: sends its records.
-        latency: predicts whether a batch is quick.
+        compute: predicts whether a batch is quick; learns from each.
         accounts: the books, to see that all is done.
         clock: the pipeline's time.
         revoke_grace_ns: how long a revoked partition's events may take to be finished.
@@ -41,7 +50,7 @@ class Driver:
         engine: Engine,
         executor: Executor,
         sink: Sink,
-        latency: LatencyModel,
+        compute: LatencyModel,
         accounts: Accounts,
         clock: Clock,
         revoke_grace_ns: int = 10 * NS_PER_S,
@@ -49,7 +58,10 @@ class Driver:
         self._engine = engine
         self._executor = executor
         self._sink = sink
-        self._latency = latency
+        self._compute = compute
+        self._threads = ThreadPoolExecutor(
+            executor.concurrency, thread_name_prefix="streamproc-executor"
+        )
         self._accounts = accounts
         self._clock = clock
         self._revoke_grace_ns = revoke_grace_ns
@@ -117,6 +129,7 @@ class Driver:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _turn_soon(self) -> None:
         if not self._turn_due:
@@ -131,27 +144,35 @@ class Driver:
             self.fail(error)
 
     def _infer(self, infer: Infer) -> None:
-        quick = self._latency.predict_ns(infer.size) < INLINE_MAX_NS
+        """Run a batch here where it is quick, else on a thread: the loop must never wait for a model."""
+        quick = self._compute.predict_ns(infer.size) < INLINE_MAX_NS
         if quick and self._executor.inline and self._executor.concurrency == 1:
-            try:
-                outputs = self._executor.run(infer.inputs)
-            except Exception as error:  # noqa: BLE001 - a model may raise anything
-                self._engine.failed(infer.run, error, self._clock.now_ns())
-            else:
-                self._engine.completed(infer.run, outputs, self._clock.now_ns())
+            self._ended(infer, self._run(infer.inputs))
             return
         task = asyncio.get_running_loop().create_task(self._infer_away(infer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _infer_away(self, infer: Infer) -> None:
-        try:
-            outputs = await self._executor.submit(infer.inputs)
-        except Exception as error:  # noqa: BLE001 - a model may raise anything
-            self._guarded(partial(self._engine.failed, infer.run, error, self._clock.now_ns()))
-        else:
-            self._guarded(partial(self._engine.completed, infer.run, outputs, self._clock.now_ns()))
+        loop = asyncio.get_running_loop()
+        ran = await loop.run_in_executor(self._threads, self._run, infer.inputs)
+        self._guarded(partial(self._ended, infer, ran))
         self._guarded(self.turn)
+
+    def _run(self, inputs: Columns) -> _Ran:
+        started_ns = self._clock.now_ns()
+        try:
+            outputs: Columns | Exception = self._executor.run(inputs)
+        except Exception as error:  # noqa: BLE001 - a model may raise anything
+            outputs = error
+        return _Ran(outputs, self._clock.now_ns() - started_ns)
+
+    def _ended(self, infer: Infer, ran: _Ran) -> None:
+        if isinstance(ran.outputs, Exception):
+            self._engine.failed(infer.run, ran.outputs, self._clock.now_ns())
+            return
+        self._compute.observe(infer.size, ran.took_ns)
+        self._engine.completed(infer.run, ran.outputs, self._clock.now_ns())
 
     def _sent(self, ticket: int, result: int | Exception) -> None:
         if isinstance(result, Exception):

@@ -131,7 +131,7 @@ class Service:
             engine=assembly.engine,
             executor=parts.executor,
             sink=parts.sink,
-            latency=assembly.latency,
+            compute=assembly.compute,
             accounts=assembly.accounts,
             clock=parts.clock,
         )

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+PORT_MAX = 65_535
+
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
@@ -16,7 +18,7 @@ class Metrics:
     def __post_init__(self) -> None:
         if self.listen is not None:
             host, _, port = self.listen.rpartition(":")
-            if not host or not port.isdigit() or int(port) > 65_535:
+            if not host or not port.isdigit() or int(port) > PORT_MAX:
                 msg = f"listen must be host:port, such as 127.0.0.1:9464, was {self.listen!r}"
                 raise ValueError(msg)
 

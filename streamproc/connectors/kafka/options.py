@@ -36,8 +36,8 @@ class KafkaSource:
     session_timeout: Duration = Duration.parse("10s")  # noqa: RUF009 - immutable
     fetch_max_wait: Duration = Duration.parse("100ms")  # noqa: RUF009 - immutable
     max_partition_fetch: Size = Size.parse("4MiB")  # noqa: RUF009 - immutable
-    security: Mapping[str, str] = field(default_factory=dict)
-    client: Mapping[str, object] = field(default_factory=dict)
+    security: Mapping[str, str] = field(default_factory=dict, repr=False)
+    client: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if not self.topics:
@@ -70,5 +70,5 @@ class KafkaSink:
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "none"
     delivery_timeout: Duration = Duration.parse("30s")  # noqa: RUF009 - immutable
     max_record: Size = Size.parse("1000KiB")  # noqa: RUF009 - immutable
-    security: Mapping[str, str] = field(default_factory=dict)
-    client: Mapping[str, object] = field(default_factory=dict)
+    security: Mapping[str, str] = field(default_factory=dict, repr=False)
+    client: Mapping[str, object] = field(default_factory=dict, repr=False)

@@ -56,7 +56,9 @@ async def create_topics(
     admin = AIOKafkaAdminClient(**settings)
     await admin.start()
     try:
-        answer = await admin.create_topics([NewTopic(topic, *shape) for topic, shape in shapes.items()])
+        answer = await admin.create_topics(
+            [NewTopic(topic, *shape) for topic, shape in shapes.items()]
+        )
     finally:
         await admin.close()
     for topic, code, *_ in answer.topic_errors:
