@@ -7,7 +7,8 @@ slow and says what is wrong.
 """
 
 from collections.abc import Callable
-from operator import itemgetter
+from functools import reduce
+from operator import getitem, itemgetter, methodcaller
 from typing import Any
 
 import numpy as np
@@ -91,22 +92,23 @@ class JsonDecoder:
         """
         parse, pick, keep, bytes_max = self._parse, self._pick, scalars.append, self._max_bytes
         plan = [
-            (name, kind.length, "d" if kind.is_float else "i", column.append)
+            (name, _nested(name), kind.length, "d" if kind.is_float else "i", column.append)
             for (name, kind), column in zip(
                 ((n, self.fields[n]) for n in self._lists), lists, strict=True
             )
         ]
         brackets = len(plan)
         number = start
-        document = array = None
+        document: Any = None
+        array: Any = None
         try:
             for value in values[start:] if start else values:
                 if not value or len(value) > bytes_max:
                     break
                 flat = value.count(b"[") == brackets
                 document = parse(value)
-                for name, length, element, append in plan:
-                    array = _list_in(document, name)
+                for name, nested, length, element, append in plan:
+                    array = document[name] if nested is None else nested(document)
                     # as_buffer flattens: a further bracket may be a list inside the list.
                     if len(array) != length or not (flat or _is_flat(array)):
                         raise ValueError(name)  # noqa: TRY301 - as where the parser itself raises
@@ -115,7 +117,7 @@ class JsonDecoder:
                 keep(pick(document))
                 document = None  # the parser is not used again while a document lives
                 number += 1
-        except (ValueError, TypeError, KeyError, RuntimeError, AttributeError):
+        except (ValueError, TypeError, LookupError, RuntimeError, AttributeError):
             del document, array
         kept = len(good) + number - start
         del scalars[kept:]
@@ -153,28 +155,28 @@ class JsonDecoder:
         return columns, unfit
 
 
-def _list_in(document: Any, name: str) -> Any:  # noqa: ANN401 - simdjson has no types
-    return document.at_pointer(_pointer(name)) if "." in name else document[name]
-
-
 def _is_flat(array: Any) -> bool:  # noqa: ANN401 - simdjson has no types
     return all(type(item) in {int, float} for item in array)
 
 
-def _pointer(name: str) -> str:
-    return "/" + name.replace(".", "/")
+def _nested(name: str) -> Callable[[Any], Any] | None:
+    """A function that goes into nested objects for a name with dots; None for one without."""
+    parts = name.split(".")
+    if len(parts) == 1:
+        return None
+    if any(part.isdigit() or part == "-" for part in parts):  # a pointer would go into lists, too
+        return lambda document: reduce(getitem, parts, document)
+    pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+    return methodcaller("at_pointer", pointer)
 
 
 def _picker(names: list[str]) -> Callable[[object], tuple[object, ...]]:
     """A function that takes the fields named out of a document, as a tuple."""
     if not names:
         return lambda _: ()
-    if any("." in name for name in names):
-        pointers = [_pointer(name) for name in names]
-        return lambda document: tuple(document.at_pointer(p) for p in pointers)  # type: ignore[attr-defined]
-    if len(names) == 1:
-        name = names[0]
-        return lambda document: (document[name],)  # type: ignore[index]
+    getters: list[Callable[[Any], Any]] = [_nested(n) or itemgetter(n) for n in names]
+    if len(names) == 1 or any("." in name for name in names):
+        return lambda document: tuple([get(document) for get in getters])
     picker: Callable[[object], tuple[object, ...]] = itemgetter(*names)  # type: ignore[assignment]
     return picker
 

@@ -1,5 +1,6 @@
 """The slow and exact way for one JSON record: either its values, or what is wrong with it."""
 
+import codecs
 import json
 import math
 from collections.abc import Mapping
@@ -55,38 +56,52 @@ def _document(value: bytes | None) -> Mapping[str, object]:
         raise RecordError(Reason.EMPTY, "the value is null (a tombstone)")
     if not value.strip():
         raise RecordError(Reason.EMPTY, "the value has no bytes")
+    value = value.removeprefix(codecs.BOM_UTF8)  # simdjson passes it over, too
     try:
-        document = msgspec.json.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        if _holds_nan(value):
-            raise RecordError(
-                Reason.NOT_FINITE,
-                "NaN and Infinity are no JSON: leave the event out or send a number",
-            ) from None
+        msgspec.json.decode(value)  # json alone would let NaN and half surrogate pairs pass
+        document = json.loads(value.decode(), object_pairs_hook=_first_of_each)
+    except (ValueError, RecursionError) as error:
+        if (text := _not_finite(value)) is not None:
+            detail = f"{_cut(text)!r} is no finite number: leave the event out or send a number"
+            raise RecordError(Reason.NOT_FINITE, detail) from None
         raise RecordError(Reason.UNDECODABLE, f"no JSON: {error}") from None
     if not isinstance(document, dict):
         raise RecordError(Reason.WRONG_TYPE, f"a JSON object is needed, not {_kind_of(document)}")
     return document
 
 
-def _holds_nan(value: bytes) -> bool:
-    """True where the record would be JSON if NaN and Infinity were."""
+def _first_of_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object in which the first of repeated keys counts, as simdjson finds it."""
+    return dict(reversed(pairs))
+
+
+def _not_finite(value: bytes) -> str | None:
+    """The first NaN, Infinity or 1e400 of a record that would be JSON without; None if it would not."""
+    found: list[str] = []
+
+    def note(text: str) -> float:
+        if not math.isfinite(number := float(text)):
+            found.append(text)
+        return number
+
     try:
-        json.loads(value)
+        json.loads(value.decode(), parse_constant=note, parse_float=note)
     except (ValueError, RecursionError):
-        return False
-    return True
+        return None
+    return found[0] if found else None
 
 
 def _lookup(document: Mapping[str, object], name: str) -> object:
-    if name in document:
-        return document[name]
     item: object = document
     for part in name.split("."):
         if not isinstance(item, dict) or part not in item:
-            raise RecordError(Reason.MISSING_FIELD, f"field {name!r} is missing")
+            break
         item = item[part]
-    return item
+    else:
+        return item
+    if name in document:
+        return document[name]
+    raise RecordError(Reason.MISSING_FIELD, f"field {name!r} is missing")
 
 
 def _scalar(name: str, kind: FieldType, item: object) -> object:
@@ -113,7 +128,9 @@ def _number(name: str, kind: FieldType, item: object) -> int | float:
         number = float(item)
     except OverflowError:
         number = math.inf
-    if not math.isfinite(number) or abs(number) > float(np.finfo(kind.dtype).max):
+    with np.errstate(over="ignore"):
+        fits = np.isfinite(np.dtype(kind.dtype).type(number))  # 3.4028235e38 rounds to what fits
+    if not fits:
         raise RecordError(Reason.NOT_FINITE, f"field {name!r} does not fit in {kind.dtype}")
     return number
 
@@ -134,6 +151,8 @@ def _kind_of(item: object) -> str:
     names = {dict: "an object", list: "a list", type(None): "null", bool: "a boolean"}
     if type(item) in names:
         return names[type(item)]
-    text = str(item)
-    shown = text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."
-    return f"the {'text' if isinstance(item, str) else 'number'} {shown!r}"
+    return f"the {'text' if isinstance(item, str) else 'number'} {_cut(str(item))!r}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."

@@ -100,7 +100,14 @@ class EventBatch:
         """
         if len(batches) == 1:
             return batches[0]
+        if not batches:
+            msg = "there are none: at least one batch is needed"
+            raise ValueError(msg)
         columns, inputs = batches[0].columns, batches[0].inputs
+        for batch in batches:
+            if batch.columns.keys() != columns.keys() or batch.inputs.keys() != inputs.keys():
+                msg = f"the fields differ: {[*columns, *inputs]} and {[*batch.columns, *batch.inputs]}"
+                raise ValueError(msg)
         return cls(
             number=np.concatenate([b.number for b in batches]),
             partition=np.concatenate([b.partition for b in batches]),

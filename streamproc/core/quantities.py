@@ -5,9 +5,12 @@ with its unit. pydantic finds the hooks by name: this module does not import it.
 """
 
 import re
+from fractions import Fraction
 from typing import ClassVar, Self
 
-_TEXT = re.compile(r"^\s*([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([a-zA-Z]+)\s*$")
+_TEXT = re.compile(r"^\s*([0-9]{1,19}(?:\.[0-9]{1,9})?)\s*([a-zA-Z]+)\s*$")
+_MAX = 2**63 - 1
+"""What a column of int64 can hold: 292 years, 8 EiB."""
 
 
 class _Quantity(int):
@@ -28,8 +31,9 @@ class _Quantity(int):
             return value
         if isinstance(value, str) and (match := _TEXT.match(value)):
             number, unit = match.groups()
-            if unit in cls.units:
-                return cls(round(float(number) * cls.units[unit]))
+            # Exact: a float would lose the last digits of a long time.
+            if unit in cls.units and (total := round(Fraction(number) * cls.units[unit])) <= _MAX:
+                return cls(total)
         if value in (0, "0") and not isinstance(value, bool):
             return cls(0)
         msg = f"{value!r} is no {cls.what}: write a number and one of {', '.join(cls.units)}, such as {cls.example}"

@@ -188,7 +188,7 @@ class Concluder:
         )
 
     def _publish(
-        self, events: EventBatch, decisions: Sequence[object], decided_ns: int
+        self, events: EventBatch, decisions: Sequence[bytes], decided_ns: int
     ) -> list[Effect]:
         """Send the decisions about events of one partition, each said to be what it will be."""
         if not len(events):
@@ -214,7 +214,7 @@ class Concluder:
         self,
         owner: Partition,
         events: EventBatch,
-        decisions: Sequence[object],
+        decisions: Sequence[bytes],
         outcome: Outcome,
         decided_ns: int,
     ) -> list[Effect]:
@@ -224,58 +224,47 @@ class Concluder:
         if outcome is Outcome.LATE and not self._to.late:
             self._settlement.settle(settled, decided_ns)
             return []
-        done, failed = isolate(
-            lambda span: self._encode(owner, events, decisions, outcome, decided_ns, span),
-            len(events),
+        values = self._encoder.encode(
+            prefix=owner.id_prefix,
+            outcome=outcome,
+            offset=events.offset,
+            key=events.key,
+            event_time_ns=events.event_time_ns,
+            deadline_ns=events.deadline_ns,
+            decided_ns=decided_ns,
+            output=decisions,
         )
-        effects: list[Effect] = []
-        for span, values in done:
-            part = events if span == (0, len(events)) else events.take(slice(*span, None))
-            if max(map(len, values)) > self._to.bytes_max:
-                effects += self._dead(
-                    part, Reason.TOO_LARGE, "the decision is too large to be sent"
-                )
-                continue
-            part_settled = (
-                settled
-                if part is events
-                else Settled(owner.index, part.ordinal, outcome, decided=(part, decided_ns))
-            )
-            records = OutRecords(
-                self._to.decisions,
-                owner.source,
-                part.key.tolist(),
-                list(values),
-                ((OUTCOME_HEADER, outcome.word.encode()),),
-                _trace_headers(part),
-                rekeyed=self._to.rekeyed,
-            )
-            effects.append(self._settlement.send(records, part_settled))
-        for span, error in failed:
-            part = events.take(slice(*span, None))
-            effects += self._dead(part, Reason.DECIDE_FAILED, text_of(error))
-        return effects
+        if max(map(len, values)) > self._to.bytes_max:
+            return self._too_large(owner, events, decisions, values, outcome, decided_ns)
+        records = OutRecords(
+            self._to.decisions,
+            owner.source,
+            events.key.tolist(),
+            list(values),
+            ((OUTCOME_HEADER, outcome.word.encode()),),
+            _trace_headers(events),
+            rekeyed=self._to.rekeyed,
+        )
+        return [self._settlement.send(records, settled)]
 
-    def _encode(
+    def _too_large(
         self,
         owner: Partition,
         events: EventBatch,
-        decisions: Sequence[object],
+        decisions: Sequence[bytes],
+        values: Sequence[bytes],
         outcome: Outcome,
         decided_ns: int,
-        span: Span,
-    ) -> list[bytes]:
-        rows = slice(span.start, span.stop)
-        return self._encoder.encode(
-            prefix=owner.id_prefix,
-            outcome=outcome,
-            offset=events.offset[rows],
-            key=events.key[rows],
-            event_time_ns=events.event_time_ns[rows],
-            deadline_ns=events.deadline_ns[rows],
-            decided_ns=decided_ns,
-            output=decisions[span.start : span.stop],
-        )
+    ) -> list[Effect]:
+        """Make dead letters of the decisions that cannot be sent, and send the others."""
+        large = np.array([len(value) > self._to.bytes_max for value in values], np.bool_)
+        detail = f"the decision has more than {self._to.bytes_max} bytes"
+        effects = self._dead(events.take(np.flatnonzero(large)), Reason.TOO_LARGE, detail)
+        if not large.all():
+            fitting = np.flatnonzero(~large)
+            chosen = [decisions[row] for row in fitting.tolist()]
+            effects += self._send(owner, events.take(fitting), chosen, outcome, decided_ns)
+        return effects
 
 
 def _parts(span: Span, bounds: Sequence[int]) -> list[Span]:

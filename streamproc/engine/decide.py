@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-import msgspec
 import numpy as np
+import orjson
 
+from streamproc.codecs import row_texts
 from streamproc.core import (
     Array,
     Columns,
@@ -16,21 +17,11 @@ from streamproc.core import (
     UserFunction,
 )
 
-_DECIMALS = 6
-"""Of scores: float32 holds seven significant digits, and a shorter text is quicker to write."""
-
-
-class LabelOutput(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The class with the highest score, and the scores in the order of the labels."""
-
-    label: str
-    scores: list[float] | None = None
-
 
 class Decider(Protocol):
     """Makes one output an event."""
 
-    def decide(self, events: EventBatch, outputs: Columns) -> Sequence[object]:
+    def decide(self, events: EventBatch, outputs: Columns) -> Sequence[bytes]:
         """N objects that JSON can hold, for n events.
 
         Args:
@@ -38,13 +29,14 @@ class Decider(Protocol):
             outputs: the model's outputs by name, each [n, ...].
 
         Raises:
-            Exception: whatever the user's function raises; ValueError where the result does not fit.
+            Exception: whatever the user's function raises; ValueError where the result does not fit,
+                TypeError where JSON cannot hold it.
         """
         ...
 
 
 class LabelDecider:
-    """Names the label of the highest score.
+    """Names the label of the highest score: ``{"label": ..., "scores": [...]}``, in the labels' order.
 
     Args:
         labels: the classes, in the order of the scores.
@@ -53,26 +45,29 @@ class LabelDecider:
     """
 
     def __init__(self, labels: Sequence[str], *, scores: bool, tensor: str | None) -> None:
-        self._labels = list(labels)
+        self._count = len(labels)
+        self._plain = [b'{"label":%b}' % orjson.dumps(label) for label in labels]
+        self._scored = [b'{"label":%b,"scores":[' % orjson.dumps(label) for label in labels]
         self._scores = scores
         self._tensor = tensor
 
-    def decide(self, events: EventBatch, outputs: Columns) -> Sequence[object]:
-        """``LabelOutput`` an event; see ``Decider``."""
+    def decide(self, events: EventBatch, outputs: Columns) -> Sequence[bytes]:
+        """The label of each event; see ``Decider``."""
         scores = _output(outputs, self._tensor)
-        if scores.shape != (len(events), len(self._labels)):
+        wanted = (len(events), self._count)
+        if scores.shape != wanted:
             msg = (
                 f"the model gave {list(scores.shape)}, "
-                f"but {len(events)} events and {len(self._labels)} labels need "
-                f"{[len(events), len(self._labels)]}"
+                f"but {wanted[0]} events and {wanted[1]} labels need {list(wanted)}"
             )
             raise ValueError(msg)
-        labels = self._labels
         best = scores.argmax(axis=1).tolist()
         if not self._scores:
-            return [LabelOutput(labels[i]) for i in best]
-        rounded = np.round(scores.astype(np.float64), _DECIMALS).tolist()
-        return [LabelOutput(labels[i], row) for i, row in zip(best, rounded, strict=True)]
+            return [self._plain[i] for i in best]
+        return [
+            self._scored[i] + row + b"]}"
+            for i, row in zip(best, row_texts(np.ascontiguousarray(scores)), strict=True)
+        ]
 
 
 class PlainDecider:
@@ -85,14 +80,13 @@ class PlainDecider:
     def __init__(self, *, tensor: str | None) -> None:
         self._tensor = tensor
 
-    def decide(self, events: EventBatch, outputs: Columns) -> Sequence[object]:
+    def decide(self, events: EventBatch, outputs: Columns) -> Sequence[bytes]:
         """A number or a list of numbers an event; see ``Decider``."""
         array = _output(outputs, self._tensor)
         if array.ndim == 0 or len(array) != len(events):
             msg = f"the model gave {list(array.shape)} for {len(events)} events"
             raise ValueError(msg)
-        listed: list[object] = array.tolist()
-        return listed
+        return [orjson.dumps(row) for row in array.tolist()]
 
 
 class PythonDecider:
@@ -107,7 +101,7 @@ class PythonDecider:
         self._function = function
         self._options = dict(options)
 
-    def decide(self, events: EventBatch, outputs: Columns) -> Sequence[object]:
+    def decide(self, events: EventBatch, outputs: Columns) -> Sequence[bytes]:
         """What the user's function gives; see ``Decider``."""
         made = self._function(events, outputs, **self._options)
         if isinstance(made, Mapping):
@@ -115,14 +109,13 @@ class PythonDecider:
             if any(not isinstance(c, list) or len(c) != len(events) for c in columns.values()):
                 msg = f"the decide function gave columns that have not one row for each of {len(events)} events"
                 raise ValueError(msg)
-            return [
-                dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
-            ]
+            rows = zip(*columns.values(), strict=True)
+            return [_json(dict(zip(columns, row, strict=True))) for row in rows]
         listed = made.tolist() if isinstance(made, np.ndarray) else list(made)  # type: ignore[call-overload]
         if len(listed) != len(events):
             msg = f"the decide function gave {len(listed)} results for {len(events)} events"
             raise ValueError(msg)
-        return list(listed)
+        return [_json(item) for item in listed]
 
 
 def check_labels(labels: Sequence[str], tensor: str | None, outputs: Sequence[TensorSpec]) -> None:
@@ -151,3 +144,7 @@ def check_labels(labels: Sequence[str], tensor: str | None, outputs: Sequence[Te
 
 def _output(outputs: Columns, tensor: str | None) -> Array:
     return outputs[tensor] if tensor is not None else next(iter(outputs.values()))
+
+
+def _json(item: object) -> bytes:
+    return orjson.dumps(item, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -58,6 +58,10 @@ class AcknowledgementTracker:
         """These records (int64 [n]) have their outcome."""
         self._done[ordinal - self._base] = True
 
+    def offsets(self, ordinal: Int64Array) -> Int64Array:
+        """The offsets of records that were not done at the last look (int64 [n])."""
+        return self._offset[ordinal - self._base]
+
     @property
     def open_total(self) -> int:
         """How many records have no outcome yet."""

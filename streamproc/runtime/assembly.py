@@ -36,11 +36,13 @@ class Assembly:
     Attributes:
         engine: the way of the data.
         accounts: the books.
+        settlement: tells its ``witness`` what becomes of each event.
         compute: how long the model alone computes, to choose between the event loop and a thread.
     """
 
     engine: Engine
     accounts: Accounts
+    settlement: Settlement
     compute: LatencyModel
 
 
@@ -96,7 +98,7 @@ def assemble(config: PipelineConfig, executor: Executor, clock: Clock) -> Assemb
         accounts=accounts,
         keep_order=config.ordering != "none",
     )
-    return Assembly(engine, accounts, LatencyModel(sizes, run_ns, size_max=size_max))
+    return Assembly(engine, accounts, settlement, LatencyModel(sizes, run_ns, size_max=size_max))
 
 
 def make_features(config: PipelineConfig, model: ModelInfo) -> Features:

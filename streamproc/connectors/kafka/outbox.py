@@ -3,8 +3,8 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from streamproc.connectors.kafka.raw_batches import RecordAppender
 from streamproc.core import OutRecords, SendDone
 
 
@@ -29,7 +29,7 @@ class Piece:
 class Parcel:
     """A batch of the producer and whose rows it holds."""
 
-    builder: Any
+    builder: RecordAppender
     pieces: list[Piece] = field(default_factory=list)
     bytes_total: int = 0
     sent_ns: int = 0
@@ -74,7 +74,9 @@ class Outbox:
         self.open = None
         return [piece for parcel in parcels for piece in parcel.pieces]
 
-    def fill(self, piece: Piece, *, new_builder: Callable[[], Any], timestamp_ms: int) -> int:
+    def fill(
+        self, piece: Piece, *, new_builder: Callable[[], RecordAppender], timestamp_ms: int
+    ) -> int:
         """Append a piece's rows, beginning new parcels as they get full.
 
         Args:
@@ -93,9 +95,8 @@ class Outbox:
         append, before = parcel.builder.append, parcel.builder.size()
         while place < len(rows):
             row = rows[place]
-            headers = [*own[row], *shared] if row in own else shared
-            kept = append(timestamp=timestamp_ms, key=keys[row], value=values[row], headers=headers)
-            if kept is not None:
+            headers = [*own[row], *shared] if own and row in own else shared
+            if append(timestamp_ms, keys[row], values[row], headers):
                 place += 1
                 continue
             if place > start:
@@ -104,7 +105,7 @@ class Outbox:
                 start = place
             self._set_aside(parcel)
             parcel = self._begin(new_builder())
-            append, before = parcel.builder.append, parcel.builder.size()
+            append, before = parcel.builder.append, 0
         if place > start:
             parcels += 1
             self._close(parcel, Piece(piece.delivery, records, rows[start:place]), before)
@@ -116,7 +117,7 @@ class Outbox:
             self._set_aside(self.open)
         return self.waiting.popleft() if self.waiting else None
 
-    def _begin(self, builder: Any) -> Parcel:  # noqa: ANN401 - aiokafka's
+    def _begin(self, builder: RecordAppender) -> Parcel:
         self.open = Parcel(builder)
         return self.open
 

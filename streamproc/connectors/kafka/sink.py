@@ -10,7 +10,6 @@ import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -25,6 +24,7 @@ from streamproc.connectors.kafka.connection import check_reachable, explained
 from streamproc.connectors.kafka.options import KafkaSink
 from streamproc.connectors.kafka.outbox import Delivery, Outbox, Parcel, Piece
 from streamproc.connectors.kafka.partitioning import rows_by_partition
+from streamproc.connectors.kafka.raw_batches import RecordAppender
 from streamproc.connectors.kafka.topics import create_topics, topic_shapes
 from streamproc.core import (
     NS_PER_MS,
@@ -185,10 +185,10 @@ class KafkaRecordSink:
         self._bytes_pending += outbox.bytes_total - before
         return parcels
 
-    def _new_builder(self) -> Any:  # noqa: ANN401 - aiokafka's
-        if self._producer is None:
-            return BatchBuilder(int(self._options.max_batch), 0)
-        return self._producer.create_batch()
+    def _new_builder(self) -> RecordAppender:
+        if self._producer is None:  # it is being made anew: what waits is put in its batches then
+            return RecordAppender(BatchBuilder(int(self._options.max_batch), 0))
+        return RecordAppender(self._producer.create_batch())
 
     def _run(self, outbox: Outbox) -> None:
         if not outbox.running and self._producer is not None:
@@ -204,7 +204,7 @@ class KafkaRecordSink:
                 parcel.sent_ns = self._clock.now_ns()
                 outbox.unacknowledged.append(parcel)
                 future = await producer.send_batch(
-                    parcel.builder, outbox.topic, partition=outbox.partition
+                    parcel.builder.builder, outbox.topic, partition=outbox.partition
                 )
                 future.add_done_callback(partial(self._ended, outbox, parcel))
         except KafkaError as error:

@@ -18,7 +18,7 @@ from aiokafka.errors import (
 
 from streamproc.connectors.kafka.connection import check_reachable, client_settings, explained
 from streamproc.connectors.kafka.options import KafkaSource
-from streamproc.connectors.kafka.raw_records import RAW, Record, install
+from streamproc.connectors.kafka.raw_records import CHUNK_RECORDS, RAW, Record, flat, install
 from streamproc.connectors.kafka.start_offsets import positions_of, settle_start
 from streamproc.core import (
     NS_PER_MS,
@@ -54,6 +54,7 @@ class KafkaRecordSource:
         self._consumer: AIOKafkaConsumer | None = None
         self._listener: AssignmentListener | None = None
         self._paused = False
+        self._raw = False
         self._position_of: dict[KafkaPartition, int] = {}
         self.skipped_total = 0
         """Records that were gone before they could be read (retention)."""
@@ -72,8 +73,8 @@ class KafkaRecordSource:
         settings = client_settings(servers, options.security)
         await check_reachable("source.kafka", servers)
         self._listener = listener
-        raw = install()
-        if not raw:
+        self._raw = install()
+        if not self._raw:
             log.warning("aiokafka is of an unknown version: records are read the slow way")
         with explained("source.kafka", servers):
             await settle_start(
@@ -96,7 +97,7 @@ class KafkaRecordSource:
                     "fetch_max_wait_ms": int(options.fetch_max_wait) // NS_PER_MS,
                     "fetch_max_bytes": FETCH_MAX_BYTES,
                     "max_partition_fetch_bytes": int(options.max_partition_fetch),
-                    "key_deserializer": RAW if raw else None,
+                    "key_deserializer": RAW if self._raw else None,
                     **options.client,
                 }
             )
@@ -109,7 +110,7 @@ class KafkaRecordSource:
         consumer = self._client
         try:
             fetched = await consumer.getmany(
-                timeout_ms=timeout_ns // NS_PER_MS, max_records=records_max
+                timeout_ms=timeout_ns // NS_PER_MS, max_records=self._asked(records_max)
             )
         except OffsetOutOfRangeError as error:
             await self._go_on_behind_retention(error)
@@ -126,8 +127,8 @@ class KafkaRecordSource:
         arrival_ns = self._clock.now_ns()
         return [
             _columns(tp, records, arrival_ns, await self._position(tp, records))
-            for tp, records in fetched.items()
-            if records
+            for tp, given in fetched.items()
+            if (records := flat(given))
         ]
 
     def pause(self) -> None:
@@ -211,6 +212,10 @@ class KafkaRecordSource:
         for tp in partitions:
             self._position_of.pop(tp, None)
         await self.commit(positions)
+
+    def _asked(self, records_max: int) -> int:
+        """What ``getmany`` is to count to: it takes a list of raw records for one record."""
+        return max(1, records_max // CHUNK_RECORDS) if self._raw else records_max
 
     async def _position(self, tp: KafkaPartition, records: list[Record]) -> int:
         """The position behind the records, which may lie beyond markers and compacted ranges."""
