@@ -176,7 +176,7 @@ records = st.lists(objects() | objects() | damaged() | plain | st.binary(max_siz
 
 
 @settings(max_examples=50, deadline=None)
-@pytest.mark.parametrize("fields", FIELD_SETS, ids=lambda fields: "+".join(fields))
+@pytest.mark.parametrize("fields", FIELD_SETS, ids="+".join)
 @given(values=records)
 @example(values=[])
 @example(values=[b'{"i":1,"xs":[],"f":1}'])

@@ -1,0 +1,5 @@
+"""The command ``streamproc``: one file a command, each loaded only when it is called."""
+
+from streamproc.cli.app import main
+
+__all__ = ["main"]

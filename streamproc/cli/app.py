@@ -1,0 +1,98 @@
+"""Finds the command that is meant, runs it, and turns whatever happens into words and an exit code."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from streamproc.cli.failures import DONE, FAILED, Voice
+
+COMMANDS = {
+    "demo": "The main job, end to end, on recorded real traffic.",
+    "init": "Make a working project: pipeline, features, model, test.",
+    "check": "Find what is wrong with a pipeline, without traffic.",
+    "run": "Run a pipeline.",
+    "doctor": "What this machine has and lacks.",
+    "schema": "Print the JSON Schemas.",
+}
+"""The commands and their one line; each is the function of this name in the module of this name."""
+LATER = (
+    *("record", "replay", "diff", "simulate", "bench", "profile", "optimize", "slo", "why", "dlq"),
+    *("export", "top"),
+)
+_USAGE_ERROR = typer.BadParameter.__mro__[1]  # typer's own, or click's: depends on typer's version
+_TRACEBACK_VARIABLE = "STREAMPROC_TRACEBACK"
+_INTERRUPTED = 130
+
+
+class LazyGroup(TyperGroup):
+    """Loads a command's module when it is called; help and suggestions need only the names."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - typer's or click's
+        """The command that is meant, loaded."""
+        if args and args[0] in LATER:
+            from streamproc.core import VERSION  # noqa: PLC0415 - `--help` needs no numpy
+
+            ctx.fail(f"{args[0]} is not yet in streamproc {VERSION}: there are {', '.join(COMMANDS)}")
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, _load(str(name)) if command is not None else None, rest
+
+
+def _load(name: str) -> Any:  # noqa: ANN401 - typer's or click's command
+    module = importlib.import_module(f"streamproc.cli.{name}")
+    single = typer.Typer(add_completion=False, rich_markup_mode=None)
+    single.command(name, help=COMMANDS[name])(getattr(module, name))
+    return typer.main.get_command(single)
+
+
+def _app() -> Any:  # noqa: ANN401 - typer's or click's group
+    stubs = {name: TyperCommand(name, help=text) for name, text in COMMANDS.items()}
+    return LazyGroup(
+        name="streamproc",
+        commands=dict(stubs),
+        params=[],
+        rich_markup_mode=None,
+        no_args_is_help=False,
+        help="Real-time inference on Kafka streams: an answer in time, or an honest account of why not.",
+        epilog="`streamproc COMMAND --help` says more. Exit codes: 0 done, 1 it ran and the answer is bad, "
+        "2 the command or configuration is wrong.",
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        argv: its words; None takes the process's.
+
+    Returns:
+        0 done; 1 it ran and the answer is bad; 2 the command or the configuration is wrong.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    traced = "--traceback" in words or os.environ.get(_TRACEBACK_VARIABLE, "") not in ("", "0")
+    voice = Voice(json="--json" in words, traced=traced)
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+    except BrokenPipeError:  # such as `streamproc schema config | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (KeyboardInterrupt, typer.Abort):
+        voice.say("interrupted")
+        return _INTERRUPTED
+    except _USAGE_ERROR as error:
+        return voice.misused(error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a line
+        return voice.failed(error)
+    return code
+
+
+def _run(words: list[str]) -> int:
+    if words in (["--version"], ["--version", "--json"]):
+        return _run(["doctor", "--version", *words[1:]])
+    answer = _app().main(words or ["--help"], prog_name="streamproc", standalone_mode=False)
+    return answer if isinstance(answer, int) else DONE

@@ -1,0 +1,108 @@
+"""``streamproc run``: the service."""
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+import uvloop
+
+from streamproc.cli import options
+from streamproc.cli.failures import DONE, RunFailedError, located
+from streamproc.cli.screen import line, notes_console, print_json, result_console
+from streamproc.cli.signals import Signals
+from streamproc.cli.summary import progress_line, show_summary
+from streamproc.config import load
+from streamproc.core import NS_PER_S, VERSION, ConfigError, Duration, ExternalError, SystemClock
+from streamproc.runtime import Pipeline, Service
+
+if TYPE_CHECKING:
+    from streamproc.telemetry import Summary
+
+_PROGRESS_EVERY_S = 5.0
+
+
+def run(
+    config: options.Config,
+    set_: options.Set = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; one for now.")] = 1,
+    stop_after: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="End after so many records.")
+    ] = None,
+    stop_when_idle: Annotated[
+        Duration | None,
+        typer.Option(
+            metavar="5s", parser=options.duration, help="End when nothing came for so long."
+        ),
+    ] = None,
+    json: options.Json = False,
+    log_level: options.Level = options.LogLevel.WARNING,  # noqa: ARG001 - its callback does it
+    traceback: options.Traceback = False,  # noqa: ARG001 - main looks for it
+) -> int:
+    """Run a pipeline until SIGTERM or Ctrl-C, which finish what was taken in."""
+    if workers != 1:
+        msg = f"--workers {workers} is not yet in streamproc {VERSION}: start the command several times, Kafka's group shares the partitions"
+        raise ConfigError(msg)
+    loaded = load(config, overrides=set_ or ())
+    with located(loaded):
+        pipeline = Pipeline.from_file(loaded)
+        summary = uvloop.run(_serve(pipeline, stop_after=stop_after, stop_when_idle=stop_when_idle))
+    show_summary(result_console(as_json=json), summary)
+    if json:
+        print_json(summary)
+    return DONE
+
+
+async def _serve(
+    pipeline: Pipeline, *, stop_after: int | None, stop_when_idle: Duration | None
+) -> "Summary":
+    """Run it with signals and progress.
+
+    Raises:
+        RunFailedError: it was running, and something outside failed for good.
+    """
+    notes = notes_console()
+    running = False
+
+    def ready(address: str | None) -> None:
+        nonlocal running
+        running = True
+        where = f"; endpoints on http://{address}/metrics, /livez, /readyz" if address else ""
+        source, sink = pipeline.source, pipeline.sink
+        line(notes, f"{pipeline.name}: {', '.join(source.topics)} -> {sink.topic}{where}")
+
+    service = Service(
+        pipeline,
+        pipeline.parts(),
+        stop_after=stop_after,
+        stop_when_idle_ns=stop_when_idle,
+        on_ready=ready,
+    )
+    Signals(service.stop).install()
+    watching = asyncio.create_task(_progress(service)) if notes.is_terminal else None
+    try:
+        return await service.run()
+    except ExternalError as error:
+        if running:
+            raise RunFailedError(str(error)) from error
+        raise
+    finally:
+        if watching is not None:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+
+
+async def _progress(service: Service) -> None:
+    """A line every few seconds."""
+    notes, clock = notes_console(), SystemClock()
+    before, before_ns = 0, clock.now_ns()
+    while True:
+        await asyncio.sleep(_PROGRESS_EVERY_S)
+        summary, now_ns = service.summary(), clock.now_ns()
+        if summary is None:
+            continue
+        rate = (summary["consumed"] - before) * NS_PER_S / (now_ns - before_ns)
+        before, before_ns = summary["consumed"], now_ns
+        lag = sum(service.gauges().lag_records.values())
+        line(notes, progress_line(summary, rate_per_s=rate, lag=lag), "dim")
