@@ -1,6 +1,7 @@
 """Finds the command that is meant, runs it, and turns whatever happens into words and an exit code."""
 
 import importlib
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -92,7 +93,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    if words in (["--version"], ["--version", "--json"]):
-        return _run(["doctor", "--version", *words[1:]])
+    if words[:1] == ["--version"]:
+        from streamproc.core.version import VERSION  # noqa: PLC0415 - `--help` needs no numpy
+
+        print(json.dumps({"version": VERSION}) if "--json" in words else f"streamproc {VERSION}")
+        return DONE
     answer = _app().main(words or ["--help"], prog_name="streamproc", standalone_mode=False)
     return answer if isinstance(answer, int) else DONE

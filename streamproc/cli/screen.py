@@ -25,7 +25,7 @@ def notes_console() -> Console:
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else _WIDE
-    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=True)
+    return Console(stderr=stderr, width=width, highlight=False, markup=False)
 
 
 def line(console: Console, text: str, style: str = "") -> None:

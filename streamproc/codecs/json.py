@@ -6,7 +6,7 @@ is made for a number. A record that this way refuses is looked at again by ``jso
 slow and says what is wrong.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from operator import getitem, itemgetter, methodcaller
 from typing import Any
@@ -51,7 +51,7 @@ class JsonDecoder:
         """
         rejected: dict[int, RecordError] = {}
         good: list[int] = []
-        scalars: list[tuple[object, ...]] = []
+        scalars: list[object] = []
         lists: list[list[object]] = [[] for _ in self._lists]
         start = 0
         while (start := self._fast(values, start, good, scalars, lists)) < len(values):
@@ -61,7 +61,7 @@ class JsonDecoder:
                 rejected[start] = error
             else:
                 good.append(start)
-                scalars.append(single)
+                scalars.append(single[0] if len(single) == 1 else single)
                 for column, buffer in zip(lists, buffers, strict=True):
                     column.append(buffer)
             start += 1
@@ -82,7 +82,7 @@ class JsonDecoder:
         values: list[bytes | None],
         start: int,
         good: list[int],
-        scalars: list[tuple[object, ...]],
+        scalars: list[Any],
         lists: list[list[object]],
     ) -> int:
         """Append what the records from ``start`` on hold; stop at one that must be looked at closely.
@@ -134,13 +134,15 @@ class JsonDecoder:
             )
         return self._strict.row(value)
 
-    def _columns(
-        self, scalars: list[tuple[object, ...]], lists: list[list[object]]
-    ) -> tuple[Columns, BoolArray]:
+    def _columns(self, scalars: list[Any], lists: list[list[object]]) -> tuple[Columns, BoolArray]:
         """The columns, and which rows do not fit their types (bool [n])."""
         unfit: BoolArray = np.zeros(len(scalars), np.bool_)
         columns: Columns = {}
-        turned = zip(*scalars, strict=True) if scalars else ((),) * len(self._scalars)
+        turned: Iterable[Sequence[Any]] = ((),) * len(self._scalars)
+        if scalars:
+            turned = zip(*scalars, strict=True) if len(self._scalars) > 1 else [scalars]
+        if not self._scalars:
+            turned = ()
         made = [
             *(
                 _scalar_column(v, self.fields[n])
@@ -170,21 +172,22 @@ def _nested(name: str) -> Callable[[Any], Any] | None:
     return methodcaller("at_pointer", pointer)
 
 
-def _picker(names: list[str]) -> Callable[[object], tuple[object, ...]]:
-    """A function that takes the fields named out of a document, as a tuple."""
+def _picker(names: list[str]) -> Callable[[Any], Any]:
+    """A function that takes the fields named out of a document: one bare, several as a tuple."""
     if not names:
-        return lambda _: ()
+        return lambda _: None
     getters: list[Callable[[Any], Any]] = [_nested(n) or itemgetter(n) for n in names]
-    if len(names) == 1 or any("." in name for name in names):
+    if len(names) == 1:
+        return getters[0]
+    if any("." in name for name in names):
         return lambda document: tuple([get(document) for get in getters])
-    picker: Callable[[object], tuple[object, ...]] = itemgetter(*names)  # type: ignore[assignment]
-    return picker
+    return itemgetter(*names)
 
 
 _PYTHON_TYPES: dict[str, set[type]] = {"str": {str}, "bool": {bool}}
 
 
-def _scalar_column(values: tuple[Any, ...], kind: FieldType) -> tuple[Array, BoolArray | None]:
+def _scalar_column(values: Sequence[Any], kind: FieldType) -> tuple[Array, BoolArray | None]:
     """The column [n] of single values, and which of them do not fit (None: all do)."""
     numbers: set[type] = {int} if kind.is_integer else {int, float}
     allowed = _PYTHON_TYPES.get(kind.dtype, numbers)

@@ -11,12 +11,26 @@ from streamproc.engine.decide import (
 from streamproc.engine.effects import Effect, Infer, Send
 from streamproc.engine.engine import Engine
 from streamproc.engine.intake import Intake
+from streamproc.engine.letters import (
+    DETAIL_HEADER,
+    OUTCOME_HEADER,
+    REASON_HEADER,
+    SHA256_HEADER,
+    SIZE_HEADER,
+    SOURCE_HEADER,
+)
 from streamproc.engine.options import Deadline, EventTime, Outcomes, Output, PythonFunction
 from streamproc.engine.partitions import PartitionTable
-from streamproc.engine.settlement import Settlement
+from streamproc.engine.settlement import Settlement, Witness
 from streamproc.engine.tracker import AcknowledgementTracker
 
 __all__ = [
+    "DETAIL_HEADER",
+    "OUTCOME_HEADER",
+    "REASON_HEADER",
+    "SHA256_HEADER",
+    "SIZE_HEADER",
+    "SOURCE_HEADER",
     "AcknowledgementTracker",
     "Concluder",
     "Deadline",
@@ -36,5 +50,6 @@ __all__ = [
     "PythonFunction",
     "Send",
     "Settlement",
+    "Witness",
     "check_labels",
 ]

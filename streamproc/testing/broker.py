@@ -80,7 +80,9 @@ class MemoryBroker:
         clock: for the timestamps of what is produced without one; a ``VirtualClock`` by default.
     """
 
-    def __init__(self, topics: Mapping[str, int] = _NO_TOPICS, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, topics: Mapping[str, int] = _NO_TOPICS, *, clock: Clock | None = None
+    ) -> None:
         self.clock: Clock = clock or VirtualClock()
         self._logs: dict[str, list[_Log]] = {}
         self._groups: dict[str, Group] = {}
@@ -184,9 +186,7 @@ class MemoryBroker:
     def records(self, topic: str, partition: int | None = None) -> list[StoredRecord]:
         """The records of a topic, partition by partition; of one partition where it is named."""
         logs = self._topic(topic)
-        chosen = (
-            logs if partition is None else [self._log(TopicPartition(topic, partition))]
-        )
+        chosen = logs if partition is None else [self._log(TopicPartition(topic, partition))]
         return [record for log in chosen for record in log.records]
 
     def read(self, source: TopicPartition, position: int, records_max: int) -> list[StoredRecord]:

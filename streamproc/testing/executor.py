@@ -46,7 +46,7 @@ class FakeExecutor:
         closed: True after ``close``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that a test may want otherwise
         self,
         function: Answer = echo,
         *,

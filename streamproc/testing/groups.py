@@ -66,11 +66,10 @@ class Group:
     async def _share(self) -> None:
         """Each partition, in order, to the next member that reads its topic."""
         shares: dict[int, list[TopicPartition]] = {i: [] for i in range(len(self._members))}
-        turn = 0
-        for source in sorted({s for m in self._members for s in m.subscribed}):
+        wanted = sorted({source for member in self._members for source in member.subscribed})
+        for turn, source in enumerate(wanted):
             readers = [i for i, m in enumerate(self._members) if source in m.subscribed]
             shares[readers[turn % len(readers)]].append(source)
-            turn += 1
         for number, partitions in shares.items():
             if partitions:
                 await self._members[number].assign(partitions)

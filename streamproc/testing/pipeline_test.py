@@ -132,16 +132,18 @@ class PipelineTest:
             headers: pairs, or a mapping.
             at_ns: when it arrives; now by default. What arrives at one instant is taken in together.
         """
-        produce = partial(
-            self.broker.produce,
-            topic,
-            value,
-            key=key,
-            partition=partition,
-            timestamp_ns=timestamp_ns,
-            headers=headers,
-        )
-        self.call(lambda: produce() and None, at_ns=at_ns)
+
+        def arrive() -> None:
+            self.broker.produce(
+                topic,
+                value,
+                key=key,
+                partition=partition,
+                timestamp_ns=timestamp_ns,
+                headers=headers,
+            )
+
+        self.call(arrive, at_ns=at_ns)
 
     def revoke(self, *partitions: tuple[str, int], at_ns: int | None = None) -> None:
         """Take partitions away at an instant, with no time to finish: what is open is handed back."""

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from streamproc.codecs import decode_decision
 from streamproc.core import TopicPartition
-from streamproc.engine import OUTCOME_HEADER, REASON_HEADER, SOURCE_HEADER
-from streamproc.engine.letters import DETAIL_HEADER
+from streamproc.engine import DETAIL_HEADER, OUTCOME_HEADER, REASON_HEADER, SOURCE_HEADER
 from streamproc.telemetry import Accounts, Summary
 from streamproc.testing.broker import StoredRecord
 
@@ -31,7 +30,7 @@ class Decision:
     id: str
     outcome: str
     key: str | None
-    output: object
+    output: Any
     event_time_ns: int
     deadline_ns: int
     decided_ns: int
@@ -87,7 +86,11 @@ class Letter:
         Raises:
             ValueError: the record is none.
         """
-        texts = {name: value.decode() for name, value in record.headers if value is not None and name.startswith("streamproc-")}
+        texts = {
+            name: value.decode()
+            for name, value in record.headers
+            if value is not None and name.startswith("streamproc-")
+        }
         if SOURCE_HEADER not in texts or OUTCOME_HEADER not in texts:
             msg = f"{record.id} is no letter: it lacks {SOURCE_HEADER} or {OUTCOME_HEADER}"
             raise ValueError(msg)

@@ -81,7 +81,9 @@ class MemorySink:
         """Write the records; see ``Sink``."""
         stored = [] if self._error is not None else self._write(records)
         delay_ns = self._delay_ns if isinstance(self._delay_ns, int) else self._delay_ns(records)
-        sizes = (len(k or b"") + len(v or b"") for k, v in zip(records.key, records.value, strict=True))
+        sizes = (
+            len(k or b"") + len(v or b"") for k, v in zip(records.key, records.value, strict=True)
+        )
         due_ns = self._clock.now_ns() + delay_ns
         delivery = _Delivery(due_ns, next(self._numbers), sum(sizes), stored, done)
         heapq.heappush(self._waiting, delivery)
@@ -96,7 +98,7 @@ class MemorySink:
         """True while it is started, and neither failing nor said to be ill; see ``Sink``."""
         return self._started and self.is_healthy and self._error is None
 
-    async def stop(self, *, timeout_ns: int) -> None:
+    async def stop(self, *, timeout_ns: int) -> None:  # noqa: ARG002 - it never has to wait
         """Acknowledge what is not held back, then disconnect; see ``Sink``."""
         if not self._held:
             self.release()

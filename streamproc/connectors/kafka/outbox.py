@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from streamproc.connectors.kafka.raw_batches import RecordAppender
-from streamproc.core import OutRecords, SendDone
+from streamproc.core import InvariantError, OutRecords, SendDone
 
 
 @dataclass(slots=True)
@@ -87,28 +87,20 @@ class Outbox:
         Returns:
             in how many parcels the rows lie.
         """
-        records, rows = piece.records, piece.rows
-        keys, values = records.key, records.value
-        shared, own = list(records.headers), records.row_headers
-        parcels, start, place = 0, 0, 0
-        parcel = self.open or self._begin(new_builder())
-        append, before = parcel.builder.append, parcel.builder.size()
-        while place < len(rows):
-            row = rows[place]
-            headers = [*own[row], *shared] if own and row in own else shared
-            if append(timestamp_ms, keys[row], values[row], headers):
-                place += 1
-                continue
-            if place > start:
+        parcels, rows = 0, piece.rows
+        while rows:
+            parcel = self.open or self._begin(new_builder())
+            before = parcel.builder.size() if parcel.pieces else 0
+            count = parcel.builder.append(piece.records, rows, timestamp_ms)
+            if count:
                 parcels += 1
-                self._close(parcel, Piece(piece.delivery, records, rows[start:place]), before)
-                start = place
-            self._set_aside(parcel)
-            parcel = self._begin(new_builder())
-            append, before = parcel.builder.append, 0
-        if place > start:
-            parcels += 1
-            self._close(parcel, Piece(piece.delivery, records, rows[start:place]), before)
+                self._close(parcel, Piece(piece.delivery, piece.records, rows[:count]), before)
+            elif not before:
+                msg = f"an empty batch of {self.topic} takes no record: aiokafka is not as we know it"
+                raise InvariantError(msg)
+            rows = rows[count:]
+            if rows:
+                self._set_aside(parcel)
         return parcels
 
     def next_parcel(self) -> Parcel | None:

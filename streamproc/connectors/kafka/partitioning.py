@@ -1,5 +1,6 @@
 """Which partition of the output topic a record goes to."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from aiokafka.partitioner import murmur2
@@ -12,7 +13,7 @@ _KEYS_MAX = 65_536
 
 def rows_by_partition(
     records: OutRecords, partitions: int, *, same_count: bool
-) -> dict[int, list[int]]:
+) -> dict[int, Sequence[int]]:
     """The rows that go to each partition; each keeps the order of the rows.
 
     Args:
@@ -27,12 +28,12 @@ def rows_by_partition(
     """
     own = records.source.partition % partitions
     if same_count and not records.rekeyed:
-        return {own: list(range(len(records)))}
+        return {own: range(len(records))}
     found: dict[int, list[int]] = {}
     for row, key in enumerate(records.key):
         partition = own if key is None else partition_of(key, partitions)
         found.setdefault(partition, []).append(row)
-    return found
+    return dict(found)
 
 
 @lru_cache(maxsize=_KEYS_MAX)

@@ -4,15 +4,14 @@
 0.25 without them). Where a builder is another than we know, its public ``append`` is called.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
 from streamproc.connectors.kafka.raw_records import KNOWN_VERSIONS
-from streamproc.core import Headers
+from streamproc.core import OutRecords
 
 _KNOWN = version("aiokafka").startswith(KNOWN_VERSIONS)
-Append = Callable[[int, bytes | None, bytes | None, Headers], bool]
 
 
 class RecordAppender:
@@ -22,12 +21,45 @@ class RecordAppender:
         builder: what the producer's ``create_batch`` gave.
     """
 
-    __slots__ = ("append", "builder")
+    __slots__ = ("_direct", "builder")
 
     def __init__(self, builder: Any) -> None:  # noqa: ANN401 - aiokafka has no types for it
         self.builder = builder
-        self.append: Append = _direct(builder) if _is_known(builder) else _public(builder)
-        """Add a record: timestamp (ms), key, value, headers. False where the batch is full."""
+        self._direct = (
+            _KNOWN and hasattr(builder, "_relative_offset") and hasattr(builder, "_builder")
+        )
+
+    def append(self, records: OutRecords, rows: Sequence[int], timestamp_ms: int) -> int:
+        """Add rows of the records until the batch is full.
+
+        Args:
+            records: the records.
+            rows: which of them.
+            timestamp_ms: their timestamp.
+
+        Returns:
+            how many of the rows were added; a first row is always added, however large.
+        """
+        keys, values, own = records.key, records.value, records.row_headers
+        shared = list(records.headers)
+        builder = self.builder
+        inner = builder._builder.append if self._direct else None  # noqa: SLF001
+        offset = builder.record_count()
+        count = 0
+        for row in rows:
+            headers = [*own[row], *shared] if own and row in own else shared
+            if inner is None:
+                kept = builder.append(
+                    timestamp=timestamp_ms, key=keys[row], value=values[row], headers=headers
+                )
+            else:
+                kept = inner(offset + count, timestamp_ms, keys[row], values[row], headers)
+            if kept is None:
+                break
+            count += 1
+        if self._direct:
+            builder._relative_offset = offset + count  # noqa: SLF001
+        return count
 
     def size(self) -> int:
         """Bytes so far."""
@@ -37,28 +69,3 @@ class RecordAppender:
     def close(self) -> None:
         """Take no more."""
         self.builder.close()
-
-
-def _is_known(builder: Any) -> bool:  # noqa: ANN401 - aiokafka has no types for it
-    return _KNOWN and hasattr(builder, "_relative_offset") and hasattr(builder, "_builder")
-
-
-def _direct(builder: Any) -> Append:  # noqa: ANN401 - aiokafka has no types for it
-    inner = builder._builder.append  # noqa: SLF001 - see the module's docstring
-
-    def append(timestamp_ms: int, key: bytes | None, value: bytes | None, headers: Headers) -> bool:
-        offset = builder._relative_offset  # noqa: SLF001
-        if inner(offset, timestamp_ms, key, value, headers) is None:
-            return False
-        builder._relative_offset = offset + 1  # noqa: SLF001
-        return True
-
-    return append
-
-
-def _public(builder: Any) -> Append:  # noqa: ANN401 - aiokafka has no types for it
-    def append(timestamp_ms: int, key: bytes | None, value: bytes | None, headers: Headers) -> bool:
-        kept = builder.append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
-        return kept is not None
-
-    return append

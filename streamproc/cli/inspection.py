@@ -1,0 +1,220 @@
+"""What ``streamproc check`` looks at, without traffic: model, features, decisions, topics."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from streamproc.codecs import FieldType
+from streamproc.config import LoadedConfig, PipelineConfig
+from streamproc.connectors.kafka import (
+    TopicShape,
+    check_reachable,
+    client_settings,
+    explained,
+    topic_shapes,
+)
+from streamproc.core import (
+    NS_PER_MS,
+    Clock,
+    ConfigError,
+    Duration,
+    Executor,
+    ExternalError,
+    ModelInfo,
+    Problem,
+    TensorSpec,
+    load_function,
+)
+from streamproc.engine import PythonFunction
+from streamproc.executors import load_executor, sweep
+from streamproc.runtime import dead_letter_topic, make_decider, make_features
+from streamproc.scheduling import LatencyModel, SendLatency
+from streamproc.testing.pipeline_test import PipelineTest
+
+SHOWN_SIZES = (1, 8, 64)
+BUDGET_PART = 2
+"""A single event that takes more than this part (a half) of the budget leaves none for the queue and Kafka's
+own hiccups."""
+_MS_DECIMALS = 3
+
+
+@dataclass(slots=True)
+class Found:
+    """What was found.
+
+    Attributes:
+        problems: what would keep the pipeline from running.
+        warnings: what will let it run, and badly.
+        model: what the model is.
+        features: where its inputs come from.
+        decisions: how a decision is made.
+        batch_ms: how long a batch of so many events takes here.
+        topics: partitions of each topic; None where it will be made.
+        broker: the broker that was asked; None where none was.
+    """
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    model: ModelInfo | None = None
+    features: str = ""
+    decisions: str = ""
+    batch_ms: dict[int, float] = field(default_factory=dict)
+    topics: dict[str, int | None] = field(default_factory=dict)
+    broker: str | None = None
+
+    def attempt(self, step: Callable[[], object]) -> None:
+        """Do a step; what is wrong is kept, and the next one goes on."""
+        try:
+            step()
+        except ConfigError as error:
+            self.problems += error.problems
+
+
+def inspect_parts(loaded: LoadedConfig, clock: Clock) -> Found:
+    """Load the model, join the parts, and measure; all problems at once."""
+    config, found = loaded.config, Found()
+    executors: list[Executor] = []
+    found.attempt(lambda: executors.append(load_executor(config.model, clock)))
+    for key, part in (("features", config.features), ("output", config.output)):
+        if isinstance(part, PythonFunction) and not executors:  # else the joining looks for it
+            found.attempt(lambda r=part.python, k=key: load_function(r, key=f"{k}.python"))  # type: ignore[misc]
+    if executors:
+        _inspect_model(loaded, executors[0], found, clock)
+    if not found.problems:
+        _rehearse(loaded, found)
+    features, output = config.features, config.output
+    found.features = (
+        features.python if isinstance(features, PythonFunction) else " + ".join(features)
+    )
+    if isinstance(output, PythonFunction):
+        found.decisions = output.python
+    else:
+        found.decisions = ", ".join(output.labels) or "the model's output as it is"
+    return found
+
+
+def _inspect_model(
+    loaded: LoadedConfig, executor: Executor, found: Found, clock: Clock
+) -> None:
+    config = loaded.config
+    try:
+        found.model = info = executor.info
+        found.attempt(lambda: make_features(config, info))
+        found.attempt(lambda: make_decider(config, info))
+        found.attempt(lambda: _measure(loaded, executor, found, clock))
+    finally:
+        executor.close()
+
+
+def _measure(loaded: LoadedConfig, executor: Executor, found: Found, clock: Clock) -> None:
+    config, info = loaded.config, executor.info
+    if not info.inputs:
+        note = "does not say what it takes, so it cannot be measured before the first event"
+        found.warnings.append(Problem(note, "model"))
+        return
+    size_max = min(config.batching.max_size, info.batch_max or config.batching.max_size)
+    try:
+        sizes, run_ns = sweep(executor, size_max=size_max, clock=clock)
+    except Exception as error:
+        text = str(error).splitlines()[0] if str(error) else repr(error)
+        raise ConfigError(Problem(f"the model fails on zeros: {text}", "model")) from error
+    latency = LatencyModel(sizes, run_ns, size_max=size_max)
+    shown = sorted({size for size in (*SHOWN_SIZES, size_max) if size <= size_max})
+    found.batch_ms = {
+        size: round(latency.predict_ns(size) / NS_PER_MS, _MS_DECIMALS) for size in shown
+    }
+    budget_ns = int(config.deadline.budget)
+    send_ns = SendLatency(ceiling_ns=budget_ns).send_ns
+    alone_ns = latency.predict_ns(1) + send_ns
+    if alone_ns > budget_ns // BUDGET_PART:
+        text = (
+            f"an event alone takes {latency.predict_ns(1) / NS_PER_MS:.1f} ms in the model and about "
+            f"{send_ns / NS_PER_MS:.0f} ms to the broker: more than half of the {config.deadline.budget} "
+            "budget, so many will be shed or late"
+        )
+        found.warnings.append(Problem(text, "deadline.budget"))
+
+
+def _rehearse(loaded: LoadedConfig, found: Found) -> None:
+    """Send two made-up events through the whole pipeline on a virtual clock."""
+    trial = PipelineTest(loaded)
+    topic = loaded.config.source.topics[0]
+    for _ in range(2):
+        trial.send(topic, _made_up(loaded.config, trial.now_ns), key="0")
+    result = trial.run()
+    if result.summary["outcomes"]["dead_letter"]:
+        why = result.dead_letters[0].detail if result.dead_letters else ""
+        why = why or ", ".join(result.summary["reasons"])
+        text = f"two made-up events, all zeros and empty texts, became dead letters: {why}"
+        key = "output" if "decide" in ", ".join(result.summary["reasons"]) else "features"
+        found.warnings.append(Problem(text, key))
+
+
+def _made_up(config: PipelineConfig, now_ns: int) -> dict[str, object]:
+    """An event with zeros and empty texts in its fields, that happens now."""
+    event: dict[str, object] = {}
+    for name, text in config.codec.fields.items():
+        kind = FieldType.parse(text)
+        value: object = {"str": "", "bool": False}.get(kind.dtype, 0)
+        if name == config.event_time.field:
+            value = now_ns // int(Duration.parse(f"1{config.event_time.unit}"))
+        *path, last = name.split(".")
+        inner: dict[str, object] = event
+        for part in path:
+            below = inner.setdefault(part, {})
+            inner = below if isinstance(below, dict) else {}
+        inner[last] = value if kind.length is None else [value] * kind.length
+    return event
+
+
+async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
+    """Ask the brokers for the topics that the pipeline names."""
+    config = loaded.config
+    source, sink = config.source, config.sink
+    made = {
+        topic: key
+        for topic, key in (
+            (dead_letter_topic(config), "outcomes.dead_letter_topic"),
+            (config.outcomes.shed_topic, "outcomes.shed_topic"),
+        )
+        if topic is not None
+    }
+    try:
+        shapes = await _shapes("source.kafka", source.bootstrap_servers, source.security, source.topics)
+        _take("source.kafka.topics", shapes, found)
+        servers = sink.bootstrap_servers or source.bootstrap_servers
+        security = sink.security or source.security
+        shapes = await _shapes("sink.kafka", servers, security, [sink.topic, *made])
+        later = {topic for topic in made if shapes[topic] is None}
+        found.topics |= dict.fromkeys(later)
+        _take("sink.kafka.topic", {t: s for t, s in shapes.items() if t not in later}, found)
+        found.broker = source.bootstrap_servers
+    except ConfigError as error:
+        found.problems += [
+            Problem(p.message, p.key or "source.kafka.bootstrap_servers") for p in error.problems
+        ]
+    except ExternalError as error:
+        part, _, text = str(error).partition(": ")
+        found.problems.append(Problem(text, f"{part}.bootstrap_servers"))
+
+
+async def _shapes(
+    what: str, servers: str, security: Mapping[str, str], topics: Collection[str]
+) -> dict[str, TopicShape | None]:
+    settings = client_settings(servers, security)
+    await check_reachable(what, servers)
+    with explained(what, servers):
+        return await topic_shapes(settings, topics)
+
+
+def _take(key: str, shapes: dict[str, TopicShape | None], found: Found) -> None:
+    missing = [topic for topic, shape in shapes.items() if shape is None]
+    if missing:
+        text = f"topic {', '.join(missing)} does not exist: make it, or name another"
+        found.problems.append(Problem(text, key))
+    found.topics |= {topic: shape.partitions for topic, shape in shapes.items() if shape}
+
+
+def tensor_words(spec: TensorSpec) -> str:
+    """``f float32[n, 24]``."""
+    sizes = ["n", *("?" if size is None else str(size) for size in spec.shape)]
+    return f"{spec.name} {spec.dtype}[{', '.join(sizes)}]"

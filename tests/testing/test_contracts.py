@@ -1,0 +1,165 @@
+"""The fakes keep the contracts that the real parts keep, and a broken part does not."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+from streamproc.core import Columns, RecordBatch, SystemClock, TensorSpec, TopicPartition
+from streamproc.executors import PythonExecutor
+from streamproc.testing import (
+    FakeExecutor,
+    MemoryBroker,
+    MemorySink,
+    MemorySource,
+    StoredRecord,
+    VirtualClock,
+)
+from streamproc.testing.contracts import (
+    EXECUTOR_CHECKS,
+    SINK_CHECKS,
+    SOURCE_CHECKS,
+    executor_contract,
+    sink_contract,
+    source_contract,
+)
+
+
+class MemorySourceBed:
+    topic = "ticks"
+
+    def __init__(self, source: type[MemorySource] = MemorySource) -> None:
+        self.broker = MemoryBroker({self.topic: 2})
+        self._source = source
+
+    def make(self) -> MemorySource:
+        return self._source(self.broker, [self.topic], group="g")
+
+    async def produce(self, records: Sequence[StoredRecord]) -> list[StoredRecord]:
+        return [
+            self.broker.produce(
+                r.topic, r.value, key=r.key, partition=r.partition, timestamp_ns=r.timestamp_ns, headers=r.headers
+            )
+            for r in records
+        ]  # fmt: skip
+
+    async def committed(self) -> Mapping[TopicPartition, int]:
+        return self.broker.committed("g")
+
+
+class MemorySinkBed:
+    input_topic, topic, other_topic = "ticks", "decisions", "other"
+
+    def __init__(self) -> None:
+        self.clock = SystemClock()
+        self.broker = MemoryBroker({"ticks": 3, "decisions": 3, "other": 2}, clock=self.clock)
+
+    def make(self) -> MemorySink:
+        return MemorySink(self.broker)
+
+    async def read(self, topic: str) -> list[StoredRecord]:
+        return self.broker.records(topic)
+
+
+@asynccontextmanager
+async def source_bed(source: type[MemorySource] = MemorySource) -> AsyncIterator[MemorySourceBed]:
+    yield MemorySourceBed(source)
+
+
+@asynccontextmanager
+async def sink_bed() -> AsyncIterator[MemorySinkBed]:
+    yield MemorySinkBed()
+
+
+def vectors(size: int) -> Columns:
+    return {"input": np.arange(3 * size, dtype=np.float32).reshape(size, 3)}
+
+
+@pytest.fixture(autouse=True)
+def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A poll that finds nothing waits its time; in memory nothing comes late."""
+    monkeypatch.setattr("streamproc.testing.contracts.source._POLL_NS", 100_000)
+
+
+@pytest.mark.parametrize("check", SOURCE_CHECKS, ids=lambda check: check.__name__)
+async def test_the_memory_source_keeps_the_contract(check: Any) -> None:
+    async with source_bed() as bed:
+        await check(bed)
+
+
+@pytest.mark.parametrize("check", SINK_CHECKS, ids=lambda check: check.__name__)
+async def test_the_memory_sink_keeps_the_contract(check: Any) -> None:
+    async with sink_bed() as bed:
+        await check(bed)
+
+
+@pytest.mark.parametrize("check", EXECUTOR_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize(
+    "make",
+    [
+        FakeExecutor,
+        lambda: FakeExecutor(concurrency=4, batch_max=1, clock=VirtualClock()),
+        lambda: FakeExecutor(
+            lambda inputs: inputs["input"].sum(axis=1, keepdims=True),
+            outputs=[TensorSpec("output", "float32", (1,))],
+        ),
+        lambda: PythonExecutor(lambda inputs: inputs["input"] * 2, name="double"),
+    ],
+)
+def test_executors_keep_the_contract(check: Any, make: Any) -> None:
+    check(make(), vectors)
+
+
+async def test_the_suites_run_as_a_whole() -> None:
+    await source_contract(source_bed)
+    await sink_contract(sink_bed)
+    executor_contract(FakeExecutor, vectors)
+
+
+class Greedy(MemorySource):
+    async def poll(self, *, timeout_ns: int, records_max: int) -> list[RecordBatch]:
+        return await super().poll(timeout_ns=timeout_ns, records_max=records_max + 1)
+
+
+class Deaf(MemorySource):
+    def pause(self) -> None:
+        """Goes on."""
+
+
+class Forgetful(MemorySource):
+    async def commit(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Stores nothing."""
+
+
+class Thief(MemorySource):
+    async def commit(self, positions: Mapping[TopicPartition, int]) -> None:
+        self._group.committed.update(positions)
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (Greedy, "records_max=7, but 8 records came"),
+        (Deaf, "records came while paused"),
+        (Forgetful, "committed"),
+        (Thief, "not owned was stored"),
+    ],
+)
+async def test_a_broken_source_is_found_out(broken: type[MemorySource], message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        await source_contract(lambda: source_bed(broken))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (lambda inputs: inputs["input"][:-1], r"for 1 events"),
+        (lambda inputs: inputs["input"] - inputs["input"].mean(), "differs when it is alone"),
+        (lambda inputs: inputs["input"].__imul__(0), "read-only"),
+    ],
+)
+def test_a_broken_executor_is_found_out(model: Any, message: str) -> None:
+    with pytest.raises((AssertionError, ValueError), match=message):
+        executor_contract(lambda: FakeExecutor(model), vectors)
