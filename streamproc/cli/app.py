@@ -25,7 +25,9 @@ LATER = (
     *("record", "replay", "diff", "simulate", "bench", "profile", "optimize", "slo", "why", "dlq"),
     *("export", "top"),
 )
-_USAGE_ERROR = typer.BadParameter.__mro__[1]  # typer's own, or click's: depends on typer's version
+_USAGE_ERROR: Any = typer.BadParameter.__mro__[
+    1
+]  # typer's own, or click's: depends on typer's version
 _TRACEBACK_VARIABLE = "STREAMPROC_TRACEBACK"
 _INTERRUPTED = 130
 
@@ -38,7 +40,9 @@ class LazyGroup(TyperGroup):
         if args and args[0] in LATER:
             from streamproc.core import VERSION  # noqa: PLC0415 - `--help` needs no numpy
 
-            ctx.fail(f"{args[0]} is not yet in streamproc {VERSION}: there are {', '.join(COMMANDS)}")
+            ctx.fail(
+                f"{args[0]} is not yet in streamproc {VERSION}: there are {', '.join(COMMANDS)}"
+            )
         name, command, rest = super().resolve_command(ctx, args)
         return name, _load(str(name)) if command is not None else None, rest
 

@@ -22,11 +22,15 @@ def doctor(
     rows.columns[1].justify = "left"
     rows.columns[2].justify = "left"
     for finding in findings:
-        rows.add_row("", finding.verdict, finding.what, _words(finding), style=_STYLE[finding.verdict])
+        rows.add_row(
+            "", finding.verdict, finding.what, _words(finding), style=_STYLE[finding.verdict]
+        )
     console.print(rows)
     warned = sum(f.verdict == "warning" for f in findings)
     end = f"{len(bad)} things keep it from working" if bad else "streamproc can work here"
-    line(console, f"streamproc {VERSION}: {end}" + (f", {warned} warnings" if warned else ""), "bold")
+    line(
+        console, f"streamproc {VERSION}: {end}" + (f", {warned} warnings" if warned else ""), "bold"
+    )
     if json:
         print_json(
             {

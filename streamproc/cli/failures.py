@@ -19,6 +19,7 @@ from streamproc.core.errors import (
 if TYPE_CHECKING:
     from streamproc.config import LoadedConfig
 
+_CONNECTORS = ("source.kafka", "sink.kafka")
 DONE = 0
 FAILED = 1
 """It ran, and the answer is bad."""
@@ -59,7 +60,7 @@ def located(loaded: "LoadedConfig") -> Iterator[None]:
         raise ExternalError(loaded.redact(str(error)), retriable=error.retriable) from None
     except (RunFailedError, InvariantError) as error:
         raise type(error)(loaded.redact(str(error))) from None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - told, redacted, by main
         raise UnexpectedError(error, loaded.redact) from None
 
 
@@ -67,11 +68,14 @@ def placed(loaded: "LoadedConfig", problems: Sequence[Problem]) -> list[Problem]
     """Problems that showed after loading, at their keys' lines."""
     found = []
     for problem in problems:
-        if problem.key and problem.line is None:
-            found.append(loaded.problem(problem.key, problem.message))
+        key, message = problem.key, problem.message
+        part, _, rest = message.partition(": ")
+        if not key and part in _CONNECTORS:  # they know whose address is wrong, and not the key
+            key, message = f"{part}.bootstrap_servers", rest
+        if key and problem.line is None:
+            found.append(loaded.problem(key, message))
         else:
-            origin = problem.origin or str(loaded.path or "")
-            found.append(replace(problem, message=loaded.redact(problem.message), origin=origin))
+            found.append(replace(problem, message=loaded.redact(message)))
     return found
 
 
@@ -130,7 +134,12 @@ class Voice:
     def _tell(self, message: str, problems: Sequence[Problem], *, hint: str = "") -> None:
         if self.json:
             listed = [
-                {"file": p.origin or None, "line": p.line, "key": p.key or None, "message": p.message}
+                {
+                    "file": p.origin or None,
+                    "line": p.line,
+                    "key": p.key or None,
+                    "message": p.message,
+                }
                 for p in problems
             ]
             print(json.dumps({"error": message, "problems": listed}))

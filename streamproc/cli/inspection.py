@@ -92,9 +92,7 @@ def inspect_parts(loaded: LoadedConfig, clock: Clock) -> Found:
     return found
 
 
-def _inspect_model(
-    loaded: LoadedConfig, executor: Executor, found: Found, clock: Clock
-) -> None:
+def _inspect_model(loaded: LoadedConfig, executor: Executor, found: Found, clock: Clock) -> None:
     config = loaded.config
     try:
         found.model = info = executor.info
@@ -179,7 +177,9 @@ async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
         if topic is not None
     }
     try:
-        shapes = await _shapes("source.kafka", source.bootstrap_servers, source.security, source.topics)
+        shapes = await _shapes(
+            "source.kafka", source.bootstrap_servers, source.security, source.topics
+        )
         _take("source.kafka.topics", shapes, found)
         servers = sink.bootstrap_servers or source.bootstrap_servers
         security = sink.security or source.security
@@ -189,9 +189,7 @@ async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
         _take("sink.kafka.topic", {t: s for t, s in shapes.items() if t not in later}, found)
         found.broker = source.bootstrap_servers
     except ConfigError as error:
-        found.problems += [
-            Problem(p.message, p.key or "source.kafka.bootstrap_servers") for p in error.problems
-        ]
+        found.problems += error.problems
     except ExternalError as error:
         part, _, text = str(error).partition(": ")
         found.problems.append(Problem(text, f"{part}.bootstrap_servers"))

@@ -21,6 +21,8 @@ NEEDED = (
     *("uvicorn", "uvloop"),
 )
 """The distributions of pyproject.toml's dependencies; a test compares them."""
+_CODECS = "cramjam"
+_NO_DEVICES = ("CPUExecutionProvider", "AzureExecutionProvider")
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
 _STEADY_CLOCKS = ("tsc", "arch_sys_counter", "kvm-clock", "hyperv_clocksource_tsc_page")
 _UNSYNCHRONISED = 5
@@ -57,14 +59,21 @@ def examine() -> list[Finding]:
 def _python() -> Iterator[Finding]:
     fits = sys.version_info >= _PYTHON_MIN
     found = f"{platform.python_version()} ({sys.executable})"
-    yield Finding("python", "ok" if fits else "bad", found, "" if fits else "3.11 or newer is needed")
+    yield Finding(
+        "python", "ok" if fits else "bad", found, "" if fits else "3.11 or newer is needed"
+    )
 
 
 def _packages() -> Iterator[Finding]:
-    found, missing = [], []
+    found: list[str] = []
+    missing: list[str] = []
     for name in NEEDED:
         number = _version(name)
         (found if number else missing).append(f"{name} {number}" if number else name)
+    if _CODECS in missing:
+        missing.remove(_CODECS)
+        advice = "topics compressed with snappy, lz4 or zstd cannot be read: pip install cramjam"
+        yield Finding(_CODECS, "warning", "not installed", advice)
     if missing:
         yield Finding("packages missing", "bad", ", ".join(missing), "pip install streamproc")
     yield Finding("packages", "ok", ", ".join(found))
@@ -92,7 +101,7 @@ def _onnxruntime() -> Iterator[Finding]:
         yield Finding("onnxruntime", "bad", f"cannot be imported: {error}", "install it again")
         return
     found = f"{onnxruntime.__version__}: {', '.join(providers)}"
-    advice = "" if len(providers) > 1 else "no accelerator in this wheel"
+    advice = "" if set(providers) - {*_NO_DEVICES} else "no accelerator in this wheel"
     yield Finding("onnxruntime", "ok", found, advice)
 
 
@@ -110,10 +119,16 @@ def _processor() -> Iterator[Finding]:
         yield Finding("instructions", "note", platform.machine())
     elif "avx2" not in flags:
         advice = "models and JSON run several times slower without AVX2"
-        yield Finding("instructions", "warning", ", ".join(there) or "none of AVX2 and above", advice)
+        yield Finding(
+            "instructions", "warning", ", ".join(there) or "none of AVX2 and above", advice
+        )
     else:
         vnni = any("vnni" in flag for flag in there)
-        advice = "" if vnni else "without VNNI, INT8 models gain little and full-range u8 x s8 ones are wrong"
+        advice = (
+            ""
+            if vnni
+            else "without VNNI, INT8 models gain little and full-range u8 x s8 ones are wrong"
+        )
         yield Finding("instructions", "ok" if vnni else "note", ", ".join(there), advice)
 
 
@@ -166,7 +181,7 @@ def _event_loop() -> Iterator[Finding]:
         return type(asyncio.get_running_loop()).__module__
 
     found = uvloop.run(loop_name())
-    verdict: Verdict = "ok" if found.startswith("uvloop") else "warning"
+    verdict: Verdict = "ok" if found.startswith("uvloop") else "warning"  # as `run` uses it
     yield Finding("event loop", verdict, found.partition(".")[0])
 
 

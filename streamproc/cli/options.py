@@ -54,7 +54,8 @@ Level = Annotated[
     typer.Option("--log-level", callback=set_up_logging, help="How much is logged to stderr."),
 ]
 Traceback = Annotated[
-    bool, typer.Option("--traceback", help="Show where a bug comes from (or STREAMPROC_TRACEBACK=1).")
+    bool,
+    typer.Option("--traceback", help="Show where a bug comes from (or STREAMPROC_TRACEBACK=1)."),
 ]
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The pipeline's YAML file.")]
 Set = Annotated[

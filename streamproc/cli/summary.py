@@ -43,7 +43,9 @@ def show_summary(console: Console, summary: Summary) -> None:
     if summary["reasons"]:
         reasons = ", ".join(f"{name} {count:,}" for name, count in summary["reasons"].items())
         line(console, f"reasons: {reasons}")
-    extras = [f"{k.replace('_', ' ')} {summary[k]:,}" for k in ("handed_back", "skipped") if summary[k]]
+    extras = [
+        f"{k.replace('_', ' ')} {summary[k]:,}" for k in ("handed_back", "skipped") if summary[k]
+    ]
     if extras:
         line(console, f"not consumed: {', '.join(extras)}")
     _show_times(console, summary)

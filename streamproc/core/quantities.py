@@ -9,8 +9,6 @@ from fractions import Fraction
 from typing import ClassVar, Self
 
 _TEXT = re.compile(r"^\s*([0-9]{1,19}(?:\.[0-9]{1,9})?)\s*([a-zA-Z]+)\s*$")
-_MAX = 2**63 - 1
-"""What a column of int64 can hold: 292 years, 8 EiB."""
 
 
 class _Quantity(int):
@@ -31,9 +29,8 @@ class _Quantity(int):
             return value
         if isinstance(value, str) and (match := _TEXT.match(value)):
             number, unit = match.groups()
-            # Exact: a float would lose the last digits of a long time.
-            if unit in cls.units and (total := round(Fraction(number) * cls.units[unit])) <= _MAX:
-                return cls(total)
+            if unit in cls.units:  # exact: a float would lose the last digits of a long time
+                return cls(round(Fraction(number) * cls.units[unit]))
         if value in (0, "0") and not isinstance(value, bool):
             return cls(0)
         msg = f"{value!r} is no {cls.what}: write a number and one of {', '.join(cls.units)}, such as {cls.example}"

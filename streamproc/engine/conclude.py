@@ -103,19 +103,7 @@ class Concluder:
                 part = events.take(slice(start, stop, None))
                 effects += self._dead(part, Reason.MODEL_FAILED, text_of(outputs))
             return effects
-        decide = self._decider.decide
-        whole = Span(0, len(events))
-        done, failed = isolate(
-            lambda span: (
-                decide(events, outputs)
-                if span == whole
-                else decide(
-                    events.take(slice(span.start, span.stop, None)),
-                    {name: array[span.start : span.stop] for name, array in outputs.items()},
-                )
-            ),
-            len(events),
-        )
+        done, failed = self._decide(events, outputs)
         finite = finite_rows(outputs, len(events))
         for span, made in done:
             for start, stop in _parts(span, bounds):
@@ -187,6 +175,30 @@ class Concluder:
             details=[detail] * len(events),
         )
 
+    def _decide(
+        self, events: EventBatch, outputs: Columns
+    ) -> tuple[list[tuple[Span, Sequence[bytes]]], list[tuple[Span, Exception]]]:
+        """The decisions, and the events on which the decider fails; see ``isolate``."""
+        decide = self._decider.decide
+        whole = Span(0, len(events))
+        if any(array.ndim == 0 or len(array) != len(events) for array in outputs.values()):
+            # Rows and events do not match one by one: a part of them would get others' outputs.
+            try:
+                return [(whole, decide(events, outputs))], []
+            except Exception as error:  # noqa: BLE001 - the user's code may raise anything
+                return [], [(whole, error)]
+        return isolate(
+            lambda span: (
+                decide(events, outputs)
+                if span == whole
+                else decide(
+                    events.take(slice(span.start, span.stop, None)),
+                    {name: array[span.start : span.stop] for name, array in outputs.items()},
+                )
+            ),
+            len(events),
+        )
+
     def _publish(
         self, events: EventBatch, decisions: Sequence[bytes], decided_ns: int
     ) -> list[Effect]:
@@ -199,15 +211,13 @@ class Concluder:
         late = events.deadline_ns < decided_ns + self._scheduler.send_ns
         if not late.any():
             return self._send(owner, events, decisions, Outcome.ON_TIME, decided_ns)
+        # In the order of the events: those of one key may be late and in time by turns.
+        turns = np.flatnonzero(late[1:] != late[:-1]) + 1
         effects: list[Effect] = []
-        for outcome, rows in (
-            (Outcome.LATE, np.flatnonzero(late)),
-            (Outcome.ON_TIME, np.flatnonzero(~late)),
-        ):
-            if len(rows):
-                part = events.take(rows)
-                chosen = [decisions[row] for row in rows.tolist()]
-                effects += self._send(owner, part, chosen, outcome, decided_ns)
+        for start, stop in pairwise([0, *turns.tolist(), len(events)]):
+            outcome = Outcome.LATE if late[start] else Outcome.ON_TIME
+            part = events.take(slice(start, stop, None))
+            effects += self._send(owner, part, decisions[start:stop], outcome, decided_ns)
         return effects
 
     def _send(

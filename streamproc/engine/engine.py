@@ -98,6 +98,22 @@ class Engine:
         """These partitions are ours from now on, read from these positions."""
         self._partitions.assign(positions)
 
+    @property
+    def owns_partitions(self) -> bool:
+        """Whether any partition is ours."""
+        return bool(self._partitions.owned())
+
+    def leave(self, sources: Collection[TopicPartition]) -> None:
+        """Take in nothing more of these partitions; what was taken in goes on until ``release``."""
+        for source in sources:
+            if partition := self._partitions.find(source):
+                partition.leaving = True
+
+    def open_in(self, sources: Collection[TopicPartition]) -> int:
+        """Records of these partitions that were taken in and have no final outcome yet."""
+        found = map(self._partitions.find, sources)
+        return sum(partition.tracker.open_total for partition in found if partition)
+
     def release(self, sources: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         """Give partitions up; what of them has no outcome yet is handed back.
 
@@ -119,7 +135,8 @@ class Engine:
     def moved(self, positions: Mapping[TopicPartition, int]) -> None:
         """The source's positions; they may have moved over what holds no records."""
         for source, position in positions.items():
-            if partition := self._partitions.find(source):
+            partition = self._partitions.find(source)
+            if partition is not None and not partition.leaving:
                 partition.tracker.moved(position)
 
     def positions_to_commit(self) -> dict[TopicPartition, int]:
@@ -135,7 +152,7 @@ class Engine:
         count = len(batch)
         self._accounts.fetched += count
         partition = self._partitions.find(batch.source)
-        if partition is None:
+        if partition is None or partition.leaving:
             self._accounts.handed_back += count
             return
         ordinal = partition.tracker.fetched(batch.offset, batch.end_position)

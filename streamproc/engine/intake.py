@@ -193,10 +193,11 @@ def _rows(events: EventBatch, span: Span) -> EventBatch:
 
 def _record_time_ns(batch: RecordBatch) -> Int64Array:
     """The records' timestamps; the arrival where one has none."""
-    absent = batch.timestamp_ns < 0
+    time_ns = np.minimum(batch.timestamp_ns, _LATEST_NS)
+    absent = time_ns < 0
     if not absent.any():
-        return batch.timestamp_ns
-    return np.where(absent, batch.arrival_ns, batch.timestamp_ns)
+        return time_ns
+    return np.where(absent, batch.arrival_ns, time_ns)
 
 
 def _key_column(column: Array) -> ObjectArray:

@@ -39,7 +39,7 @@ def isolate(
         try:
             result = call(span)
         except Exception as error:  # noqa: BLE001 - the user's code may raise anything
-            if span.stop - span.start == 1 or calls + len(waiting) >= CALLS_MAX:
+            if span.stop - span.start == 1 or calls + len(waiting) + 2 > CALLS_MAX:
                 failed.append((span, error))
             else:
                 middle = (span.start + span.stop) // 2
@@ -51,4 +51,9 @@ def isolate(
 
 def text_of(error: Exception) -> str:
     """An exception as one line for people."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - the user's exception may raise itself
+        return name
+    return f"{name}: {text}" if text else name

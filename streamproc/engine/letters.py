@@ -80,7 +80,8 @@ def letters(
 
     Each keeps its key, value and headers and gains ``streamproc-outcome``, ``-reason``, ``-source``
     (``topic/partition/offset``) and ``-detail``. A value that does not fit is left out; its size and
-    sha256 stand in the headers.
+    sha256 stand in the headers. Headers and a key that do not fit even so are left out too: a letter
+    that nobody can send would stop the pipeline for ever.
 
     Args:
         topic: where they go.
@@ -91,20 +92,26 @@ def letters(
         details: for each, what was wrong in words; empty for none.
         bytes_max: the largest record that may be sent.
     """
+    room = bytes_max - _HEADERS_BYTES
     row_headers: dict[int, Headers] = {}
-    values: list[bytes | None] = []
-    for row, (offset, value, headers) in enumerate(
-        zip(records.offset, records.value, records.headers, strict=True)
-    ):
-        own: list[tuple[str, bytes | None]] = [h for h in headers if h[0] not in _OWN_HEADERS]
-        own.append((SOURCE_HEADER, f"{source.topic}/{source.partition}/{offset}".encode()))
+    keys, values = list(records.key), list(records.value)
+    for row, (offset, headers) in enumerate(zip(records.offset, records.headers, strict=True)):
+        kept: list[tuple[str, bytes | None]] = [h for h in headers if h[0] not in _OWN_HEADERS]
+        own = [(SOURCE_HEADER, f"{source.topic}/{source.partition}/{offset}".encode())]
         if details:
-            own.append((DETAIL_HEADER, details[row][:_DETAIL_CHARACTERS].encode()))
-        if value is not None and len(value) + _HEADERS_BYTES > bytes_max:
+            # An exception's text may hold what UTF-8 cannot.
+            detail = details[row][:_DETAIL_CHARACTERS].encode(errors="replace")
+            own.append((DETAIL_HEADER, detail))
+        value, key = values[row], keys[row]
+        beside = len(key or b"") + sum(len(name) + len(v or b"") for name, v in kept)
+        if value is not None and len(value) + beside > room:
             own.append((SIZE_HEADER, str(len(value)).encode()))
             own.append((SHA256_HEADER, hashlib.sha256(value).hexdigest().encode()))
-            value = None  # noqa: PLW2901 - what is sent in its place
-        row_headers[row] = own
-        values.append(value)
+            values[row] = None
+        if beside > room:
+            kept = []
+            if len(key or b"") > room:
+                keys[row] = None
+        row_headers[row] = [*kept, *own]
     shared = ((OUTCOME_HEADER, outcome.word.encode()), (REASON_HEADER, str(reason).encode()))
-    return OutRecords(topic, source, records.key, values, shared, row_headers)
+    return OutRecords(topic, source, keys, values, shared, row_headers)

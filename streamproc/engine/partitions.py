@@ -16,12 +16,14 @@ class Partition:
         source: which it is.
         id_prefix: ``topic/partition/``, the first part of its decisions' ids.
         tracker: how far it is done.
+        leaving: True once it is about to be given up: what is fetched of it is handed back.
     """
 
     index: int
     source: TopicPartition
     id_prefix: str
     tracker: AcknowledgementTracker
+    leaving: bool = False
 
 
 class PartitionTable:

@@ -63,7 +63,7 @@ class OnnxExecutor:
         sizes = [size for size in fixed if isinstance(size, int)]
         if any(size != 1 for size in sizes):
             text = (
-                f"{path} takes batches of exactly {sizes[0]}: export it with a dynamic first axis, "
+                f"{path} takes batches of exactly {max(sizes)}: export it with a dynamic first axis, "
                 "or with 1"
             )
             raise ConfigError(Problem(text, "model.path"))

@@ -21,6 +21,9 @@ class OnnxRuntime:
     concurrency: int = 1
 
     def __post_init__(self) -> None:
+        if not self.providers:
+            msg = "providers is empty: name at least one, such as CPUExecutionProvider"
+            raise ValueError(msg)
         for name in ("intra_op_threads", "concurrency"):
             if getattr(self, name) < 1:
                 msg = f"{name} must be at least 1, was {getattr(self, name)}"

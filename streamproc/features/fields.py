@@ -48,7 +48,7 @@ class FieldFeatures:
                 problems.append(Problem(text, "features"))
             elif spec is not None:
                 width = sum(widths[field] for field in used)
-                if not shape_fits((width,), spec.shape):
+                if not shape_fits((width,), spec.shape or (1,)):  # a column [n] is a matrix [n, 1]
                     text = (
                         f"{' + '.join(used)} make {width} numbers an event, but the model's input "
                         f"{name!r} takes {_size(spec)}"

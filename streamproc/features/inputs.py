@@ -40,6 +40,8 @@ def fit(name: str, value: object, spec: TensorSpec | None, rows: int) -> Array:
         return array
     if array.ndim == 1 and len(spec.shape) == 1:
         array = array[:, np.newaxis]
+    elif not spec.shape and array.shape[1:] == (1,):
+        array = array[:, 0]
     if not shape_fits(array.shape[1:], spec.shape):
         msg = (
             f"features for {name!r} have the shape {list(array.shape[1:])} an event, "

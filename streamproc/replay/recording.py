@@ -4,7 +4,7 @@ import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, NamedTuple, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -29,6 +29,9 @@ class _Stamp(msgspec.Struct):
     timestamp_ns: int
 
 
+_Form = TypeVar("_Form", _Line, _Stamp)
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
     """A recording on disk, read a line at a time.
@@ -45,8 +48,7 @@ class Recording:
         Raises:
             ConfigError: it cannot be read, is empty, or goes back in time.
         """
-        read = msgspec.json.Decoder(_Stamp).decode
-        stamps = np.array([read(line).timestamp_ns for line in self._lines()], np.int64)
+        stamps = np.array([line.timestamp_ns for line in self._read(_Stamp)], np.int64)
         if not stamps.size:
             raise ConfigError(Problem("holds no events", origin=str(self.path)))
         back = np.flatnonzero(np.diff(stamps) < 0)
@@ -61,25 +63,24 @@ class Recording:
         Raises:
             ConfigError: it cannot be read.
         """
-        read = msgspec.json.Decoder(_Line).decode
-        for line in self._lines():
-            event = read(line)
-            key = None if event.key is None else event.key.encode()
-            yield Recorded(key, bytes(event.value))
+        for line in self._read(_Line):
+            key = None if line.key is None else line.key.encode()
+            yield Recorded(key, bytes(line.value))
 
     def events_for_ever(self) -> Iterator[Recorded]:
         """The events again and again; see ``events``."""
         while True:
             yield from self.events()
 
-    def _lines(self) -> Iterator[bytes]:
+    def _read(self, form: type[_Form]) -> Iterator[_Form]:
         """The lines; what is wrong with one is told with its number."""
+        decode = msgspec.json.Decoder(form).decode
         opener = gzip.open if self.path.suffix == ".gz" else open
         number = 0
         try:
             with cast("IO[bytes]", opener(self.path, "rb")) as file:
                 for number, line in enumerate(file, start=1):  # noqa: B007 - for the message
-                    yield line
+                    yield decode(line)
         except OSError as error:
             message = f"cannot be read: {error.strerror or error}"
             raise ConfigError(Problem(message, origin=str(self.path))) from error

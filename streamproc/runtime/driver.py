@@ -80,22 +80,18 @@ class Driver:
 
     async def revoked(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The source gives partitions up: finish what is under way, within a time."""
-        await self.drained(self._revoke_grace_ns)
-        self.owns_partitions = False
-        return self._engine.release(partitions)
+        self._engine.leave(partitions)
+        await self._until(lambda: not self._engine.open_in(partitions), self._revoke_grace_ns)
+        positions = self._engine.release(partitions)
+        self.owns_partitions = self._engine.owns_partitions
+        return positions
 
     async def drained(self, timeout_ns: int) -> bool:
         """Wait until every event taken in has its outcome; False when the time is up first."""
-        try:
-            async with asyncio.timeout(timeout_ns / NS_PER_S):
-                while self._accounts.in_flight and not self.failure.done():
-                    await self.progress()
-        except TimeoutError:
-            return False
-        return not self._accounts.in_flight
+        return await self._until(lambda: not self._accounts.in_flight, timeout_ns)
 
     async def progress(self) -> None:
-        """Wait until something was acknowledged."""
+        """Wait until an event may have got its outcome."""
         self._progress.clear()
         await self._progress.wait()
 
@@ -110,6 +106,7 @@ class Driver:
                 return
             effects = self._engine.next_effects(now_ns)
             if not effects:
+                self._progress.set()  # what is not sent has its outcome at once
                 return
             for effect in effects:
                 match effect:
@@ -130,6 +127,16 @@ class Driver:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _until(self, condition: Callable[[], bool], timeout_ns: int) -> bool:
+        """Wait until something is so; False when the time is up, or the pipeline fails, first."""
+        try:
+            async with asyncio.timeout(timeout_ns / NS_PER_S):
+                while not condition() and not self.failure.done():
+                    await self.progress()
+        except TimeoutError:
+            return False
+        return condition()
 
     def _turn_soon(self) -> None:
         if not self._turn_due:

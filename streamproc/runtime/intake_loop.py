@@ -2,7 +2,7 @@
 
 import asyncio
 
-from streamproc.core import NS_PER_MS, Clock, Sink, Source
+from streamproc.core import NS_PER_MS, Clock, RecordBatch, Sink, Source
 from streamproc.engine import Engine
 from streamproc.runtime.driver import Driver
 from streamproc.telemetry import Accounts
@@ -12,7 +12,10 @@ IN_FLIGHT_MAX = 16_384
 makes another process do again."""
 SINK_BYTES_MAX = 32 << 20
 RECORDS_MAX = 1_024
-"""Records of one poll: their decoding (1 us each, 15 for large ones) must not hold the loop for long."""
+POLL_BYTES = 1 << 20
+"""Of one poll, in records and bytes: the decoding of either takes 1 to 4 ms, in which the loop does
+nothing else; and what is decoded stays in the processor's cache until it is used."""
+_SAMPLE_EVERY = 16
 POLL_NS = 100 * NS_PER_MS
 PAUSE_AFTER_S = 0.5
 """A longer jam pauses the source, so that ``poll`` can go on being called: a consumer that is not polled
@@ -54,6 +57,7 @@ class IntakeLoop:
         self._stop_after = stop_after
         self._stop_when_idle_ns = stop_when_idle_ns
         self._paused = False
+        self._record_bytes = 1.0
         self.stopping = False
         """Set to make the loop end after the poll that is under way."""
 
@@ -61,7 +65,7 @@ class IntakeLoop:
         """Poll until told to stop, or until the end that was asked for."""
         busy_ns = self._clock.now_ns()
         while not self.stopping:
-            wanted = RECORDS_MAX
+            wanted = min(RECORDS_MAX, max(1, int(POLL_BYTES / self._record_bytes)))
             if self._stop_after is not None:
                 wanted = min(wanted, self._stop_after - self._accounts.fetched)
                 if wanted <= 0:
@@ -69,6 +73,7 @@ class IntakeLoop:
             await self._room()
             batches = await self._source.poll(timeout_ns=POLL_NS, records_max=wanted)
             for batch in batches:
+                self._learn_size(batch)
                 self._engine.ingest(batch)
                 self._driver.turn()
             if batches:
@@ -78,6 +83,11 @@ class IntakeLoop:
                 )  # poll may not have yielded: let sends and acknowledgements go on
             elif self._ended(busy_ns):
                 return
+
+    def _learn_size(self, batch: RecordBatch) -> None:
+        """Keep up the mean size of a record, from a sample of the batch."""
+        sample = [len(value or b"") for value in batch.value[::_SAMPLE_EVERY]]
+        self._record_bytes += (max(1.0, sum(sample) / len(sample)) - self._record_bytes) / 4
 
     def _ended(self, busy_ns: int) -> bool:
         if self._paused or self._accounts.in_flight:

@@ -32,6 +32,9 @@ class _Window:
             held = self._values[: min(self._count, len(self._values))]
             self._value = float(np.quantile(held, self._quantile, method="higher"))
 
+    def forget(self) -> None:
+        self._count = 0
+
     @property
     def value(self) -> float:
         return self._value
@@ -80,6 +83,14 @@ class LatencyModel:
         """Learn that a batch of ``size`` took so long."""
         place = min(size, len(self._curve_ns)) - 1
         self._factor.add(max(took_ns, 1) / float(self._curve_ns[place]))
+
+    def forget(self) -> None:
+        """Let the next run alone tell the time: the last ones misled.
+
+        After a stall of the executor nothing seems to fit a deadline, so nothing is run but a probe now and
+        then; without this it would take a window full of probes, a quarter of a minute, to serve again.
+        """
+        self._factor.forget()
 
 
 class SendLatency:

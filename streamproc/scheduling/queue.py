@@ -56,7 +56,9 @@ class DeadlineQueue:
             inherits = newest_ns is not None and int(order_ns[0]) < newest_ns
             inherits = inherits or bool((order_ns != deadline_ns).any())
             latest_ns = int(deadline_ns.max())
-            self._newest_ns[partition] = latest_ns if newest_ns is None else max(latest_ns, newest_ns)
+            self._newest_ns[partition] = (
+                latest_ns if newest_ns is None else max(latest_ns, newest_ns)
+            )
         at_end = not len(self) or int(order_ns.min()) >= int(self._order_ns[-1])
         plain = self.ascending and not inherits
         if inherits:

@@ -50,7 +50,7 @@ class Scheduler:
         self._send = send
         self._slots_free = slots
         self._queue = DeadlineQueue(keep_order=ordering != "none")
-        self._running: dict[int, tuple[int, int]] = {}
+        self._running: dict[int, tuple[int, int, bool]] = {}
         self._runs_total = 0
         self._last_run_ns = 0
 
@@ -95,7 +95,7 @@ class Scheduler:
         """What is to be done now; to be asked again until it is ``Idle``."""
         if not len(self._queue) or not self._slots_free:
             return Step((), Idle())
-        shed = self._shed(now_ns) if self._sheds else ()
+        shed, probe = self._shed(now_ns) if self._sheds else ((), False)
         if not len(self._queue):
             return Step(shed, Idle())
         size = min(self._size_max, len(self._queue))
@@ -103,7 +103,7 @@ class Scheduler:
         number = np.sort(self._queue.pop(size))
         self._runs_total += 1
         self._slots_free -= 1
-        self._running[self._runs_total] = (now_ns, size)
+        self._running[self._runs_total] = (now_ns, size, probe)
         self._last_run_ns = now_ns
         return Step(shed, Run(self._runs_total, number, reason))
 
@@ -121,33 +121,37 @@ class Scheduler:
         if run not in self._running:
             msg = f"run {run} is not under way: it was completed twice or never started"
             raise InvariantError(msg)
-        started_ns, size = self._running.pop(run)
+        started_ns, size, probe = self._running.pop(run)
         self._slots_free += 1
-        if not failed:
-            self._latency.observe(size, finished_ns - started_ns)
+        if failed:
+            return
+        took_ns = finished_ns - started_ns
+        if probe and took_ns < self._latency.predict_ns(size):
+            self._latency.forget()
+        self._latency.observe(size, took_ns)
 
     def acknowledged(self, decided_ns: int, acknowledged_ns: int) -> None:
         """Decisions made at one instant were acknowledged by the broker at another."""
         self._send.observe(acknowledged_ns - decided_ns)
 
-    def _shed(self, now_ns: int) -> tuple[Shed, ...]:
-        """Give up what the next batch could not answer in time."""
-        run_ns = self._latency.run_ns[: self._size_max]
+    def _shed(self, now_ns: int) -> tuple[tuple[Shed, ...], bool]:
+        """Give up what the next batch could not answer in time; True where what is left is a probe."""
         deadline_ns = self._queue.deadline_ns
-        if self._queue.ascending:
-            start = work_conserving(
-                deadline_ns, now_ns=now_ns, run_ns=run_ns, send_ns=self._send.send_ns
-            )
-            late = np.arange(len(deadline_ns)) < start
-        else:
-            size = min(self._size_max, len(deadline_ns))
-            soonest_ns = int(run_ns[size - 1]) + self._send.send_ns
-            late = expired(deadline_ns, now_ns=now_ns, soonest_ns=soonest_ns)
-        if late.all() and self._probe_due(now_ns):
-            late[-1] = False
-        if not late.any():
-            return ()
-        return (Shed(np.sort(self._queue.remove(late)), Reason.EXPIRED),)
+        order = None if self._queue.ascending else np.argsort(deadline_ns, kind="stable")
+        start = work_conserving(
+            deadline_ns if order is None else deadline_ns[order],
+            now_ns=now_ns,
+            run_ns=self._latency.run_ns[: self._size_max],
+            send_ns=self._send.send_ns,
+        )
+        probe = start == len(deadline_ns) and self._probe_due(now_ns)
+        if probe:
+            start -= 1
+        if not start:
+            return (), probe
+        late = np.zeros(len(deadline_ns), np.bool_)
+        late[slice(start) if order is None else order[:start]] = True
+        return (Shed(np.sort(self._queue.remove(late)), Reason.EXPIRED),), probe
 
     def _soonest_ns(self) -> int:
         return int(self._latency.run_ns[0]) + self._send.send_ns

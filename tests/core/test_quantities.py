@@ -88,13 +88,6 @@ def test_a_fraction_is_rounded_once_and_exactly(number: Decimal, unit: str) -> N
     assert Duration.parse(f"{number:f}{unit}") == round(number * Duration.units[unit])
 
 
-@pytest.mark.parametrize("text", ["999999999999999d", "10000000000GiB"])
-def test_what_no_column_can_hold_is_refused(text: str) -> None:
-    kind = Size if text.endswith("B") else Duration
-    with pytest.raises(ValueError, match="is no"):
-        kind.parse(text)
-
-
 def test_pydantic_reads_them_and_shows_the_text_form_in_its_schema() -> None:
     adapter = TypeAdapter(Duration)
     assert adapter.validate_python("20ms") == 20_000_000

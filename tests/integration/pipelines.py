@@ -8,29 +8,29 @@ import os
 import signal
 import sys
 import threading
+import time
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
-import numpy as np
 import yaml
 
 from streamproc.config import load
 from streamproc.runtime import Pipeline, Service
 from tests.benchmarks.workloads import WORKLOADS
-from tests.support import Background
-from tests.support.kafka import Record, read, stream
+from tests.support import Background, wait_until
+from tests.support.kafka import Message, Record, fill, read, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from streamproc.core import Int64Array, Outcome, TopicPartition
     from streamproc.telemetry import Summary
 
 TICK = WORKLOADS["tick"]
 NS_PER_S = 1_000_000_000
-FOR_EVER = 86_400 * NS_PER_S
+T = TypeVar("T")
 
 
 def size_of(name: str, default: int) -> int:
@@ -41,7 +41,10 @@ def size_of(name: str, default: int) -> int:
 def write_config(
     folder: Path, *, name: str, bootstrap: str, topic: str, sink: str, **more: Any
 ) -> Path:
-    """Write the file of a pipeline over tick events; ``more`` is merged over it, mapping by mapping."""
+    """Write the file of a pipeline over tick events; ``more`` is merged over it, mapping by mapping.
+
+    A mapping with ``python`` replaces what was there.
+    """
     model = folder / "tick.onnx"
     if not model.exists():
         TICK.write_model(model)
@@ -65,7 +68,7 @@ def write_config(
 
 def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
     for key, value in more.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
+        if isinstance(value, dict) and isinstance(into.get(key), dict) and "python" not in value:
             _merge(into[key], value)
         else:
             into[key] = value
@@ -124,6 +127,19 @@ class InThread:
             raise self._failure
         assert self._ready.is_set(), "the pipeline did not start in time"
         return self
+
+    def until(self, what: str, check: Callable[[], T], timeout_s: float = 30.0) -> T:
+        """``wait_until``, but not longer than the pipeline lives."""
+
+        def checked() -> T | bool:
+            return check() or not self._thread.is_alive()
+
+        wait_until(what, checked, timeout_s)
+        if self._failure is not None:
+            raise self._failure
+        answer = check()
+        assert answer, f"the pipeline ended before: {what}"
+        return answer
 
     def ask_to_stop(self) -> None:
         if self._loop is not None and self.service is not None and self._thread.is_alive():
@@ -216,9 +232,69 @@ class Command(Background):
         """SIGTERM."""
         os.kill(self.process.pid, signal.SIGTERM)
 
-    def summary(self) -> Summary:
+    def answer(self) -> Any:
         """What it printed at its end."""
         return json.loads(self._stdout.read_text())
+
+
+class Load:
+    """Events at a steady rate from a thread of its own, until told to stop or all are sent."""
+
+    def __init__(
+        self, bootstrap: str, topic: str, *, rate: int, events: int = 1 << 40, **settings: Any
+    ) -> None:
+        self._bootstrap, self._topic, self._rate, self._events = bootstrap, topic, rate, events
+        self._settings = {"linger.ms": 2, "compression.type": "none", **settings}
+        self._stopped = threading.Event()
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.sent = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join(60)
+
+    def stop(self) -> int:
+        """Send no more; gives how many were sent."""
+        self._stopped.set()
+        return self.wait()
+
+    def wait(self, timeout_s: float = 120.0) -> int:
+        """Wait until all are sent; gives how many."""
+        self._thread.join(timeout_s)
+        assert not self._thread.is_alive(), "the load is not sent"
+        if self._failure is not None:
+            raise self._failure
+        return self.sent
+
+    def _run(self) -> None:
+        try:
+            self.sent = fill(self._bootstrap, self._topic, self._messages(), self._settings)
+        except Exception as error:  # noqa: BLE001 - raised again where the test waits
+            self._failure = error
+
+    def _messages(self) -> Iterator[Message]:
+        """Bursts of 10 ms, by an absolute schedule."""
+        burst, started = max(1, self._rate // 100), time.monotonic()
+        for number, message in enumerate(TICK.messages(self._events)):
+            if number % burst == 0:
+                due = started + number / self._rate
+                if self._stopped.wait(max(0.0, due - time.monotonic())):
+                    return
+            yield message
+
+
+def report(what: str, **figures: object) -> None:
+    """Figures for the docs: into the file that STREAMPROC_FIGURES names, and to pytest's captured output."""
+    line = json.dumps({"what": what, **figures})
+    print(line)
+    if path := os.environ.get("STREAMPROC_FIGURES"):
+        with Path(path).open("a") as file:
+            file.write(line + "\n")
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -249,7 +325,7 @@ def decisions(bootstrap: str, topic: str, *, at_least: int = 0) -> list[tuple[Re
     return [(r, decision(r)) for r in read(bootstrap, topic, at_least=at_least)]
 
 
-def ids(bootstrap: str, topic: str, *, values: bool = False) -> list[str]:
+def ids(bootstrap: str, topic: str) -> list[str]:
     """The ids of all records of an input topic."""
     return [f"{m.topic()}/{m.partition()}/{m.offset()}" for m in stream(bootstrap, topic)]
 
@@ -277,10 +353,3 @@ def times_left_out(output: Output) -> bytes:
     """What a repeat of a decision must have in common with the first."""
     kept = msgspec.structs.replace(output, decided_ns=0, outcome="")
     return msgspec.json.encode(kept)
-
-
-def without_gaps(done: Sequence[int] | np.ndarray) -> int:
-    """How many of 0, 1, 2 ... are all there."""
-    there = np.sort(np.unique(np.asarray(done, np.int64)))
-    missing = np.flatnonzero(there != np.arange(len(there)))
-    return int(missing[0]) if len(missing) else len(there)

@@ -123,7 +123,7 @@ def test_the_command_runs_until_idle(kafka: KafkaBroker, topic_name: str, tmp_pa
         assert command.process.wait(30) == 0, command.log_tail()
     finally:
         command.kill()
-    summary = command.summary()
+    summary = command.answer()
     assert_adds_up(summary)
     assert summary["outcomes"]["on_time"] == 1_000
     assert committed(kafka.bootstrap, topic_name, source) == end_offsets(kafka.bootstrap, source)
@@ -147,7 +147,7 @@ def test_sigterm_finishes_what_was_taken_in(
         assert command.process.wait(15) == 0, command.log_tail()
     finally:
         command.kill()
-    summary = command.summary()
+    summary = command.answer()
     assert_adds_up(summary)
     assert 0 < summary["consumed"] < events
     assert summary["handed_back"] == 0

@@ -112,7 +112,9 @@ TestQueue.settings = settings(max_examples=60, stateful_step_count=20, deadline=
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.lists(st.integers(-9, 9), max_size=4), max_size=5), st.integers(-(10**9), 10**18))
+@given(
+    st.lists(st.lists(st.integers(-9, 9), max_size=4), max_size=5), st.integers(-(10**9), 10**18)
+)
 @example([[-2], [], [-1]], 10)
 def test_a_shift_of_all_times_changes_nothing(pushes: list[list[int]], shift: int) -> None:
     answers = []

@@ -63,7 +63,9 @@ def test_the_order_of_keys_and_partitions() -> None:
         assert_order([a, b, a, b])
 
 
-def letter(event: str, outcome: str = "dead_letter", reason: str = "empty"):  # noqa: ANN202
+def letter(
+    event: str, outcome: str = "dead_letter", reason: str = "empty"
+) -> tuple[list[tuple[str, bytes]], bytes]:
     headers = {
         "streamproc-source": event,
         "streamproc-outcome": outcome,

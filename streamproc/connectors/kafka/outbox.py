@@ -96,7 +96,9 @@ class Outbox:
                 parcels += 1
                 self._close(parcel, Piece(piece.delivery, piece.records, rows[:count]), before)
             elif not before:
-                msg = f"an empty batch of {self.topic} takes no record: aiokafka is not as we know it"
+                msg = (
+                    f"an empty batch of {self.topic} takes no record: aiokafka is not as we know it"
+                )
                 raise InvariantError(msg)
             rows = rows[count:]
             if rows:

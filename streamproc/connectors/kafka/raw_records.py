@@ -3,7 +3,7 @@
 aiokafka makes a ``ConsumerRecord`` (twelve fields, 1 to 3 us) of every record that its Cython reader has
 parsed, and hands them on one by one through three generators. ``install`` puts a subclass of its
 ``PartitionRecords`` in place that hands on lists of the reader's own records, for consumers that ask for
-it with ``RAW`` as their key deserializer; all others in the process are untouched. Where aiokafka is
+it with ``RawLists`` as their key deserializer; all others in the process are untouched. Where aiokafka is
 another than we know, nothing is put in place and consumers give their usual records: both kinds have
 ``offset``, ``timestamp``, ``key``, ``value`` and ``headers``.
 """
@@ -17,8 +17,6 @@ from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 
 KNOWN_VERSIONS = ("0.14.",)
-CHUNK_RECORDS = 256
-"""Records that are handed on together: what ``getmany`` counts as one record is one such list."""
 
 
 _BASE: Any = getattr(fetcher, "PartitionRecords", object)
@@ -34,9 +32,26 @@ class Record(Protocol):
     headers: list[tuple[str, bytes | None]]
 
 
-def RAW(data: bytes | None) -> bytes | None:  # noqa: N802 - a marker that also works as what it marks
-    """The key deserializer that asks for raw records; as a deserializer it changes nothing."""
-    return data
+class RawLists:
+    """The key deserializer that asks for lists of raw records; as a deserializer it changes nothing.
+
+    Attributes:
+        records: how many a list has at most; what ``getmany`` counts as one record is one such list.
+    """
+
+    LONGEST = 256
+
+    def __init__(self) -> None:
+        self.records = self.LONGEST
+
+    def ask(self, records_max: int) -> int:
+        """Set the lists' length so that whole lists make up ``records_max``; gives their number."""
+        self.records = min(self.LONGEST, records_max)
+        return records_max // self.records
+
+    def __call__(self, data: bytes | None) -> bytes | None:
+        """The key as it is."""
+        return data
 
 
 def install() -> bool:
@@ -65,7 +80,7 @@ class RawPartitionRecords(_BASE):  # type: ignore[misc]
     next_fetch_offset: int
 
     def _unpack_records(self) -> Iterator[object]:
-        if self._key_deserializer is RAW:
+        if isinstance(self._key_deserializer, RawLists):
             return self._chunks()
         unpacked: Iterator[object] = super()._unpack_records()
         return unpacked
@@ -83,8 +98,8 @@ class RawPartitionRecords(_BASE):  # type: ignore[misc]
                 chunk += records
             # The batch's own end: what compaction took away behind its last record is passed over.
             behind = self._behind
-            while len(chunk) >= CHUNK_RECORDS:
-                given, chunk = chunk[:CHUNK_RECORDS], chunk[CHUNK_RECORDS:]
+            while len(chunk) >= (size := self._key_deserializer.records):
+                given, chunk = chunk[:size], chunk[size:]
                 self.next_fetch_offset = given[-1].offset + 1 if chunk else behind
                 yield given
         self.next_fetch_offset = behind

@@ -131,7 +131,8 @@ class KafkaRecordSink:
             msg = (
                 f"topic {', '.join(refused)} does not exist on {servers}: make it, or name another"
             )
-            raise ConfigError(Problem(msg, "sink.kafka.topic"))
+            ours = self._options.topic in refused
+            raise ConfigError(Problem(msg, "sink.kafka.topic" if ours else "source.kafka.topics"))
         if missing:
             like = max(shape for t in self._input_topics if (shape := shapes[t]))
             made = dict.fromkeys(missing, like)

@@ -12,13 +12,14 @@ from aiokafka.errors import (
     CommitFailedError,
     IllegalStateError,
     KafkaError,
+    NoOffsetForPartitionError,
     OffsetOutOfRangeError,
     RecordTooLargeError,
 )
 
 from streamproc.connectors.kafka.connection import check_reachable, client_settings, explained
 from streamproc.connectors.kafka.options import KafkaSource
-from streamproc.connectors.kafka.raw_records import CHUNK_RECORDS, RAW, Record, flat, install
+from streamproc.connectors.kafka.raw_records import RawLists, Record, flat, install
 from streamproc.connectors.kafka.start_offsets import positions_of, settle_start
 from streamproc.core import (
     NS_PER_MS,
@@ -54,8 +55,9 @@ class KafkaRecordSource:
         self._consumer: AIOKafkaConsumer | None = None
         self._listener: AssignmentListener | None = None
         self._paused = False
-        self._raw = False
+        self._lists: RawLists | None = None
         self._position_of: dict[KafkaPartition, int] = {}
+        self._not_taken_over: Exception | None = None
         self.skipped_total = 0
         """Records that were gone before they could be read (retention)."""
 
@@ -73,8 +75,8 @@ class KafkaRecordSource:
         settings = client_settings(servers, options.security)
         await check_reachable("source.kafka", servers)
         self._listener = listener
-        self._raw = install()
-        if not self._raw:
+        self._lists = RawLists() if install() else None
+        if self._lists is None:
             log.warning("aiokafka is of an unknown version: records are read the slow way")
         with explained("source.kafka", servers):
             await settle_start(
@@ -97,7 +99,7 @@ class KafkaRecordSource:
                     "fetch_max_wait_ms": int(options.fetch_max_wait) // NS_PER_MS,
                     "fetch_max_bytes": FETCH_MAX_BYTES,
                     "max_partition_fetch_bytes": int(options.max_partition_fetch),
-                    "key_deserializer": RAW if self._raw else None,
+                    "key_deserializer": self._lists,
                     **options.client,
                 }
             )
@@ -108,13 +110,17 @@ class KafkaRecordSource:
     async def poll(self, *, timeout_ns: int, records_max: int) -> list[RecordBatch]:
         """The next records; see ``Source``."""
         consumer = self._client
+        asked = self._lists.ask(records_max) if self._lists else records_max
+        if self._not_taken_over is not None:
+            msg = f"source.kafka: the assigned partitions cannot be taken over: {self._not_taken_over!r}"
+            raise ExternalError(msg) from self._not_taken_over
         try:
-            fetched = await consumer.getmany(
-                timeout_ms=timeout_ns // NS_PER_MS, max_records=self._asked(records_max)
-            )
+            fetched = await consumer.getmany(timeout_ms=timeout_ns // NS_PER_MS, max_records=asked)
         except OffsetOutOfRangeError as error:
             await self._go_on_behind_retention(error)
             return []
+        except NoOffsetForPartitionError:
+            return []  # a partition that was added: `assigned` is about to settle where it begins
         except RecordTooLargeError as error:
             msg = f"source.kafka: {error}; set source.kafka.max_partition_fetch higher"
             raise ExternalError(msg) from error
@@ -125,11 +131,12 @@ class KafkaRecordSource:
             msg = f"source.kafka: {error!r}"
             raise ExternalError(msg) from error
         arrival_ns = self._clock.now_ns()
-        return [
-            _columns(tp, records, arrival_ns, await self._position(tp, records))
-            for tp, given in fetched.items()
-            if (records := flat(given))
-        ]
+        batches, room = [], records_max
+        for tp, given in fetched.items():
+            if records := self._at_most(room, tp, flat(given)):
+                room -= len(records)
+                batches.append(_columns(tp, records, arrival_ns, await self._position(tp, records)))
+        return batches
 
     def pause(self) -> None:
         """Fetch nothing more; see ``Source``."""
@@ -194,8 +201,8 @@ class KafkaRecordSource:
 
     async def assigned(self, partitions: Collection[KafkaPartition]) -> None:
         """The group gave us these (aiokafka's listener calls this)."""
-        if self._listener is None or not partitions:
-            return
+        if self._listener is None or self._consumer is None or not partitions:
+            return  # without a consumer: stopped while the group was still forming
         sources = [TopicPartition(*tp) for tp in partitions]
         positions = await positions_of(self._client, sources)
         for source, position in positions.items():
@@ -213,9 +220,17 @@ class KafkaRecordSource:
             self._position_of.pop(tp, None)
         await self.commit(positions)
 
-    def _asked(self, records_max: int) -> int:
-        """What ``getmany`` is to count to: it takes a list of raw records for one record."""
-        return max(1, records_max // CHUNK_RECORDS) if self._raw else records_max
+    def not_taken_over(self, error: Exception) -> None:
+        """The group gave us partitions that we cannot read: the next ``poll`` fails (aiokafka swallows it)."""
+        if self._consumer is not None:
+            self._not_taken_over = error
+
+    def _at_most(self, room: int, tp: KafkaPartition, records: list[Record]) -> list[Record]:
+        """The records that were asked for; the others are read again, as a list is given whole."""
+        if len(records) <= room:
+            return records
+        self._client.seek(tp, records[room].offset)
+        return records[:room]
 
     async def _position(self, tp: KafkaPartition, records: list[Record]) -> int:
         """The position behind the records, which may lie beyond markers and compacted ranges."""
@@ -252,8 +267,8 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Collection[KafkaPartition]) -> None:
         try:
             await self._source.assigned(assigned)
-        except Exception:
-            log.exception("source.kafka: the assigned partitions cannot be taken over")
+        except Exception as error:
+            self._source.not_taken_over(error)
             raise
 
     async def on_partitions_revoked(self, revoked: Collection[KafkaPartition]) -> None:

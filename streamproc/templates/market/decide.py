@@ -13,7 +13,7 @@ def decide(batch: EventBatch, outputs: Columns, *, sure_from: float) -> Mapping[
     """Name the direction, and say how sure the model is.
 
     Args:
-        batch: the n events, should their fields matter: ``batch["kind"]`` and the like.
+        batch: the n events and their decoded fields.
         outputs: the model's, by name; ``probabilities`` is float32 [n, 3].
         sure_from: from ``output.options`` in pipeline.yaml.
 
@@ -25,5 +25,6 @@ def decide(batch: EventBatch, outputs: Columns, *, sure_from: float) -> Mapping[
     return {
         "label": LABELS[scores.argmax(axis=1)],
         "scores": scores,
+        "after": batch["kind"],
         "sure": scores.max(axis=1) >= sure_from,
     }

@@ -8,9 +8,7 @@ from streamproc.scheduling.policies import expired
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    st.lists(st.integers(-100, 100), max_size=9), st.integers(0, 50), st.integers(0, 2 * 10**18)
-)
+@given(st.lists(st.integers(-100, 100), max_size=9), st.integers(0, 50), st.integers(0, 2 * 10**18))
 def test_it_agrees_with_a_loop_at_any_time(deadline: list[int], soonest: int, now: int) -> None:
     deadline_ns = np.array([now + d for d in deadline], np.int64)
     deadline_ns.setflags(write=False)

@@ -1,0 +1,99 @@
+"""``streamproc demo``: the main job, end to end, on recorded real traffic."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+import uvloop
+
+from streamproc.cli import options
+from streamproc.cli.assets import asset
+from streamproc.cli.demo_broker import DemoBroker, EmbeddedDemoBroker
+from streamproc.cli.demo_plan import Plan, make_plan
+from streamproc.cli.demo_session import Ended, Session
+from streamproc.cli.demo_view import show_end, show_start
+from streamproc.cli.failures import DONE, FAILED, located
+from streamproc.cli.init import find_template
+from streamproc.cli.screen import notes_console, print_json, result_console
+from streamproc.connectors.kafka import EmbeddedBroker
+from streamproc.core import Duration
+from streamproc.replay import Recording
+
+_RECORDINGS = {"market": ("replay", "market", "btcusdt.jsonl.gz")}
+_EMBEDDED = "embedded"
+
+
+def demo(
+    template: Annotated[str, typer.Option(metavar="NAME", help="Which pipeline.")] = "market",
+    broker: Annotated[
+        str, typer.Option(metavar="embedded|HOST:PORT", help="Which Kafka.")
+    ] = _EMBEDDED,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            min=0.1,
+            max=1e6,
+            help="Events a second in the mean; bursts are kept. Default: as recorded.",
+        ),
+    ] = None,
+    length: Annotated[
+        Duration,
+        typer.Option(
+            "--duration", metavar="15s", parser=options.duration, help="How long it plays."
+        ),
+    ] = "15s",  # type: ignore[assignment]  # typer reads it with the parser
+    overload: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            min=0.1,
+            max=1000,
+            help="Pretend a device that can do only 1/X of the load, to see shedding.",
+        ),
+    ] = None,
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="For the endpoints; port 0 takes a free one.")
+    ] = "127.0.0.1:0",
+    keep_topics: Annotated[
+        bool, typer.Option(help="Whether the demo's topics stay on a real broker.")
+    ] = True,
+    json: options.Json = False,
+    log_level: options.Level = options.LogLevel.WARNING,  # noqa: ARG001 - its callback does it
+    traceback: options.Traceback = False,  # noqa: ARG001 - main looks for it
+) -> int:
+    """Play real market ticks through a pipeline, and verify its promises from the outside."""
+    folder = find_template(template)
+    recording = Recording(asset(*_RECORDINGS[template]))
+    notes = notes_console()
+    with _broker(broker, keep_topics=keep_topics) as place:
+        plan = make_plan(
+            folder / "pipeline.yaml",
+            recording,
+            place=place,
+            duration_ns=int(length),
+            rate_per_s=rate,
+            overload=overload,
+            listen=listen,
+        )
+        show_start(notes, plan)
+        with located(plan.loaded):
+            ended = uvloop.run(_play(plan))
+    show_end(result_console(as_json=json), plan, ended)
+    if json:
+        print_json(ended.as_json(plan))
+    return DONE if ended.verdict.ok else FAILED
+
+
+async def _play(plan: Plan) -> Ended:
+    return await Session(plan).run()
+
+
+@contextlib.contextmanager
+def _broker(name: str, *, keep_topics: bool) -> Iterator[DemoBroker]:
+    if name != _EMBEDDED:
+        yield DemoBroker(name, keep_topics=keep_topics)
+        return
+    with EmbeddedBroker() as embedded:
+        yield EmbeddedDemoBroker(embedded.servers)

@@ -1,0 +1,178 @@
+"""demo and run as whole programs, on the embedded broker."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+
+from streamproc.connectors.kafka import EmbeddedBroker
+from tests.cli.support import MARKET, environment, streamproc
+from tests.support.processes import wait_until
+
+pytest.importorskip("confluent_kafka")
+
+
+def adds_up(summary: dict[str, Any]) -> None:
+    assert sum(summary["outcomes"].values()) == summary["consumed"]
+    assert summary["consumed"] == summary["generator"]["sent"] - summary["generator"]["failed"]
+    verified = summary["verified"]
+    assert verified["ok"], verified
+    assert verified["decided_after_deadline"] == 0
+    assert verified["distinct"] == verified["decided"]
+
+
+def test_the_demo_keeps_its_promises(tmp_path: Path) -> None:
+    answer = streamproc("demo", "--duration", "3s", "--json", cwd=tmp_path)
+    assert answer.code == 0, answer.err
+    summary = answer.json
+    adds_up(summary)
+    assert summary["consumed"] == 683
+    assert summary["outcomes"]["on_time"] + summary["outcomes"]["late"] > 600
+    assert summary["budget_ms"] == 50
+    assert summary["simulated"] is None
+    assert set(summary["latency_ms"]) == {"p50", "p90", "p99", "p999", "max"}
+    assert "seen from outside: 683 different decisions" in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_overloaded_demo_sheds_and_says_why(tmp_path: Path) -> None:
+    words = ("--duration", "2s", "--rate", "500", "--overload", "4")
+    answer = streamproc("demo", *words, "--json", cwd=tmp_path)
+    assert answer.code == 0, answer.err
+    summary = answer.json
+    adds_up(summary)
+    assert summary["outcomes"]["shed"] > summary["consumed"] / 2
+    assert summary["reasons"]["expired"] == summary["outcomes"]["shed"]
+    assert summary["outcomes"]["on_time"] > 0
+    assert summary["simulated"]["overload"] == 4
+    assert "simulated: a device that takes 5ms for a batch and" in answer.err
+
+
+def test_an_interrupted_demo_still_gives_its_summary(tmp_path: Path) -> None:
+    process = start("demo", "--duration", "60s", "--json", cwd=tmp_path)
+    time.sleep(6)  # the embedded broker's group takes three seconds to form
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    summary = json.loads(out)
+    adds_up(summary)
+    assert summary["duration_s"] < 20
+    assert "Traceback" not in err
+
+
+def test_a_taken_port_is_one_line(tmp_path: Path, broker: str) -> None:
+    answer = streamproc("demo", "--duration", "1s", "--listen", broker, "--json", cwd=tmp_path)
+    assert answer.code == 2
+    assert f"{broker} is in use" in answer.json["error"]
+    assert "Traceback" not in answer.err
+
+
+@pytest.fixture
+def broker() -> Iterator[str]:
+    with EmbeddedBroker() as embedded:
+        asyncio.run(name_topics(embedded.servers))
+        yield embedded.servers
+
+
+async def name_topics(servers: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    await admin.start()
+    await admin.describe_topics(["ticks", "decisions", "direction.dlq"])
+    await admin.close()
+
+
+async def produce(servers: str, count: int) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=servers)
+    await producer.start()
+    value = json.dumps({"symbol": "X", "kind": "book", "f": [0.1] * 24}).encode()
+    for _ in range(count):
+        await producer.send_and_wait("ticks", value, key=b"X")
+    await producer.stop()
+
+
+def start(*words: str, cwd: Path, path: Path | None = None) -> "subprocess.Popen[str]":
+    env = environment()
+    if path is not None:
+        env["PYTHONPATH"] += f":{path}"
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "streamproc", *words],
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run_words(servers: str) -> list[str]:
+    settings = {
+        "source.kafka.bootstrap_servers": servers,
+        "source.kafka.fetch_max_wait": "1ms",
+        "source.kafka.auto_offset_reset": "earliest",
+        "telemetry.metrics.listen": "127.0.0.1:0",
+        "shed": "[]",
+    }
+    sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    return ["run", str(MARKET), *sets, "--json"]
+
+
+def test_run_ends_after_so_many_or_when_idle(tmp_path: Path, broker: str) -> None:
+    asyncio.run(produce(broker, 10))
+    first = streamproc(*run_words(broker), "--stop-after", "4", cwd=tmp_path)
+    assert first.code == 0, first.err
+    assert first.json["consumed"] == 4
+    assert "direction: ticks -> decisions; endpoints on http://127.0.0.1:" in first.err
+    second = streamproc(*run_words(broker), "--stop-when-idle", "1s", cwd=tmp_path)
+    assert second.code == 0, second.err
+    assert second.json["consumed"] == 6  # it goes on where the first one ended
+    assert sum(second.json["outcomes"].values()) == 6
+
+
+def test_sigterm_drains_and_gives_the_summary(tmp_path: Path, broker: str) -> None:
+    process = start(*run_words(broker), cwd=tmp_path)
+    assert process.stderr is not None
+    assert "direction: ticks -> decisions" in process.stderr.readline()
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert json.loads(out)["pipeline"] == "direction"
+    assert "SIGTERM: finishing what was taken in" in err
+    assert "Traceback" not in err
+
+
+SLOW = """\
+import time
+import numpy as np
+
+
+def predict(inputs):
+    time.sleep(20)
+    return {"probabilities": np.ones((len(inputs["input"]), 3))}
+"""
+
+
+def test_a_second_signal_is_the_end(tmp_path: Path, broker: str) -> None:
+    asyncio.run(produce(broker, 20))
+    (tmp_path / "slowly.py").write_text(SLOW)
+    model = "model={executor: {python: {callable: 'slowly:predict'}}}"
+    process = start(*run_words(broker), "--set", model, cwd=tmp_path, path=tmp_path)
+    assert process.stderr is not None
+    process.stderr.readline()
+    time.sleep(5)  # until the group has formed and the model is under way
+    process.send_signal(signal.SIGTERM)
+    assert "SIGTERM: finishing" in process.stderr.readline()
+    process.send_signal(signal.SIGTERM)
+    wait_until("the process ends", lambda: process.poll() is not None, timeout_s=5)
+    assert process.returncode == 143
+    process.communicate()

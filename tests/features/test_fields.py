@@ -1,0 +1,100 @@
+"""Decoded fields as the model's inputs."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from streamproc.core import Array, ConfigError, EventBatch, TensorSpec, object_column
+from streamproc.features import FieldFeatures
+
+WIDTHS = {"a": 1, "b": 1, "xs": 3}
+
+
+def events(**columns: Array) -> EventBatch:
+    count = len(next(iter(columns.values())))
+    for column in columns.values():
+        column.setflags(write=False)
+    zero = np.zeros(count, np.int64)
+    none = object_column([None] * count)
+    return EventBatch(*[zero] * 8, none, none, none, columns=columns)
+
+
+def some() -> EventBatch:
+    return events(
+        a=np.array([1, 2], np.int8),
+        b=np.array([0.5, 1.5]),
+        xs=np.arange(6, dtype=np.float32).reshape(2, 3),
+    )
+
+
+def features(
+    *fields: str, inputs: Sequence[TensorSpec] = (), names: Mapping[str, str] | None = None
+) -> FieldFeatures:
+    return FieldFeatures(fields, widths=WIDTHS, inputs=inputs, names=names or {})
+
+
+def problems(*fields: str, inputs: Sequence[TensorSpec], **names: str) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        features(*fields, inputs=inputs, names=names)
+    assert {problem.key for problem in raised.value.problems} == {"features"}
+    return [problem.message for problem in raised.value.problems]
+
+
+def test_one_input_gets_all_fields_side_by_side_in_their_order() -> None:
+    made = features("b", "xs", "a", inputs=[TensorSpec("x", "float32", (5,))]).build(some())
+    assert made.keys() == {"x"}
+    assert made["x"].dtype == np.float32
+    assert made["x"].tolist() == [[0.5, 0, 1, 2, 1], [1.5, 3, 4, 5, 2]]
+
+
+def test_a_single_list_is_handed_over_as_it_is() -> None:
+    batch = some()
+    made = features("xs", inputs=[TensorSpec("x", "float32", (None,))]).build(batch)
+    assert np.shares_memory(made["x"], batch["xs"])
+
+
+def test_a_model_that_does_not_say_what_it_takes_gets_one_input() -> None:
+    made = features("a", "b").build(some())
+    assert made["input"].tolist() == [[1, 0.5], [2, 1.5]]
+
+
+def test_several_inputs_get_the_fields_of_their_names() -> None:
+    inputs = [TensorSpec("xs", "float64", (3,)), TensorSpec("side", "int64", (1,))]
+    made = features("a", "xs", inputs=inputs, names={"side": "a"}).build(some())
+    assert made["xs"].dtype == np.float64
+    assert made["side"].dtype == np.int64
+    assert made["side"].tolist() == [[1], [2]]
+
+
+def test_a_model_that_takes_a_number_an_event() -> None:
+    made = features("b", inputs=[TensorSpec("x", "float32", ())]).build(some())
+    assert made["x"].tolist() == [0.5, 1.5]
+
+
+def test_a_width_that_does_not_fit_is_told_with_both_numbers() -> None:
+    assert problems("a", "xs", inputs=[TensorSpec("x", "float32", (5,))]) == [
+        "a + xs make 4 numbers an event, but the model's input 'x' takes 5"
+    ]
+    assert problems("xs", inputs=[TensorSpec("x", "float32", (3, None))]) == [
+        "xs make 3 numbers an event, but the model's input 'x' takes 3 x any number"
+    ]
+    assert problems("xs", inputs=[TensorSpec("x", "float32", ())]) == [
+        "xs make 3 numbers an event, but the model's input 'x' takes one"
+    ]
+
+
+def test_all_inputs_that_do_not_fit_are_told_at_once() -> None:
+    inputs = [TensorSpec(name, "float32", (2,)) for name in ("a", "xs", "c")]
+    found = problems("a", "xs", inputs=inputs)
+    assert len(found) == 3
+    assert "a make 1 numbers an event, but the model's input 'a' takes 2" in found[0]
+    assert "xs make 3 numbers an event, but the model's input 'xs' takes 2" in found[1]
+    assert "the model's input 'c' has no field" in found[2]
+
+
+def test_an_input_named_after_a_field_that_is_not_listed() -> None:
+    inputs = [TensorSpec("a", "float32", (1,)), TensorSpec("side", "float32", (1,))]
+    (found,) = problems("a", inputs=inputs, side="b")
+    assert "the model's input 'side' has no field" in found
+    assert "list 'b' here" in found

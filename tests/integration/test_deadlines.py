@@ -1,0 +1,88 @@
+"""The promise about time, checked by the broker's own clock: under four times the load, ``on_time`` is on time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tests.integration.pipelines import (
+    Command,
+    Load,
+    assert_adds_up,
+    decisions,
+    ids,
+    letter_ids,
+    report,
+    size_of,
+    write_config,
+)
+from tests.support import wait_until
+from tests.support.kafka import create_topics, committed, read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.kafka import KafkaBroker
+
+RATE = size_of("STREAMPROC_OVERLOAD_RATE", 2_000)
+EVENTS = size_of("STREAMPROC_OVERLOAD_EVENTS", 16_000)
+NS_PER_MS = 1_000_000
+
+
+def test_overload_sheds_and_what_is_on_time_is_with_the_broker_in_time(
+    kafka: KafkaBroker, topic_name: str, tmp_path: Path
+) -> None:
+    """5 ms a batch and 1.9 ms an event: at most 500 events/s, whatever the batch; 2,000 are offered."""
+    source, sink, shed = topic_name, f"{topic_name}-out", f"{topic_name}-shed"
+    appended = {"message.timestamp.type": "LogAppendTime"}
+    create_topics(kafka.bootstrap, source, shed, partitions=2)
+    create_topics(kafka.bootstrap, sink, partitions=2, config=appended)
+    config = write_config(
+        tmp_path,
+        name=topic_name,
+        bootstrap=kafka.bootstrap,
+        topic=source,
+        sink=sink,
+        source={"kafka": {"fetch_max_wait": "5ms"}},
+        deadline={"budget": "50ms"},
+        model={"executor": {"simulated": {"fixed": "5ms", "per_event": "1900us"}}},
+        outcomes={"shed_topic": shed},
+    )
+    command = Command(config, "--stop-when-idle", "1s")
+    try:
+        wait_until("its start", lambda: len(committed(kafka.bootstrap, topic_name, source)) == 2)
+        with Load(kafka.bootstrap, source, rate=RATE, events=EVENTS) as load:
+            load.wait()
+        assert command.process.wait(60) == 0, command.log_tail()
+    finally:
+        command.kill()
+
+    summary = command.answer()
+    assert_adds_up(summary)
+    made = decisions(kafka.bootstrap, sink)
+    given_up = letter_ids(read(kafka.bootstrap, shed))
+    inputs = ids(kafka.bootstrap, source)
+    assert sorted([*(d.id for _, d in made), *given_up]) == sorted(inputs)
+    words = Counter(d.outcome for _, d in made)
+    good = [(r, d) for r, d in made if d.outcome == "on_time"]
+    assert not [d.id for _, d in good if d.decided_ns > d.deadline_ns]
+    # The broker's clock tells whole milliseconds: a record appended within the deadline's has been in time.
+    spare_ms = np.array([d.deadline_ns // NS_PER_MS - r.timestamp_ms for r, d in good])
+    in_time = float(np.mean(spare_ms >= 0))
+    report(
+        "overload",
+        offered_per_s=RATE,
+        events=EVENTS,
+        outcomes={k: v for k, v in summary["outcomes"].items() if v},
+        published=dict(words),
+        on_time_share=round(len(good) / EVENTS, 3),
+        appended_in_time=round(in_time, 5),
+        appended_late=int(np.sum(spare_ms < 0)),
+        spare_ms={q: float(np.quantile(spare_ms, q / 100)) for q in (0, 0.1, 1, 10, 50)},
+        emit_ms=summary["stages_ms"]["emit"],
+    )
+    assert len(good) > 0.1 * EVENTS
+    assert len(given_up) > 0.5 * EVENTS
+    assert in_time >= 0.999
