@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 
 from streamproc.connectors.kafka import check_reachable, explained
-from streamproc.core import ConfigError
+from streamproc.core import NS_PER_MS, ConfigError
 
 PARTITIONS = 4
 _APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
@@ -36,6 +36,8 @@ class DemoBroker:
 
     name: ClassVar[str] = "real"
     overrides: ClassVar[tuple[str, ...]] = ()
+    pause_ns: ClassVar[int] = NS_PER_MS
+    """Between two sends of the player."""
 
     @property
     def ticks(self) -> str:
@@ -118,6 +120,9 @@ class EmbeddedDemoBroker(DemoBroker):
     name: ClassVar[str] = "embedded"
     # It answers a fetch only when the whole time is up.
     overrides: ClassVar[tuple[str, ...]] = ("source.kafka.fetch_max_wait=1ms",)
+    # It gives one batch of a partition a fetch, about 700 a second: more batches than that would wait for
+    # each other, while 300 larger ones hold any rate.
+    pause_ns: ClassVar[int] = 3 * NS_PER_MS
 
     async def clean_up(self) -> None:
         """Nothing outlives the process."""

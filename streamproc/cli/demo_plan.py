@@ -91,6 +91,7 @@ def make_plan(
         decisions=place.decisions,
         speed=schedule.speed,
         count=count,
+        pause_ns=place.pause_ns,
     )
     return Plan(place, loaded, job, duration_ns, mean_per_s, overload, device)
 

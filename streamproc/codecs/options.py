@@ -13,7 +13,8 @@ class JsonCodec:
     Attributes:
         fields: the fields that are read, by name; each must be there and of its type. Types are ``str``,
             ``bool``, ``int8`` to ``int64``, ``float32``, ``float64``, and ``float32[16]``: a list of
-            exactly 16 numbers. Dots in a name go into nested objects (``data.price``).
+            exactly 16 numbers. Dots in a name go into nested objects (``data.price``). Of repeated keys the
+            first counts.
         max_bytes: a longer value becomes a dead letter without being parsed.
     """
 

@@ -64,7 +64,7 @@ class Model:
     Attributes:
         path: the ONNX file, relative to the configuration file; None only for a Python callable.
         executor: what runs it.
-        inputs: model input by feature name, where the names differ.
+        inputs: field by model input, for a model with several inputs whose names are not the fields'.
     """
 
     path: str | None = None

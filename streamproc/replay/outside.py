@@ -212,6 +212,7 @@ async def work(job: OutsideWork, orders: Orders) -> None:
             send=feed.send,
             clock=SystemClock(),
             stop=orders.stop,
+            pause_ns=job.pause_ns,
         )
         await feed.settled()
         _say("played", **_report(played, feed.failed, job))

@@ -30,6 +30,7 @@ class OutsideWork:
         decisions: the topic that is read.
         speed: how many times quicker than it was.
         count: how many events are played; the recording is repeated where it has fewer.
+        pause_ns: how long the player waits at least between two sends.
     """
 
     servers: str
@@ -38,6 +39,7 @@ class OutsideWork:
     decisions: str
     speed: float
     count: int
+    pause_ns: int
 
     def to_json(self) -> str:
         """As a command's argument."""

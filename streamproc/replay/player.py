@@ -11,7 +11,7 @@ from streamproc.core import NS_PER_MS, NS_PER_S, Clock, Int64Array
 from streamproc.replay.recording import Recorded
 from streamproc.replay.schedule import Schedule
 
-SLEEP_MIN_NS = NS_PER_MS
+PAUSE_NS = NS_PER_MS
 """Event loops sleep by whole milliseconds; to wait for less would spin, and take the CPU from the
 pipeline that is being watched."""
 ROWS_MAX = 500
@@ -51,6 +51,7 @@ async def play(
     send: Send,
     clock: Clock,
     stop: asyncio.Event,
+    pause_ns: int = PAUSE_NS,
 ) -> Played:
     """Send events when they are due; all that are due at once go together.
 
@@ -61,6 +62,7 @@ async def play(
         send: sends them.
         clock: the time.
         stop: ends it early.
+        pause_ns: how long it waits at least between two sends, unless it is behind.
 
     Returns:
         how many were sent, and how late.
@@ -72,7 +74,7 @@ async def play(
     while index < count and not stop.is_set():
         now_ns = clock.now_ns()
         if due_ns > now_ns:
-            await _sleep(max(due_ns - now_ns, SLEEP_MIN_NS), stop)
+            await _sleep(max(due_ns - now_ns, pause_ns), stop)
             continue
         rows: list[Recorded] = []
         while index < count and due_ns <= now_ns and len(rows) < ROWS_MAX:
