@@ -36,8 +36,9 @@ class DemoBroker:
 
     name: ClassVar[str] = "real"
     overrides: ClassVar[tuple[str, ...]] = ()
-    pause_ns: ClassVar[int] = NS_PER_MS
-    """Between two sends of the player."""
+    pause_ns: ClassVar[int] = 3 * NS_PER_MS
+    """Between two sends of the player; Kafka's own producer lingers for 5 ms. The embedded broker gives one
+    batch of a partition a fetch, about 700 a second: more batches than that would wait for each other."""
 
     @property
     def ticks(self) -> str:
@@ -120,9 +121,6 @@ class EmbeddedDemoBroker(DemoBroker):
     name: ClassVar[str] = "embedded"
     # It answers a fetch only when the whole time is up.
     overrides: ClassVar[tuple[str, ...]] = ("source.kafka.fetch_max_wait=1ms",)
-    # It gives one batch of a partition a fetch, about 700 a second: more batches than that would wait for
-    # each other, while 300 larger ones hold any rate.
-    pause_ns: ClassVar[int] = 3 * NS_PER_MS
 
     async def clean_up(self) -> None:
         """Nothing outlives the process."""

@@ -228,12 +228,11 @@ class Concluder:
         outcome: Outcome,
         decided_ns: int,
     ) -> list[Effect]:
-        settled = Settled(
-            owner.index, events.ordinal, outcome, Reason.NONE, decided=(events, decided_ns)
-        )
         if outcome is Outcome.LATE and not self._to.late:
-            self._settlement.settle(settled, decided_ns)
+            # Nothing is sent, so there is no acknowledgement to measure the latency to.
+            self._settlement.settle(Settled(owner.index, events.ordinal, outcome), decided_ns)
             return []
+        settled = Settled(owner.index, events.ordinal, outcome, decided=(events, decided_ns))
         values = self._encoder.encode(
             prefix=owner.id_prefix,
             outcome=outcome,

@@ -26,6 +26,7 @@ from streamproc.core import (
     AssignmentListener,
     Clock,
     ExternalError,
+    Int64Array,
     RecordBatch,
     TopicPartition,
 )
@@ -58,6 +59,7 @@ class KafkaRecordSource:
         self._lists: RawLists | None = None
         self._position_of: dict[KafkaPartition, int] = {}
         self._not_taken_over: Exception | None = None
+        self._assignments_total = 0
         self.skipped_total = 0
         """Records that were gone before they could be read (retention)."""
 
@@ -150,13 +152,15 @@ class KafkaRecordSource:
 
     async def positions(self) -> dict[TopicPartition, int]:
         """The positions behind the last records given; see ``Source``."""
-        found = {}
+        found: dict[TopicPartition, int] = {}
+        assignments = self._assignments_total
         for tp in self._client.assignment():
             with contextlib.suppress(IllegalStateError, TimeoutError):
-                async with asyncio.timeout(1.0):  # waits where the position is not known yet
+                async with asyncio.timeout(0):  # would wait where the position is not known yet
                     position = await self._client.position(tp)
                     found[TopicPartition(*tp)] = self._position_of[tp] = position
-        return found
+        # A partition that was taken away and given back meanwhile may have an older position.
+        return found if assignments == self._assignments_total else {}
 
     def lag(self) -> dict[TopicPartition, int]:
         """Records still to be fetched, as the last fetch told; see ``Source``."""
@@ -201,8 +205,9 @@ class KafkaRecordSource:
 
     async def assigned(self, partitions: Collection[KafkaPartition]) -> None:
         """The group gave us these (aiokafka's listener calls this)."""
-        if self._listener is None or self._consumer is None or not partitions:
-            return  # without a consumer: stopped while the group was still forming
+        if self._listener is None or self._consumer is None:
+            return  # stopped while the group was still forming
+        self._assignments_total += 1
         sources = [TopicPartition(*tp) for tp in partitions]
         positions = await positions_of(self._client, sources)
         for source, position in positions.items():
@@ -279,13 +284,21 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
             raise
 
 
+_TIMESTAMP_MAX_MS = np.iinfo(np.int64).max // NS_PER_MS
+
+
+def _timestamps_ns(timestamps_ms: list[int]) -> Int64Array:
+    """Kafka's milliseconds as ns; those of producers that send microseconds are held, not wrapped."""
+    return np.clip(np.array(timestamps_ms, np.int64), -1, _TIMESTAMP_MAX_MS) * NS_PER_MS
+
+
 def _columns(
     tp: KafkaPartition, records: list[Record], arrival_ns: int, end_position: int
 ) -> RecordBatch:
     return RecordBatch(
         source=TopicPartition(tp.topic, tp.partition),
         offset=np.array([r.offset for r in records], np.int64),
-        timestamp_ns=np.array([r.timestamp for r in records], np.int64) * NS_PER_MS,
+        timestamp_ns=_timestamps_ns([r.timestamp for r in records]),
         key=[r.key for r in records],
         value=[r.value for r in records],
         headers={row: headers for row, r in enumerate(records) if (headers := r.headers)},
