@@ -107,6 +107,7 @@ def streamproc_config(task: Task) -> dict[str, Any]:
         "codec": {"json": {"fields": {"ts": "int64", "features": f"float32[{inputs}]"}}},
         "features": ["features"],
         "deadline": {"budget": "1d"},
+        "batching": {"max_size": 1024},
         "model": {"path": str(task.model)},
         "output": {"labels": list(task.workload.labels), "scores": True},
         "sink": {"kafka": {"topic": task.sink}},
