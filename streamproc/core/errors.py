@@ -35,7 +35,8 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.origin}:{self.line}" if self.line is not None else self.origin
-        return ": ".join(part for part in (place, self.key, self.message) if part)
+        key = "" if self.origin.endswith(self.key) else self.key  # ``--set KEY`` names it already
+        return ": ".join(part for part in (place, key, self.message) if part)
 
 
 class ConfigError(StreamprocError):
