@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from streamproc.codecs import DecisionEncoder, FieldType, JsonDecoder
 from streamproc.config import PipelineConfig
-from streamproc.core import Clock, Executor, ModelInfo, load_function
+from streamproc.core import NS_PER_MS, Clock, Executor, ModelInfo, load_function
 from streamproc.engine import (
     Concluder,
     Decider,
@@ -27,6 +27,8 @@ from streamproc.telemetry import Accounts
 SEND_SHARE = 2
 """Sending is never allowed more than this part (a half) of the budget: one stall of the broker must not
 make every event look hopeless."""
+UNTRIED_SEND_NS = 25 * NS_PER_MS
+"""Allowed for sending until some hundred sends were seen: a broker's pause, or its slow first answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def assemble(config: PipelineConfig, executor: Executor, clock: Clock) -> Assemb
         shed=config.shed,
         ordering=config.ordering,
         latency=latency,
-        send=SendLatency(ceiling_ns=budget_ns // SEND_SHARE),
+        send=SendLatency(ceiling_ns=budget_ns // SEND_SHARE, first_ns=UNTRIED_SEND_NS),
         slots=executor.concurrency,
     )
     partitions = PartitionTable()

@@ -47,7 +47,7 @@ MISTAKES = [
     (["run", "{market}", *UNREACHABLE], f"no Kafka broker can be reached ({FREE_PORT}"),
     (
         ["check", "{market}", "--set", "source.kafka.bootstrap_servers=nowhere"],
-        "--set source.kafka.bootstrap_servers: source.kafka.bootstrap_servers: 'nowhere' is no host:port",
+        "--set source.kafka.bootstrap_servers: 'nowhere' is no host:port",
     ),
     (["check", "{market}", *UNREACHABLE], "no Kafka broker can be reached"),
     (

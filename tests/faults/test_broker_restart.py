@@ -30,8 +30,17 @@ RATE = 3_000
 
 @pytest.mark.kafka
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["kill", "stop"])
-def test_the_broker_goes_and_comes_back(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize(
+    ("how", "delivery_timeout"),
+    [
+        ("kill", "30s"),  # the producer's own retries carry it over
+        ("kill", "500ms"),  # it is made anew meanwhile, and what was not acknowledged is sent again
+        ("stop", "30s"),
+    ],
+)
+def test_the_broker_goes_and_comes_back(
+    tmp_path: Path, how: str, delivery_timeout: str
+) -> None:
     with KafkaBroker() as broker:
         bootstrap = broker.bootstrap
         create_topics(bootstrap, "events", "decisions")
@@ -42,6 +51,7 @@ def test_the_broker_goes_and_comes_back(tmp_path: Path, how: str) -> None:
             topic="events",
             sink="decisions",
             source={"kafka": {"commit_interval": "100ms", "session_timeout": "6s"}},
+            sink_changes={"delivery_timeout": delivery_timeout},
         )
         recovered_s = []
         with Load(bootstrap, "events", rate=RATE) as load, InThread(config) as pipeline:
@@ -53,11 +63,15 @@ def test_the_broker_goes_and_comes_back(tmp_path: Path, how: str) -> None:
                 broker.start()
                 back = time.monotonic()
                 done = pipeline.consumed
-                pipeline.until("it works again", lambda done=done: pipeline.consumed > done + 2_000, 60)
+                pipeline.until(
+                    "it works again", lambda done=done: pipeline.consumed > done + 2_000, 60
+                )
                 recovered_s.append(round(time.monotonic() - back, 1))
             load.stop()
             ends = end_offsets(bootstrap, "events")
-            pipeline.until("all is committed", lambda: committed(bootstrap, "steadfast", "events") == ends, 60)
+            pipeline.until(
+                "all is committed", lambda: committed(bootstrap, "steadfast", "events") == ends, 60
+            )
             summary = pipeline.stop()
         assert_adds_up(summary)
         made = decisions(bootstrap, "decisions")
@@ -66,6 +80,7 @@ def test_the_broker_goes_and_comes_back(tmp_path: Path, how: str) -> None:
         report(
             "broker restart",
             how=how,
+            delivery_timeout=delivery_timeout,
             restarts=RESTARTS,
             down_s=DOWN_S,
             events=len(expected),

@@ -39,7 +39,14 @@ def size_of(name: str, default: int) -> int:
 
 
 def write_config(
-    folder: Path, *, name: str, bootstrap: str, topic: str, sink: str, **more: Any
+    folder: Path,
+    *,
+    name: str,
+    bootstrap: str,
+    topic: str,
+    sink: str,
+    sink_changes: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> Path:
     """Write the file of a pipeline over tick events; ``more`` is merged over it, mapping by mapping.
 
@@ -57,7 +64,7 @@ def write_config(
         "deadline": {"budget": "10m"},
         "model": {"path": "tick.onnx"},
         "output": {"labels": list(TICK.labels), "scores": True},
-        "sink": {"kafka": {"topic": sink}},
+        "sink": {"kafka": {"topic": sink, **(sink_changes or {})}},
         "telemetry": {"metrics": {"listen": None}},
     }
     _merge(config, more)
@@ -193,7 +200,9 @@ class InThread:
         )
         return await self.service.run()
 
-    def _watch_commits(self, source: Any, told: Callable[[Mapping[TopicPartition, int]], None]) -> None:
+    def _watch_commits(
+        self, source: Any, told: Callable[[Mapping[TopicPartition, int]], None]
+    ) -> None:
         commit = source.commit
 
         async def watched(positions: Mapping[TopicPartition, int]) -> None:

@@ -107,7 +107,11 @@ def test_each_kind_of_bad_record_is_a_dead_letter(
     why = dict(BAD)
     for letter, about in zip(dead, letter_ids(dead), strict=True):
         event, found = inputs[about], headers(letter)
-        assert (letter.key, letter.value, letter.partition) == (event.key, event.value, event.partition)
+        assert (letter.key, letter.value, letter.partition) == (
+            event.key,
+            event.value,
+            event.partition,
+        )
         assert found["mine"] == b"\x00\xff"
         assert found["nothing"] is None
         assert found["streamproc-outcome"] == b"dead_letter"
@@ -116,7 +120,9 @@ def test_each_kind_of_bad_record_is_a_dead_letter(
         assert [name for name, _ in letter.headers].count("streamproc-reason") == 1
         assert found["streamproc-detail"]
     assert committed(kafka.bootstrap, topic_name, source) == end_offsets(kafka.bootstrap, source)
-    assert end_offsets(kafka.bootstrap, letters).keys() == set(range(PARTITIONS))  # made as the input
+    assert end_offsets(kafka.bootstrap, letters).keys() == set(
+        range(PARTITIONS)
+    )  # made as the input
 
 
 def test_a_record_of_5_mb_leaves_its_size_and_digest(

@@ -108,7 +108,10 @@ def test_headers_of_traced_events_and_records_without_keys(
     assert of(3)[0].headers == (outcome,)
     assert len({of(n)[0].partition for n in range(4)}) == 1
     assert (of(4)[0].key, of(4)[1].key, of(4)[0].partition) == (None, None, 0)
-    assert (by_id[f"{source}/1/0"][0].key, by_id[f"{source}/1/0"][1].key) == (b"\xff\x00", "base64:/wA=")
+    assert (by_id[f"{source}/1/0"][0].key, by_id[f"{source}/1/0"][1].key) == (
+        b"\xff\x00",
+        "base64:/wA=",
+    )
 
 
 def test_the_command_runs_until_idle(kafka: KafkaBroker, topic_name: str, tmp_path: Path) -> None:
@@ -138,7 +141,12 @@ def test_sigterm_finishes_what_was_taken_in(
     fill(kafka.bootstrap, source, TICK.messages(events))
     simulated = {"executor": {"simulated": {"fixed": "5ms", "per_event": "20us"}}}
     config = write_config(
-        tmp_path, name=topic_name, bootstrap=kafka.bootstrap, topic=source, sink=sink, model=simulated
+        tmp_path,
+        name=topic_name,
+        bootstrap=kafka.bootstrap,
+        topic=source,
+        sink=sink,
+        model=simulated,
     )
     command = Command(config)
     try:

@@ -89,7 +89,9 @@ def fill_with_transactions(bootstrap: str, topic: str, codec: str, *, partitions
         produce(second, 10)
         (second.abort_transaction if turn % 3 == 1 else second.commit_transaction)(20)
         fill(bootstrap, topic, [m for _, m in zip(range(25), events, strict=False)])
-    producers[0].begin_transaction()  # the topic's last record is a marker of an aborted transaction
+    producers[
+        0
+    ].begin_transaction()  # the topic's last record is a marker of an aborted transaction
     produce(producers[0], 40)
     producers[0].abort_transaction(20)
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from tests.support.kafka import KafkaBroker
 
-LATEST = {"kafka": {"auto_offset_reset": "latest", "commit_interval": "1h", "session_timeout": "6s"}}
-
-
+LATEST = {
+    "kafka": {"auto_offset_reset": "latest", "commit_interval": "1h", "session_timeout": "6s"}
+}
 
 
 def test_latest_is_committed_before_the_first_fetch(
@@ -114,7 +114,11 @@ def test_a_partition_added_later_is_read_from_its_first_record(
         for done in admin.create_partitions([NewPartitions(source, 4)]).values():
             done.result()
         wait_until("the new partitions", lambda: len(end_offsets(kafka.bootstrap, source)) == 4)
-        fill(kafka.bootstrap, source, [m._replace(partition=n % 4) for n, m in enumerate(TICK.messages(400))])
+        fill(
+            kafka.bootstrap,
+            source,
+            [m._replace(partition=n % 4) for n, m in enumerate(TICK.messages(400))],
+        )
         pipeline.until("all decisions", lambda: pipeline.consumed >= 400)
         ends = dict.fromkeys(range(4), 100)
         pipeline.until("commits", lambda: committed(kafka.bootstrap, topic_name, source) == ends)

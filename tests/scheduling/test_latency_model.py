@@ -130,11 +130,27 @@ def test_no_stall_makes_it_answer_more_than_its_ceiling(took: list[int], ceiling
         assert 0 <= found.send_ns <= ceiling
 
 
-def test_one_slow_send_in_a_hundred_is_expected() -> None:
+def test_one_slow_send_in_a_thousand_is_expected() -> None:
     found = send()
-    for number in range(1, 1_025):
-        found.observe(40 * MS if number % 128 == 0 else 2 * MS)
-        assert number < 300 or found.send_ns == 2 * MS
+    for number in range(1, 8_193):
+        found.observe(40 * MS if number % 2_000 == 0 else 2 * MS)
+        assert number < 4_096 or found.send_ns == 2 * MS
+
+
+def test_a_pause_every_few_seconds_is_allowed_for() -> None:
+    found = send()
+    for number in range(1, 4_097):
+        found.observe(30 * MS if number % 500 < 2 else 2 * MS)
+        assert number < 600 or found.send_ns == 30 * MS
+
+
+def test_the_first_sends_say_too_little() -> None:
+    found = send(first_ns=25 * MS)
+    for _ in range(255):
+        found.observe(2 * MS)
+        assert found.send_ns == 25 * MS
+    found.observe(2 * MS)
+    assert found.send_ns == 2 * MS
 
 
 def test_it_comes_down_again() -> None:
@@ -142,6 +158,6 @@ def test_it_comes_down_again() -> None:
     for _ in range(600):
         found.observe(45 * MS)
     assert found.send_ns == 45 * MS
-    for _ in range(512):
+    for _ in range(2_048):
         found.observe(MS)
     assert found.send_ns == MS

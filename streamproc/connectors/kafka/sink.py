@@ -158,10 +158,18 @@ class KafkaRecordSink:
         )
         try:
             await producer.start()
+            await self._warm_up(producer)
         except BaseException:
             await producer.stop()
             raise
         return producer
+
+    async def _warm_up(self, producer: AIOKafkaProducer) -> None:
+        """Do what the first sends would have to wait for: the topics' leaders, and connections to them."""
+        for topic in dict.fromkeys((self._options.topic, *self._made_topics)):
+            await producer.partitions_for(topic)
+        for broker in producer.client.cluster.brokers():
+            await producer.client.ready(broker.nodeId)
 
     async def _disconnect(self) -> None:
         producer, self._producer = self._producer, None
