@@ -17,6 +17,8 @@ from streamproc.core import Array, Int64Array, ModelInfo, ObjectArray, Outcome
 SCHEMA_VERSION = 1
 _KEYS_MAX = 65_536
 """Keys whose text is remembered; when there are more, all are forgotten."""
+_KEYS_BYTES_MAX = 16 << 20
+"""Of those keys, likewise."""
 
 
 class DecisionModel(msgspec.Struct, frozen=True):
@@ -83,6 +85,7 @@ class DecisionEncoder:
             for outcome in Outcome
         }
         self._keys: dict[bytes | None, bytes] = {}
+        self._keys_bytes = 0
 
     def encode(
         self,
@@ -144,10 +147,12 @@ class DecisionEncoder:
         try:
             return [known[key] for key in listed]
         except KeyError:
-            if len(known) > _KEYS_MAX:
+            if len(known) > _KEYS_MAX or self._keys_bytes > _KEYS_BYTES_MAX:
                 known.clear()
+                self._keys_bytes = 0
             for key in set(listed) - known.keys():
                 known[key] = orjson.dumps(key_text(key))
+                self._keys_bytes += 2 * len(known[key])
             return [known[key] for key in listed]
 
 

@@ -113,7 +113,7 @@ class Sink(Protocol):
         ...
 
     def healthy(self) -> bool:
-        """True while it is connected and what it was given is being acknowledged."""
+        """True while it is connected, as far as it knows."""
         ...
 
     async def stop(self, *, timeout_ns: int) -> None:

@@ -1,6 +1,6 @@
 """The end of the way: outputs become decisions, and events that are not decided become letters."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from streamproc.codecs import DecisionEncoder
 from streamproc.core import (
+    BoolArray,
     Clock,
     Columns,
     EventBatch,
@@ -26,6 +27,8 @@ from streamproc.engine.partitions import Partition, PartitionTable
 from streamproc.engine.settlement import Settled, Settlement
 from streamproc.scheduling import Scheduler
 
+RECORD_BYTES = 256
+"""More than a record's own framing, its batch's, and our header take (61 + 21 + 40 bytes)."""
 _TRACE_HEADERS = frozenset(("traceparent", "tracestate"))
 
 
@@ -243,30 +246,47 @@ class Concluder:
             decided_ns=decided_ns,
             output=decisions,
         )
-        if max(map(len, values)) > self._to.bytes_max:
-            return self._too_large(owner, events, decisions, values, outcome, decided_ns)
+        traces = _trace_headers(events)
+        # The key stands in the value too, so a record is at most twice its value and its headers.
+        if 2 * max(map(len, values)) + _bytes_of(traces) + RECORD_BYTES > self._to.bytes_max:
+            large = self._large(events, values, traces)
+            if large.any():
+                return self._too_large(owner, events, decisions, large, outcome, decided_ns)
         records = OutRecords(
             self._to.decisions,
             owner.source,
             events.key.tolist(),
             list(values),
             ((OUTCOME_HEADER, outcome.word.encode()),),
-            _trace_headers(events),
+            traces,
             rekeyed=self._to.rekeyed,
         )
         return [self._settlement.send(records, settled)]
+
+    def _large(
+        self, events: EventBatch, values: Sequence[bytes], traces: Mapping[int, Headers]
+    ) -> BoolArray:
+        """Which decisions make records that cannot be sent (bool [n])."""
+        keys = events.key.tolist()
+        room = self._to.bytes_max - RECORD_BYTES
+        return np.array(
+            [
+                len(value) + len(key or b"") + _header_bytes(traces.get(row, ())) > room
+                for row, (key, value) in enumerate(zip(keys, values, strict=True))
+            ],
+            np.bool_,
+        )
 
     def _too_large(
         self,
         owner: Partition,
         events: EventBatch,
         decisions: Sequence[bytes],
-        values: Sequence[bytes],
+        large: BoolArray,
         outcome: Outcome,
         decided_ns: int,
     ) -> list[Effect]:
         """Make dead letters of the decisions that cannot be sent, and send the others."""
-        large = np.array([len(value) > self._to.bytes_max for value in values], np.bool_)
         detail = f"the decision has more than {self._to.bytes_max} bytes"
         effects = self._dead(events.take(np.flatnonzero(large)), Reason.TOO_LARGE, detail)
         if not large.all():
@@ -274,6 +294,15 @@ class Concluder:
             chosen = [decisions[row] for row in fitting.tolist()]
             effects += self._send(owner, events.take(fitting), chosen, outcome, decided_ns)
         return effects
+
+
+def _header_bytes(headers: Headers) -> int:
+    return sum(len(name) + len(value or b"") + RECORD_BYTES // 8 for name, value in headers)
+
+
+def _bytes_of(traces: Mapping[int, Headers]) -> int:
+    """The most that any row's trace headers take."""
+    return max(map(_header_bytes, traces.values()), default=0)
 
 
 def _parts(span: Span, bounds: Sequence[int]) -> list[Span]:

@@ -36,7 +36,9 @@ class PythonModel:
 
     Attributes:
         callable: where it is, as ``package.module:name``; called with the inputs by name, each
-            [n, ...], it returns the outputs by name or one array.
+            [n, ...], it returns the outputs by name or one array. It cannot be measured without real inputs,
+            so a batch is taken to last equally long whatever its size: where that is not so, set
+            ``batching.max_size`` to what the budget allows.
     """
 
     callable: str

@@ -1,6 +1,7 @@
 """Carries out what the engine asks for: the one place where it meets the event loop."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from streamproc.core import (
     Clock,
     Columns,
     Executor,
+    ExternalError,
     Sink,
     TopicPartition,
 )
@@ -83,6 +85,7 @@ class Driver:
         self._engine.leave(partitions)
         await self._until(lambda: not self._engine.open_in(partitions), self._revoke_grace_ns)
         positions = self._engine.release(partitions)
+        self._progress.set()  # what was handed back is no longer waited for
         self.owns_partitions = self._engine.owns_partitions
         return positions
 
@@ -130,12 +133,10 @@ class Driver:
 
     async def _until(self, condition: Callable[[], bool], timeout_ns: int) -> bool:
         """Wait until something is so; False when the time is up, or the pipeline fails, first."""
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_ns / NS_PER_S):
                 while not condition() and not self.failure.done():
                     await self.progress()
-        except TimeoutError:
-            return False
         return condition()
 
     def _turn_soon(self) -> None:
@@ -162,7 +163,13 @@ class Driver:
 
     async def _infer_away(self, infer: Infer) -> None:
         loop = asyncio.get_running_loop()
-        ran = await loop.run_in_executor(self._threads, self._run, infer.inputs)
+        try:
+            ran = await loop.run_in_executor(self._threads, self._run, infer.inputs)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - such as a panic of a Rust extension
+            self.fail(ExternalError(f"the model ended abnormally: {error!r}"))
+            return
         self._guarded(partial(self._ended, infer, ran))
         self._guarded(self.turn)
 

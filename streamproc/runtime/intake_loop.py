@@ -10,6 +10,8 @@ from streamproc.telemetry import Accounts
 IN_FLIGHT_MAX = 16_384
 """Events taken in and not finished: 0.1 s of work at the highest rate. It bounds memory and what a crash
 makes another process do again."""
+BYTES_MAX = 64 << 20
+"""Of their records as they came; what is made of them takes a few times that."""
 SINK_BYTES_MAX = 32 << 20
 RECORDS_MAX = 1_024
 POLL_BYTES = 1 << 20
@@ -86,7 +88,12 @@ class IntakeLoop:
 
     def _learn_size(self, batch: RecordBatch) -> None:
         """Keep up the mean size of a record, from a sample of the batch."""
-        sample = [len(value or b"") for value in batch.value[::_SAMPLE_EVERY]]
+        sample = [
+            len(value or b"") + len(key or b"")
+            for key, value in zip(
+                batch.key[::_SAMPLE_EVERY], batch.value[::_SAMPLE_EVERY], strict=True
+            )
+        ]
         self._record_bytes += (max(1.0, sum(sample) / len(sample)) - self._record_bytes) / 4
 
     def _ended(self, busy_ns: int) -> bool:
@@ -100,6 +107,7 @@ class IntakeLoop:
     def _full(self, share: float = 1.0) -> bool:
         return (
             self._accounts.in_flight >= IN_FLIGHT_MAX * share
+            or self._accounts.in_flight * self._record_bytes >= BYTES_MAX * share
             or self._sink.pending_bytes() >= SINK_BYTES_MAX * share
         )
 

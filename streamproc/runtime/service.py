@@ -31,6 +31,9 @@ DRAIN_GRACE_NS = 30 * NS_PER_S
 """How long the end may take: what is not finished then is handed back to the group."""
 
 
+LAST_COMMIT_S = 10.0
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a pipeline runs on.
@@ -186,7 +189,13 @@ class Service:
             for task in (reading, stop, *keepers):
                 task.cancel()
             await asyncio.gather(reading, stop, *keepers, return_exceptions=True)
-        await self._commit()
+        try:
+            async with asyncio.timeout(
+                LAST_COMMIT_S
+            ):  # a client whose broker is gone asks for ever
+                await self._commit()
+        except TimeoutError:
+            log.warning("the last positions are not stored: what they cover will be decided again")
 
     async def _commit_regularly(self) -> None:
         while True:

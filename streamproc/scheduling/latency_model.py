@@ -132,3 +132,8 @@ class SendLatency:
         """Learn that an acknowledgement took so long."""
         self._seen += 1
         self._window.add(float(took_ns))
+
+    def forget(self) -> None:
+        """Begin anew: what was seen made every event look hopeless."""
+        self._seen = 0
+        self._window = _Window(self._SAMPLES, self._TAIL, float(self._first_ns))

@@ -13,7 +13,7 @@ from streamproc.codecs import JsonCodec
 from streamproc.connectors.kafka import KafkaSink
 from streamproc.core import InvariantError, Size
 from streamproc.engine import EventTime, Outcomes, Output, PythonFunction
-from streamproc.runtime.assembly import UNTRIED_SEND_NS
+from streamproc.runtime.assembly import UNTRIED_SEND_SHARE
 from streamproc.testing import (
     FakeExecutor,
     OutcomeChecker,
@@ -209,7 +209,8 @@ def test_late_decisions_are_dropped_and_counted() -> None:
 def test_dropped_decisions_teach_nothing_about_the_broker() -> None:
     """They were never sent, so their 0 ns must not make the broker look quick."""
     test, _ = late_events(late="drop")
-    assert test._assembly.engine._scheduler.send_ns == UNTRIED_SEND_NS
+    untried_ns = int(test._config.deadline.budget) // UNTRIED_SEND_SHARE
+    assert test._assembly.engine._scheduler.send_ns == untried_ns
 
 
 def test_expired_events_are_shed_before_they_are_decoded() -> None:
@@ -512,3 +513,19 @@ def test_several_partitions_in_one_batch_keep_their_ids() -> None:
     expected = [(f"ticks/{n % 3}/{n // 3}", [float(n)]) for n in range(9) if n != 4]
     assert sorted((d.id, d.output) for d in result.decisions) == sorted(expected)
     assert test.executor.sizes[-1] > 1
+
+
+@pytest.mark.parametrize("large", ["key", "tracestate"])
+def test_what_travels_beside_a_decision_counts_as_well(large: str) -> None:
+    """A 6 KiB value fits in 10 KiB, but not with a key or a trace of 6 KiB beside it."""
+    sink = KafkaSink(topic="decisions", max_record=Size.parse("10KiB"))
+    test = PipelineTest(pipeline(sink=sink), executor=FakeExecutor())
+    long = "k" * (6 << 10)
+    headers = {"traceparent": "00-1-1-01", "tracestate": long * 2} if large == "tracestate" else {}
+    test.send("ticks", {"x": 1.0}, key=long if large == "key" else "k", headers=headers)
+    test.send("ticks", {"x": 2.0}, key="k")
+    result = test.run()
+    assert [d.output for d in result.decisions] == [[2.0]]
+    assert [(letter.id, letter.reason) for letter in result.dead_letters] == [
+        ("ticks/0/0", "too_large")
+    ]

@@ -19,7 +19,7 @@ from tests.integration.pipelines import (
     write_config,
 )
 from tests.support import wait_until
-from tests.support.kafka import create_topics, committed, read
+from tests.support.kafka import committed, create_topics, read
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -157,6 +157,24 @@ def _delete_before(bootstrap: str, topic: str, offset: int) -> None:
         done.result()
 
 
+def test_partitions_that_cannot_be_taken_over_end_the_pipeline(
+    kafka: KafkaBroker, topic_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a listener raises is swallowed by aiokafka: the group would think that they are read."""
+    source, sink = topic_name, f"{topic_name}-out"
+    create_topics(kafka.bootstrap, source, sink, partitions=1)
+    config = write_config(
+        tmp_path, name=topic_name, bootstrap=kafka.bootstrap, topic=source, sink=sink
+    )
+
+    async def failing(*_: object) -> None:
+        raise OSError("no offsets today")
+
+    monkeypatch.setattr("streamproc.connectors.kafka.source.positions_of", failing)
+    with pytest.raises(ExternalError, match="no offsets today"):
+        InThread(config).result(20)
+
+
 # -- what is not there
 
 

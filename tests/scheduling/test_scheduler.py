@@ -348,3 +348,29 @@ def test_a_slow_broker_is_allowed_for_up_to_the_ceiling() -> None:
     assert one.send_ns == 5 * MS
     one.acknowledged(START_NS, START_NS + 5_000 * MS)
     assert one.send_ns == 8 * MS
+
+
+@pytest.mark.parametrize("stall_ms", [25, 10_000])
+def test_a_broker_that_stalled_is_tried_again(stall_ms: int) -> None:
+    """What is given up is never sent, so a send latency that is too high must be forgotten, not unlearned."""
+    send = SendLatency(ceiling_ns=25 * MS, first_ns=5 * MS)
+    for _ in range(600):
+        send.observe(stall_ms * MS)
+    scheduler = Scheduler(
+        batching=Batching(max_size=8),
+        shed=("expired",),
+        ordering="none",
+        latency=LatencyModel([1], [MS], size_max=8),
+        send=send,
+        slots=1,
+    )
+    served = 0
+    for second_part in range(100):  # a second: each 10 ms an event that has 20 ms left
+        now_ns = START_NS + second_part * 10 * MS
+        scheduler.offer(events([second_part], [now_ns + 20 * MS]), 0)
+        action = scheduler.next_action(now_ns).action
+        if isinstance(action, Run):
+            scheduler.complete(action.run, now_ns + MS)
+            scheduler.acknowledged(now_ns + MS, now_ns + 3 * MS)
+            served += 1
+    assert served > 70

@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 
 from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
 
 from streamproc.core import ConfigError, ExternalError, Problem
+
+log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 3.0
 _SSL_FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_password")
@@ -131,3 +133,23 @@ async def check_reachable(what: str, servers: str) -> None:
             return
     msg = f"{what}: no Kafka broker can be reached ({'; '.join(failures)}); is it running, is bootstrap_servers right?"
     raise ExternalError(msg, retriable=True)
+
+
+async def stop_within(stopping: Awaitable[None], what: str, seconds: float) -> None:
+    """Wait for an aiokafka client to stop, at most so long; it may hang, or raise what it cancelled itself.
+
+    Args:
+        stopping: what its ``stop`` gave.
+        what: who stops, for the log.
+        seconds: how long to wait.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            await stopping
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        log.warning("%s was stopped in the middle of a request", what)
+    except (TimeoutError, KafkaError) as error:
+        log.warning("%s did not stop: %r", what, error)

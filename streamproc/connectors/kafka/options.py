@@ -16,7 +16,8 @@ class KafkaSource:
         bootstrap_servers: ``host:port``, several with commas.
         group_id: the consumer group; empty stands for the pipeline's name.
         auto_offset_reset: where to begin without a committed offset; resolved to an offset and
-            committed before the first fetch.
+            committed before the first fetch. A topic or partition that the group meets later begins at its
+            earliest record.
         isolation_level: ``read_committed`` passes over what aborted transactions wrote.
         commit_interval: how often finished positions are committed.
         session_timeout: how long the group waits for a silent member.

@@ -8,12 +8,28 @@ from streamproc.connectors.kafka.raw_batches import RecordAppender
 from streamproc.core import InvariantError, OutRecords, SendDone
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Delivery:
-    """One ``send``: done when all its pieces are acknowledged."""
+    """One ``send``: done when all its pieces are acknowledged, or when one of them never will be."""
 
     done: SendDone
-    pieces_open: int
+    pieces_open: int = 0
+    finished: bool = False
+
+    def acknowledged(self, now_ns: int) -> None:
+        """One of its pieces is with the broker."""
+        self.pieces_open -= 1
+        if not self.pieces_open:
+            self._finish(now_ns)
+
+    def failed(self, error: Exception) -> None:
+        """One of its pieces never will be."""
+        self._finish(error)
+
+    def _finish(self, result: int | Exception) -> None:
+        if not self.finished:
+            self.finished = True
+            self.done(result)
 
 
 @dataclass(slots=True)
@@ -25,7 +41,7 @@ class Piece:
     rows: Sequence[int]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Parcel:
     """A batch of the producer and whose rows it holds."""
 
@@ -94,7 +110,7 @@ class Outbox:
             count = parcel.builder.append(piece.records, rows, timestamp_ms)
             if count:
                 parcels += 1
-                self._close(parcel, Piece(piece.delivery, piece.records, rows[:count]), before)
+                self._note(parcel, Piece(piece.delivery, piece.records, rows[:count]), before)
             elif not before:
                 msg = (
                     f"an empty batch of {self.topic} takes no record: aiokafka is not as we know it"
@@ -115,7 +131,7 @@ class Outbox:
         self.open = Parcel(builder)
         return self.open
 
-    def _close(self, parcel: Parcel, piece: Piece, before: int) -> None:
+    def _note(self, parcel: Parcel, piece: Piece, before: int) -> None:
         parcel.pieces.append(piece)
         grown = parcel.builder.size() - before
         parcel.bytes_total += grown

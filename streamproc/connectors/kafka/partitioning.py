@@ -9,6 +9,8 @@ from streamproc.core import OutRecords
 
 _KEYS_MAX = 65_536
 """Keys whose partition is remembered: murmur2 in Python costs 10 us, a look-up 0.1."""
+_KEY_BYTES = 256
+"""Longer keys are not remembered, so that what is remembered stays within 16 MiB."""
 
 
 def rows_by_partition(
@@ -31,7 +33,12 @@ def rows_by_partition(
         return {own: range(len(records))}
     found: dict[int, list[int]] = {}
     for row, key in enumerate(records.key):
-        partition = own if key is None else partition_of(key, partitions)
+        if key is None:
+            partition = own
+        elif len(key) > _KEY_BYTES:
+            partition = partition_of.__wrapped__(key, partitions)
+        else:
+            partition = partition_of(key, partitions)
         found.setdefault(partition, []).append(row)
     return dict(found)
 

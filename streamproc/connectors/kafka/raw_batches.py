@@ -69,3 +69,10 @@ class RecordAppender:
     def close(self) -> None:
         """Take no more."""
         self.builder.close()
+
+
+def abandon(producer: Any) -> None:  # noqa: ANN401 - aiokafka has no types for it
+    """End what a producer that did not stop has left running; it would go on for ever."""
+    task = getattr(getattr(producer, "_sender", None), "sender_task", None)
+    if task is not None and not task.done():
+        task.cancel()

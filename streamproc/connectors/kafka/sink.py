@@ -13,18 +13,22 @@ from functools import partial
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
-    InvalidTopicError,
+    BrokerResponseError,
+    DuplicateSequenceNumber,
+    InvalidProducerEpoch,
+    InvalidProducerIdMapping,
     KafkaError,
-    MessageSizeTooLargeError,
-    TopicAuthorizationFailedError,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+    UnknownProducerId,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streamproc.connectors.kafka.connection import check_reachable, explained
+from streamproc.connectors.kafka.connection import check_reachable, explained, stop_within
 from streamproc.connectors.kafka.options import KafkaSink
 from streamproc.connectors.kafka.outbox import Delivery, Outbox, Parcel, Piece
 from streamproc.connectors.kafka.partitioning import rows_by_partition
-from streamproc.connectors.kafka.raw_batches import RecordAppender
+from streamproc.connectors.kafka.raw_batches import RecordAppender, abandon
 from streamproc.connectors.kafka.topics import create_topics, topic_shapes
 from streamproc.core import (
     NS_PER_MS,
@@ -39,11 +43,27 @@ from streamproc.core import (
 
 log = logging.getLogger(__name__)
 
-_FOR_GOOD = (InvalidTopicError, MessageSizeTooLargeError, TopicAuthorizationFailedError)
-"""Errors that sending again does not mend."""
+_PRODUCER_STATE = (
+    UnknownProducerId,
+    InvalidProducerIdMapping,
+    InvalidProducerEpoch,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+    DuplicateSequenceNumber,
+)
+"""Answers of the broker that are about this producer's life, not about what it sends."""
+_BACKOFF_MIN_S = 0.1
 _BACKOFF_MAX_S = 5.0
+_READY_TIMEOUT_S = 3.0
 _CHECK_EVERY_S = 1.0
 _PRODUCER_STOP_S = 5.0
+
+
+def _mends(error: BaseException) -> bool:
+    """True where a new producer may get through what this one could not."""
+    if isinstance(error, BrokerResponseError):
+        return bool(error.retriable) or isinstance(error, _PRODUCER_STATE)
+    return isinstance(error, KafkaError)
 
 
 class KafkaRecordSink:
@@ -78,6 +98,11 @@ class KafkaRecordSink:
         self._keeper: asyncio.Task[None] | None = None
         self._renewal = asyncio.Event()
         self._bytes_pending = 0
+        self._batch_bytes = min(int(options.max_batch), int(options.max_record))
+        """A topic's ``max.message.bytes`` bounds a whole batch, not only one record."""
+        self._backoff_s = _BACKOFF_MIN_S
+        self._refused = False
+        """True once a topic refused what was sent: nobody waits for acknowledgements any more."""
 
     async def start(self) -> None:
         """Connect and learn the topics; see ``Sink``."""
@@ -87,13 +112,14 @@ class KafkaRecordSink:
             await self._learn_topics()
             self._producer = await self._connect()
         self._keeper = asyncio.create_task(self._keep())
+        self._keeper.add_done_callback(self._keeper_ended)
 
     def send(self, records: OutRecords, done: SendDone) -> None:
         """Take records to be sent; see ``Sink``."""
         partitions = self._partitions[records.topic]
         same_count = self._partitions.get(records.source.topic) == partitions
         split = rows_by_partition(records, partitions, same_count=same_count)
-        delivery = Delivery(done, 0)
+        delivery = Delivery(done)
         now_ms = self._clock.now_ns() // NS_PER_MS
         for partition, rows in split.items():
             outbox = self._outbox(records.topic, partition)
@@ -111,10 +137,11 @@ class KafkaRecordSink:
 
     async def stop(self, *, timeout_ns: int) -> None:
         """Send what was taken, then disconnect; see ``Sink``."""
+        keeper = self._keeper
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_ns / NS_PER_S):
-                while self._bytes_pending and self._keeper and not self._keeper.done():
-                    await asyncio.wait({*self._tasks, self._keeper}, timeout=_CHECK_EVERY_S / 10)
+                while keeper and self._bytes_pending and not (self._refused or keeper.done()):
+                    await asyncio.wait({*self._tasks, keeper}, timeout=_CHECK_EVERY_S / 10)
         for task in (self._keeper, *self._tasks):
             if task is not None:
                 task.cancel()
@@ -149,7 +176,7 @@ class KafkaRecordSink:
                 "acks": "all",
                 "enable_idempotence": True,
                 "linger_ms": int(options.linger) // NS_PER_MS,
-                "max_batch_size": int(options.max_batch),
+                "max_batch_size": self._batch_bytes,
                 "max_request_size": max(int(options.max_record), int(options.max_batch)),
                 "compression_type": None if options.compression == "none" else options.compression,
                 "request_timeout_ms": int(options.delivery_timeout) // NS_PER_MS,
@@ -168,19 +195,22 @@ class KafkaRecordSink:
         """Do what the first sends would have to wait for: the topics' leaders, and connections to them."""
         for topic in dict.fromkeys((self._options.topic, *self._made_topics)):
             await producer.partitions_for(topic)
-        for broker in producer.client.cluster.brokers():
-            await producer.client.ready(broker.nodeId)
+        brokers = producer.client.cluster.brokers()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_READY_TIMEOUT_S):
+                await asyncio.gather(*(producer.client.ready(b.nodeId) for b in brokers))
 
     async def _disconnect(self) -> None:
         producer, self._producer = self._producer, None
+        # A drain may wait in the old producer for as long as that one's time-out.
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if producer is not None:
             # stop() waits for what is under way, for ever where a broker is down.
-            with contextlib.suppress(TimeoutError, KafkaError):
-                async with asyncio.timeout(_PRODUCER_STOP_S):
-                    await producer.stop()
-            with contextlib.suppress(TimeoutError, KafkaError):
-                async with asyncio.timeout(_PRODUCER_STOP_S):
-                    await producer.client.close()
+            await stop_within(producer.stop(), "sink.kafka: the producer", _PRODUCER_STOP_S)
+            abandon(producer)
+            await stop_within(producer.client.close(), "sink.kafka: the client", _PRODUCER_STOP_S)
 
     def _outbox(self, topic: str, partition: int) -> Outbox:
         place = (topic, partition)
@@ -196,7 +226,7 @@ class KafkaRecordSink:
 
     def _new_builder(self) -> RecordAppender:
         if self._producer is None:  # it is being made anew: what waits is put in its batches then
-            return RecordAppender(BatchBuilder(int(self._options.max_batch), 0))
+            return RecordAppender(BatchBuilder(self._batch_bytes, 0))
         return RecordAppender(self._producer.create_batch())
 
     def _run(self, outbox: Outbox) -> None:
@@ -216,45 +246,50 @@ class KafkaRecordSink:
                     parcel.builder.builder, outbox.topic, partition=outbox.partition
                 )
                 future.add_done_callback(partial(self._ended, outbox, parcel))
-        except KafkaError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, somebody waits for these records
             self._failed(outbox, error)
         finally:
             outbox.running = False
 
     def _ended(self, outbox: Outbox, parcel: Parcel, future: "asyncio.Future[object]") -> None:
         """The broker has answered for a parcel."""
-        if future.cancelled() or not outbox.unacknowledged:
-            return
+        if future.cancelled() or parcel not in outbox.unacknowledged:
+            return  # of a producer that was given up since: the parcel is sent again, or was
         error = future.exception()
-        if parcel is not outbox.unacknowledged[0]:
-            # Of a producer that was given up since; the parcel is sent again, or was.
-            return
         if error is not None:
             self._failed(outbox, error)
             return
-        outbox.unacknowledged.popleft()
+        self._backoff_s = _BACKOFF_MIN_S
+        outbox.unacknowledged.remove(parcel)
         self._bytes_pending -= parcel.bytes_total
         outbox.bytes_total -= parcel.bytes_total
         now_ns = self._clock.now_ns()
         for piece in parcel.pieces:
-            piece.delivery.pieces_open -= 1
-            if not piece.delivery.pieces_open:
-                piece.delivery.done(now_ns)
+            piece.delivery.acknowledged(now_ns)
 
     def _failed(self, outbox: Outbox, error: BaseException) -> None:
-        if isinstance(error, _FOR_GOOD):
-            msg = f"sink.kafka: {outbox.topic}/{outbox.partition} refuses what is sent: {error!r}"
-            for parcel in outbox.unacknowledged:
-                for piece in parcel.pieces:
-                    piece.delivery.done(ExternalError(msg))
-            outbox.unacknowledged.clear()
+        if _mends(error):
+            log.warning(
+                "sink.kafka: %s/%d: %r; connecting anew", outbox.topic, outbox.partition, error
+            )
+            self._renewal.set()
             return
-        log.warning("sink.kafka: %s/%d: %r; connecting anew", outbox.topic, outbox.partition, error)
-        self._renewal.set()
+        self._give_up(f"{outbox.topic}/{outbox.partition} refuses what is sent: {error!r}")
+
+    def _give_up(self, why: str) -> None:
+        """Nothing of what waits will ever be acknowledged: say so to everybody who waits."""
+        self._refused = True
+        error = ExternalError(f"sink.kafka: {why}")
+        for outbox in self._outboxes.values():
+            for piece in outbox.take_all():
+                piece.delivery.failed(error)
+
+    def _keeper_ended(self, keeper: "asyncio.Task[None]") -> None:
+        if not keeper.cancelled() and (error := keeper.exception()):
+            self._give_up(f"the producer cannot be kept up: {error!r}")
 
     async def _keep(self) -> None:
         """Make the producer anew when it failed, or when nothing is acknowledged any more."""
-        backoff_s = 0.1
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_CHECK_EVERY_S):
@@ -263,16 +298,14 @@ class KafkaRecordSink:
                 continue
             self._renewal.set()
             await self._disconnect()
+            # Longer each time, until something is acknowledged: a producer that connects may fail again.
+            await asyncio.sleep(self._backoff_s)
+            self._backoff_s = min(2 * self._backoff_s, _BACKOFF_MAX_S)
             try:
                 self._producer = await self._connect()
             except (KafkaError, OSError) as error:
-                log.warning(
-                    "sink.kafka: still not connected: %r; next try in %.1f s", error, backoff_s
-                )
-                await asyncio.sleep(backoff_s)
-                backoff_s = min(2 * backoff_s, _BACKOFF_MAX_S)
+                log.warning("sink.kafka: still not connected: %r", error)
                 continue
-            backoff_s = 0.1
             self._renewal.clear()
             self._send_again()
 

@@ -17,7 +17,12 @@ from aiokafka.errors import (
     RecordTooLargeError,
 )
 
-from streamproc.connectors.kafka.connection import check_reachable, client_settings, explained
+from streamproc.connectors.kafka.connection import (
+    check_reachable,
+    client_settings,
+    explained,
+    stop_within,
+)
 from streamproc.connectors.kafka.options import KafkaSource
 from streamproc.connectors.kafka.raw_records import RawLists, Record, flat, install
 from streamproc.connectors.kafka.start_offsets import positions_of, settle_start
@@ -133,12 +138,11 @@ class KafkaRecordSource:
             msg = f"source.kafka: {error!r}"
             raise ExternalError(msg) from error
         arrival_ns = self._clock.now_ns()
-        batches, room = [], records_max
-        for tp, given in fetched.items():
-            if records := self._at_most(room, tp, flat(given)):
-                room -= len(records)
-                batches.append(_columns(tp, records, arrival_ns, await self._position(tp, records)))
-        return batches
+        return [
+            _columns(tp, records, arrival_ns, await self._position(tp, records))
+            for tp, given in fetched.items()
+            if (records := flat(given))
+        ]
 
     def pause(self) -> None:
         """Fetch nothing more; see ``Source``."""
@@ -164,7 +168,9 @@ class KafkaRecordSource:
 
     def lag(self) -> dict[TopicPartition, int]:
         """Records still to be fetched, as the last fetch told; see ``Source``."""
-        found = {}
+        found: dict[TopicPartition, int] = {}
+        if self._consumer is None:
+            return found
         for tp in self._client.assignment():
             high, position = self._client.highwater(tp), self._position_of.get(tp)
             if high is not None and position is not None:
@@ -184,7 +190,8 @@ class KafkaRecordSource:
         try:
             await self._client.commit(offsets)
         except (CommitFailedError, IllegalStateError) as error:
-            log.info("source.kafka: positions not stored, the group is rebalancing: %s", error)
+            msg = f"source.kafka: positions not stored, the group is rebalancing: {error}"
+            raise ExternalError(msg, retriable=True) from error
         except KafkaError as error:
             msg = f"source.kafka: cannot commit: {error!r}"
             raise ExternalError(msg, retriable=True) from error
@@ -197,11 +204,7 @@ class KafkaRecordSource:
         """Leave the group; see ``Source``."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            try:
-                async with asyncio.timeout(STOP_TIMEOUT_S):
-                    await consumer.stop()
-            except (TimeoutError, KafkaError) as error:
-                log.warning("source.kafka: the consumer did not stop: %r", error)
+            await stop_within(consumer.stop(), "source.kafka: the consumer", STOP_TIMEOUT_S)
 
     async def assigned(self, partitions: Collection[KafkaPartition]) -> None:
         """The group gave us these (aiokafka's listener calls this)."""
@@ -214,6 +217,7 @@ class KafkaRecordSource:
             self._client.seek(KafkaPartition(*source), position)
         if self._paused:
             self._client.pause(*partitions)
+        self._assignments_total += 1  # whatever was asked while this was waiting is out of date
         self._listener.assigned(positions)
 
     async def revoked(self, partitions: Collection[KafkaPartition]) -> None:
@@ -223,19 +227,15 @@ class KafkaRecordSource:
         positions = await self._listener.revoked([TopicPartition(*tp) for tp in partitions])
         for tp in partitions:
             self._position_of.pop(tp, None)
-        await self.commit(positions)
+        try:
+            await self.commit(positions)
+        except ExternalError as error:
+            log.warning("%s; the next owner decides again what is not stored", error)
 
     def not_taken_over(self, error: Exception) -> None:
         """The group gave us partitions that we cannot read: the next ``poll`` fails (aiokafka swallows it)."""
         if self._consumer is not None:
             self._not_taken_over = error
-
-    def _at_most(self, room: int, tp: KafkaPartition, records: list[Record]) -> list[Record]:
-        """The records that were asked for; the others are read again, as a list is given whole."""
-        if len(records) <= room:
-            return records
-        self._client.seek(tp, records[room].offset)
-        return records[:room]
 
     async def _position(self, tp: KafkaPartition, records: list[Record]) -> int:
         """The position behind the records, which may lie beyond markers and compacted ranges."""
@@ -249,15 +249,21 @@ class KafkaRecordSource:
     async def _go_on_behind_retention(self, error: OffsetOutOfRangeError) -> None:
         """Records were deleted before they were read: count them, and go on with the earliest."""
         for tp in self._client.assignment() & set(error.args[0]):
-            earliest = (await self._client.beginning_offsets([tp]))[tp]
             wanted = error.args[0][tp]
+            try:
+                earliest = (await self._client.beginning_offsets([tp]))[tp]
+                self._client.seek(tp, earliest)
+            except (IllegalStateError, KafkaError) as failure:
+                log.warning("source.kafka: %s/%d: %r, trying again", *tp, failure)
+                continue
             gone = max(0, earliest - wanted)
             self.skipped_total += gone
-            self._client.seek(tp, earliest)
+            why = "retention" if gone else "it lies beyond the end: was the topic made anew?"
             log.error(
-                "%s/%d: offset %d is no longer there (retention): %d records skipped, going on with %d",
+                "%s/%d: offset %d is not there (%s): %d records skipped, going on with %d",
                 *tp,
                 wanted,
+                why,
                 gone,
                 earliest,
             )
