@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from streamproc.codecs import DecisionEncoder, FieldType, JsonDecoder
 from streamproc.config import PipelineConfig
-from streamproc.core import Clock, Executor, ModelInfo, load_function
+from streamproc.core import NS_PER_MS, Clock, Executor, ModelInfo, load_function
 from streamproc.engine import (
     Concluder,
     Decider,
@@ -27,9 +27,9 @@ from streamproc.telemetry import Accounts
 SEND_SHARE = 2
 """Sending is never allowed more than this part (a half) of the budget: one stall of the broker must not
 make every event look hopeless."""
-UNTRIED_SEND_SHARE = 5
-"""The part of the budget (a fifth) that is allowed for sending until some hundred sends were seen: enough for
-a broker's slow first answers, little enough for events that were under way for half their budget."""
+UNTRIED_SEND_NS = 25 * NS_PER_MS
+"""Allowed for sending until some hundred sends were seen, within that share: a broker's pause, or its slow
+first answers. Where it makes every event look hopeless the scheduler forgets it at the first probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,7 @@ def assemble(config: PipelineConfig, executor: Executor, clock: Clock) -> Assemb
         shed=config.shed,
         ordering=config.ordering,
         latency=latency,
-        send=SendLatency(
-            ceiling_ns=budget_ns // SEND_SHARE, first_ns=budget_ns // UNTRIED_SEND_SHARE
-        ),
+        send=SendLatency(ceiling_ns=budget_ns // SEND_SHARE, first_ns=UNTRIED_SEND_NS),
         slots=executor.concurrency,
     )
     partitions = PartitionTable()

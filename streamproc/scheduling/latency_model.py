@@ -11,6 +11,8 @@ _WINDOW = 64
 """Runs that are remembered: at 1 ms a run the model follows a change within a tenth of a second."""
 _QUANTILE = 0.85
 """Of those; from the eighth run on one outlier in ten moves nothing (at 0.9 it does: 64 may hold seven)."""
+_LONGEST_NS = 3.2e16
+"""A year: predictions stay far from where int64 ends, whatever was measured."""
 _REFRESH = 8
 """Values between two looks at the window (a look costs 5 to 20 us)."""
 
@@ -74,7 +76,8 @@ class LatencyModel:
         """int64 [size_max]: ``run_ns[b - 1]`` is the predicted time of a batch of b; never decreasing."""
         if self._factor.value != self._used_factor:
             self._used_factor = self._factor.value
-            self._run_ns = (self._curve_ns * self._used_factor).astype(np.int64)
+            run_ns = np.minimum(self._curve_ns * self._used_factor, _LONGEST_NS)
+            self._run_ns = run_ns.astype(np.int64)
         return self._run_ns
 
     def predict_ns(self, size: int) -> int:
@@ -111,6 +114,8 @@ class SendLatency:
 
     _SAMPLES = 2_048
     _TAIL = 0.999
+    _HOPED_NS = 3_000_000
+    """A broker that is near and well answers in that."""
     _ENOUGH = 256
     """Some seconds' sends under overload: connections are warm, and a pause or two was seen."""
 
@@ -134,6 +139,7 @@ class SendLatency:
         self._window.add(float(took_ns))
 
     def forget(self) -> None:
-        """Begin anew: what was seen made every event look hopeless."""
+        """Begin anew, and in hope: caution and what was seen made every event look hopeless."""
         self._seen = 0
+        self._first_ns = min(self._first_ns, self._HOPED_NS)
         self._window = _Window(self._SAMPLES, self._TAIL, float(self._first_ns))
