@@ -8,7 +8,6 @@ from streamproc.core.arrays import (
     Float64Array,
     Int64Array,
     ObjectArray,
-    UInt8Array,
     object_column,
 )
 from streamproc.core.clock import (
@@ -78,7 +77,6 @@ __all__ = [
     "SystemClock",
     "TensorSpec",
     "TopicPartition",
-    "UInt8Array",
     "UserFunction",
     "VirtualClock",
     "load_function",

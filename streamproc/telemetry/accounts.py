@@ -12,7 +12,6 @@ from streamproc.core import (
     InvariantError,
     Outcome,
     TopicPartition,
-    UInt8Array,
 )
 from streamproc.telemetry.histogram import LatencyHistogram
 
@@ -120,18 +119,6 @@ class Accounts:
         elif count:
             key = (outcome, str(reason))
             self._by_reason[key] = self._by_reason.get(key, 0) + int(count)
-
-    def settle_codes(self, codes: UInt8Array) -> None:
-        """These events ended so, uint8 [n] of ``Outcome``, without a reason.
-
-        Raises:
-            InvariantError: a code is no outcome.
-        """
-        counts = np.bincount(codes, minlength=len(Outcome))
-        if counts.size > len(Outcome):
-            msg = f"{int(codes.max())} is the code of no outcome"
-            raise InvariantError(msg)
-        self._by_code += counts
 
     def latency(self, values_ns: Int64Array) -> None:
         """These decisions took so long from event time to acknowledgement, int64 [n] ns."""

@@ -74,7 +74,8 @@ def labelled(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]
 
 def test_outcomes_add_up_to_what_was_consumed(read: Read) -> None:
     accounts = Accounts(pipeline="direction")
-    accounts.settle_codes(np.array([0, 0, 0, 2], dtype=np.uint8))
+    accounts.settle(Outcome.ON_TIME, 3)
+    accounts.settle(Outcome.LATE, 1)
     accounts.settle(Outcome.SHED, 5, Reason.EXPIRED)
     found = samples(read(accounts, Gauges()))
     outcomes = {key: value for key, value in found.items() if key[0] == names.OUTCOMES}
