@@ -142,10 +142,9 @@ class KafkaRecordSink:
             async with asyncio.timeout(timeout_ns / NS_PER_S):
                 while keeper and self._bytes_pending and not (self._refused or keeper.done()):
                     await asyncio.wait({*self._tasks, keeper}, timeout=_CHECK_EVERY_S / 10)
-        for task in (self._keeper, *self._tasks):
-            if task is not None:
-                task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if keeper is not None:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
         await self._disconnect()
 
     async def _learn_topics(self) -> None:
@@ -187,7 +186,7 @@ class KafkaRecordSink:
             await producer.start()
             await self._warm_up(producer)
         except BaseException:
-            await producer.stop()
+            await stop_within(producer.stop(), "sink.kafka: the producer", _PRODUCER_STOP_S)
             raise
         return producer
 
