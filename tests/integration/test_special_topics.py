@@ -121,6 +121,9 @@ def fill_compacted(bootstrap: str, topic: str, codec: str, *, partitions: int) -
 class Listener:
     """Takes what it is given."""
 
+    def __init__(self) -> None:
+        self.positions: dict[TopicPartition, int] = {}
+
     def assigned(self, positions: Mapping[TopicPartition, int]) -> None:
         self.positions = dict(positions)
 
@@ -151,7 +154,8 @@ async def read_by_source(
         sought = start is None
         async with asyncio.timeout(30):
             while positions != ends:
-                if not sought and source._client.assignment():
+                # Only when the source has taken the partitions over: it seeks to the committed place itself.
+                if not sought and listener.positions:
                     for partition, offset in (start or {}).items():
                         source._client.seek(KafkaPartition(topic, partition), offset)
                     sought, rows = True, []
