@@ -80,9 +80,8 @@ class IntakeLoop:
                 self._driver.turn()
             if batches:
                 busy_ns = self._clock.now_ns()
-                await asyncio.sleep(
-                    0
-                )  # poll may not have yielded: let sends and acknowledgements go on
+                # The poll may not have yielded: let sends and acknowledgements go on.
+                await asyncio.sleep(0)
             elif self._ended(busy_ns):
                 return
 
