@@ -16,7 +16,8 @@ from typing import Literal
 Verdict = Literal["ok", "note", "warning", "bad"]
 
 NEEDED = (
-    *("aiokafka", "cramjam", "msgspec", "numpy", "onnxruntime", "orjson", "prometheus-client"),
+    *("aiokafka", "cramjam", "msgspec", "numpy", "onnxruntime", "opentelemetry-proto"),
+    *("opentelemetry-sdk", "orjson", "prometheus-client", "urllib3"),
     *("pydantic", "pysimdjson", "PyYAML", "rich", "starlette", "typer", "typing-extensions"),
     *("uvicorn", "uvloop"),
 )

@@ -5,14 +5,15 @@ from streamproc.codecs.decision import (
     DecisionEncoder,
     DecisionModel,
     DecisionRecord,
+    JsonDecisionEncoder,
     decode_decision,
     key_text,
-    row_texts,
 )
-from streamproc.codecs.decoded import Decoded, Decoder
+from streamproc.codecs.decoded import Decoded, Decoder, RowsRejected
 from streamproc.codecs.fields import FieldType
 from streamproc.codecs.json import JsonDecoder
 from streamproc.codecs.options import JsonCodec
+from streamproc.codecs.outputs import Fields, Labelled, Numbers, Objects, Outputs
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -22,9 +23,15 @@ __all__ = [
     "Decoded",
     "Decoder",
     "FieldType",
+    "Fields",
     "JsonCodec",
+    "JsonDecisionEncoder",
     "JsonDecoder",
+    "Labelled",
+    "Numbers",
+    "Objects",
+    "Outputs",
+    "RowsRejected",
     "decode_decision",
     "key_text",
-    "row_texts",
 ]

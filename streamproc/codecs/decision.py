@@ -6,13 +6,14 @@ us a decision where encoding an object each takes 1.3.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Protocol
 
 import msgspec
-import numpy as np
 import orjson
 
-from streamproc.core import Array, Int64Array, ModelInfo, ObjectArray, Outcome
+from streamproc.codecs.outputs import Outputs, number_texts
+from streamproc.core import EventBatch, ModelInfo, ObjectArray, Outcome, TopicPartition
 
 SCHEMA_VERSION = 1
 _KEYS_MAX = 65_536
@@ -32,7 +33,8 @@ class DecisionRecord(msgspec.Struct, frozen=True):
     """A decision as it is read back.
 
     Attributes:
-        id: ``topic/partition/offset`` of the record it answers; a repeat has the same.
+        id: ``topic/partition/offset`` of the record it answers, ``/row`` behind it where that held several
+            events; a repeat has the same.
         schema_version: of this form.
         pipeline: the pipeline's name.
         outcome: ``on_time``, ``degraded`` or ``late``, as known when it was handed to the producer.
@@ -68,13 +70,50 @@ def decode_decision(value: bytes) -> DecisionRecord:
 _DECODER = msgspec.json.Decoder(DecisionRecord)
 
 
-class DecisionEncoder:
-    """Encodes the decisions of one pipeline and one model.
+class DecisionEncoder(Protocol):
+    """Writes decisions.
+
+    Attributes:
+        several: True where one record holds many decisions.
+    """
+
+    several: bool
+
+    def encode(
+        self,
+        *,
+        source: TopicPartition,
+        outcome: Outcome,
+        events: EventBatch,
+        decided_ns: int,
+        outputs: Outputs,
+        traceparent: Mapping[int, bytes],
+    ) -> list[bytes]:
+        """The values of records with decisions about events of one partition that end alike.
+
+        Args:
+            source: the partition.
+            outcome: what all of them are.
+            events: n of them.
+            decided_ns: when they were decided.
+            outputs: n of them.
+            traceparent: by row of the events, of those that are traced.
+
+        Returns:
+            n values, or one where a record holds several.
+        """
+        ...
+
+
+class JsonDecisionEncoder:
+    """Writes the decisions of one pipeline and one model as JSON, each in a record of its own.
 
     Args:
         pipeline: its name.
         model: what decided.
     """
+
+    several = False
 
     def __init__(self, pipeline: str, model: ModelInfo) -> None:
         name = orjson.dumps(pipeline)
@@ -90,36 +129,27 @@ class DecisionEncoder:
     def encode(
         self,
         *,
-        prefix: str,
+        source: TopicPartition,
         outcome: Outcome,
-        offset: Int64Array,
-        key: ObjectArray,
-        event_time_ns: Int64Array,
-        deadline_ns: Int64Array,
+        events: EventBatch,
         decided_ns: int,
-        output: Sequence[bytes],
+        outputs: Outputs,
+        traceparent: Mapping[int, bytes],  # noqa: ARG002 - it travels in the records' headers
     ) -> list[bytes]:
-        """The values of decisions about events of one partition that end alike.
-
-        Args:
-            prefix: ``topic/partition/``.
-            outcome: what all of them are.
-            offset: int64 [n].
-            key: object [n], bytes or None.
-            event_time_ns: int64 [n].
-            deadline_ns: int64 [n].
-            decided_ns: when they were decided.
-            output: n JSON texts.
-        """
+        """N values; see ``DecisionEncoder``."""
         join = b"".join
-        start = b'{"id":"' + prefix.encode()
+        start = b'{"id":"%b/%d/' % (source.topic.encode(), source.partition)
         head = self._heads[outcome]
         decided = b',"decided_ns":%d,"output":' % decided_ns
+        places = number_texts(events.offset)
+        if events.row is not None:
+            rows = number_texts(events.row)
+            places = [b"%b/%b" % pair for pair in zip(places, rows, strict=True)]
         return [
             join(
                 (
                     start,
-                    o,
+                    p,
                     head,
                     k,
                     b',"event_time_ns":',
@@ -131,12 +161,12 @@ class DecisionEncoder:
                     b"}",
                 )
             )
-            for o, k, e, d, out in zip(
-                number_texts(offset),
-                self._key_texts(key),
-                number_texts(event_time_ns),
-                number_texts(deadline_ns),
-                output,
+            for p, k, e, d, out in zip(
+                places,
+                self._key_texts(events.key),
+                number_texts(events.event_time_ns),
+                number_texts(events.deadline_ns),
+                outputs.json_texts(),
                 strict=True,
             )
         ]
@@ -154,22 +184,6 @@ class DecisionEncoder:
                 known[key] = orjson.dumps(key_text(key))
                 self._keys_bytes += 2 * len(known[key])
             return [known[key] for key in listed]
-
-
-def number_texts(column: Array) -> list[bytes]:
-    """JSON texts of the numbers of a column [n]."""
-    if not len(column):
-        return []
-    column = np.ascontiguousarray(column)  # orjson takes no views
-    return orjson.dumps(column, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
-
-
-def row_texts(matrix: Array) -> list[bytes]:
-    """JSON texts of the rows of a matrix [n, d], without their brackets."""
-    if not len(matrix):
-        return []
-    matrix = np.ascontiguousarray(matrix)
-    return orjson.dumps(matrix, option=orjson.OPT_SERIALIZE_NUMPY)[2:-2].split(b"],[")
 
 
 def key_text(key: bytes | None) -> str | None:

@@ -6,7 +6,7 @@ is made for a number. A record that this way refuses is looked at again by ``jso
 slow and says what is wrong.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from operator import getitem, itemgetter, methodcaller
 from typing import Any
@@ -25,7 +25,7 @@ Row = tuple[tuple[object, ...], tuple[object, ...]]
 
 
 class JsonDecoder:
-    """Decodes JSON objects by their declared fields.
+    """Decodes JSON objects by their declared fields, one event a record.
 
     Args:
         options: the fields and the limit of a record's size.
@@ -34,7 +34,10 @@ class JsonDecoder:
         ValueError: a field's type does not exist.
     """
 
+    several = False
+
     def __init__(self, options: JsonCodec) -> None:
+        self.fields: Mapping[str, FieldType]
         self.fields = {name: FieldType.parse(text) for name, text in options.fields.items()}
         self._max_bytes = int(options.max_bytes)
         self._scalars = [n for n, kind in self.fields.items() if kind.length is None]

@@ -15,7 +15,7 @@ from streamproc.config.spec import PipelineConfig
 from streamproc.config.tree import Path, dotted
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Problem
-from streamproc.engine import EventTime, Outcomes, Output, PythonFunction
+from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
 from streamproc.executors import Model, PythonModel
 
 Finding = tuple[Path, str]
@@ -85,11 +85,18 @@ def _key(codec: JsonCodec, name: str | None, path: Path) -> Iterator[Finding]:
 
 
 def _event_time(codec: JsonCodec, event_time: EventTime) -> Iterator[Finding]:
-    path: Path = ("event_time", "field")
-    if event_time.field is not None:
-        field = yield from _field(codec, event_time.field, path)
+    yield from _time(codec, event_time.field, ("event_time", "field"))
+
+
+def _deadline(codec: JsonCodec, deadline: Deadline) -> Iterator[Finding]:
+    yield from _time(codec, deadline.field, ("deadline", "field"))
+
+
+def _time(codec: JsonCodec, name: str | None, path: Path) -> Iterator[Finding]:
+    if name is not None:
+        field = yield from _field(codec, name, path)
         if field and (field.length is not None or not field.is_integer):
-            yield path, f"must be a field that is a whole number, {event_time.field} is {field}"
+            yield path, f"must be a field that is a whole number, {name} is {field}"
 
 
 def _features(codec: JsonCodec, features: Sequence[str] | PythonFunction) -> Iterator[Finding]:
@@ -201,6 +208,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_event_key, ("codec", "key")),
     (_sink_key, ("codec", "sink")),
     (_event_time, ("codec", "event_time")),
+    (_deadline, ("codec", "deadline")),
     (_features, ("codec", "features")),
     (_output, ("output",)),
     (_model, ("model",)),

@@ -32,9 +32,6 @@ _LATER = (
     _Later("source.capture", instead=_KAFKA, part="source"),
     _Later("source.file", instead=_KAFKA, part="source"),
     *(_Later(f"codec.{n}", instead=_JSON, part="codec") for n in ("arrow", "avro", "protobuf", "tensor")),
-    _Later("deadline.skew"),
-    _Later("deadline.max_future"),
-    _Later("deadline.field"),
     _Later("lanes"),
     _Later("model.variants", instead="name one model with model.path", part="model"),
     *(_Later(f"model.executor.{n}", instead=_RUNS, part="model.executor") for n in ("openvino", "remote")),
@@ -42,7 +39,6 @@ _LATER = (
     _Later("batching.max_queue_delay"),
     _Later("outcomes.ledger_topic"),
     _Later("delivery", frozenset({"exactly_once"}), "write at_least_once, or remove it"),
-    _Later("telemetry.traces"),
     _Later("slo"),
     _Later("record"),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from streamproc.core.arrays import (
     Float64Array,
     Int64Array,
     ObjectArray,
+    Rows,
     object_column,
 )
 from streamproc.core.clock import (
@@ -69,6 +70,7 @@ __all__ = [
     "Reason",
     "RecordBatch",
     "RecordError",
+    "Rows",
     "SendDone",
     "Sink",
     "Size",

@@ -22,7 +22,7 @@ class EventBatch:
         partition: int64 [n], index into the pipeline's table of assigned partitions.
         ordinal: int64 [n], the record's running number among those fetched of its partition.
         offset: int64 [n], the record's offset.
-        event_time_ns: int64 [n], when it happened.
+        event_time_ns: int64 [n], when it happened, put right where its source's clock is known to be off.
         arrival_ns: int64 [n], when it was fetched.
         admitted_ns: int64 [n], when it was decoded and its features made: it waits from then on.
         deadline_ns: int64 [n], when its decision must be with the broker.
@@ -32,6 +32,7 @@ class EventBatch:
         columns: the decoded fields by name, each [n, ...].
         inputs: the model's inputs by name, each [n, ...]; empty until the features are made.
         headers: the record's headers of those events that have any, by event number.
+        row: int64 [n], the event's row within its record; None where a record is one event.
     """
 
     number: Int64Array
@@ -48,6 +49,7 @@ class EventBatch:
     columns: Columns = field(default_factory=dict)
     inputs: Columns = field(default_factory=dict)
     headers: dict[int, Headers] = field(default_factory=dict)
+    row: Int64Array | None = None
 
     def __len__(self) -> int:
         return len(self.number)
@@ -89,11 +91,12 @@ class EventBatch:
             columns={name: column[rows] for name, column in self.columns.items()},
             inputs={name: column[rows] for name, column in self.inputs.items()},
             headers=headers,
+            row=None if self.row is None else self.row[rows],
         )
 
     @classmethod
     def concatenate(cls, batches: Sequence[Self]) -> Self:
-        """One batch of several with the same fields, one behind the other.
+        """One batch of several of the same codec, with the same fields, one behind the other.
 
         Raises:
             ValueError: there are none, or their fields differ.
@@ -123,4 +126,10 @@ class EventBatch:
             columns={name: np.concatenate([b.columns[name] for b in batches]) for name in columns},
             inputs={name: np.concatenate([b.inputs[name] for b in batches]) for name in inputs},
             headers={number: h for b in batches for number, h in b.headers.items()},
+            row=_joined([b.row for b in batches]),
         )
+
+
+def _joined(rows: Sequence[Int64Array | None]) -> Int64Array | None:
+    there = [row for row in rows if row is not None]
+    return np.concatenate(there) if there else None

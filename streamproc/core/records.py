@@ -29,6 +29,7 @@ class RecordBatch:
         headers: the headers of the rows that have any, by row number.
         arrival_ns: when they were fetched, on the pipeline's clock.
         end_position: the source's position behind the last of them; may lie beyond its offset + 1.
+        behind: how many records were known to follow them in the log; 0 at its end.
     """
 
     source: TopicPartition
@@ -39,6 +40,7 @@ class RecordBatch:
     headers: dict[int, Headers]
     arrival_ns: int
     end_position: int
+    behind: int = 0
 
     def __len__(self) -> int:
         return len(self.value)

@@ -10,24 +10,35 @@ from streamproc.engine.decide import (
 )
 from streamproc.engine.effects import Effect, Infer, Send
 from streamproc.engine.engine import Engine
+from streamproc.engine.event_times import DEADLINE_HEADER, EventTimes, Times
 from streamproc.engine.intake import Intake
 from streamproc.engine.letters import (
     DETAIL_HEADER,
     OUTCOME_HEADER,
     REASON_HEADER,
+    ROWS_HEADER,
     SHA256_HEADER,
     SIZE_HEADER,
     SOURCE_HEADER,
 )
-from streamproc.engine.options import Deadline, EventTime, Outcomes, Output, PythonFunction
+from streamproc.engine.options import (
+    Deadline,
+    EventTime,
+    Outcomes,
+    Output,
+    PythonFunction,
+    Skew,
+)
 from streamproc.engine.partitions import PartitionTable
 from streamproc.engine.settlement import Settlement, Witness
 from streamproc.engine.tracker import AcknowledgementTracker
 
 __all__ = [
+    "DEADLINE_HEADER",
     "DETAIL_HEADER",
     "OUTCOME_HEADER",
     "REASON_HEADER",
+    "ROWS_HEADER",
     "SHA256_HEADER",
     "SIZE_HEADER",
     "SOURCE_HEADER",
@@ -39,6 +50,7 @@ __all__ = [
     "Effect",
     "Engine",
     "EventTime",
+    "EventTimes",
     "Infer",
     "Intake",
     "LabelDecider",
@@ -50,6 +62,8 @@ __all__ = [
     "PythonFunction",
     "Send",
     "Settlement",
+    "Skew",
+    "Times",
     "Witness",
     "check_labels",
 ]

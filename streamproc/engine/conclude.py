@@ -1,12 +1,14 @@
 """The end of the way: outputs become decisions, and events that are not decided become letters."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
-from streamproc.codecs import DecisionEncoder
+from streamproc.codecs import DecisionEncoder, Outputs
 from streamproc.core import (
     BoolArray,
     Clock,
@@ -17,19 +19,25 @@ from streamproc.core import (
     Outcome,
     OutRecords,
     Reason,
+    TopicPartition,
 )
 from streamproc.engine.decide import Decider
 from streamproc.engine.effects import Effect
+from streamproc.engine.event_times import DEADLINE_HEADER
 from streamproc.engine.intake import finite_rows
 from streamproc.engine.isolate import Span, isolate, text_of
 from streamproc.engine.letters import OUTCOME_HEADER, Originals, letters
 from streamproc.engine.partitions import Partition, PartitionTable
-from streamproc.engine.settlement import Settled, Settlement
+from streamproc.engine.passages import headers_by_row, passage_of_events
+from streamproc.engine.settled import Decided, Settled
+from streamproc.engine.settlement import Settlement
 from streamproc.scheduling import Scheduler
+from streamproc.telemetry import TRACEPARENT, Passage, Tracer
 
 RECORD_BYTES = 256
 """More than a record's own framing, its batch's, and our header take (61 + 21 + 40 bytes)."""
-_TRACE_HEADERS = frozenset(("traceparent", "tracestate"))
+_PASSED_ON = frozenset((TRACEPARENT, "tracestate", DEADLINE_HEADER))
+"""Headers of an event that its decision has too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,13 @@ class Destinations:
     bytes_max: int
 
 
+class Ran(NamedTuple):
+    """When a run began, and when it had ended and its turn had come, in ns."""
+
+    started_ns: int
+    ended_ns: int
+
+
 class Concluder:
     """Makes what is sent.
 
@@ -64,6 +79,7 @@ class Concluder:
         partitions: the owned partitions.
         scheduler: knows how long the way to the broker takes.
         settlement: keeps what was sent.
+        tracer: says which traces go on with the decision; None where no traces are made.
     """
 
     def __init__(
@@ -76,6 +92,7 @@ class Concluder:
         partitions: PartitionTable,
         scheduler: Scheduler,
         settlement: Settlement,
+        tracer: Tracer | None = None,
     ) -> None:
         self._clock = clock
         self._decider = decider
@@ -84,13 +101,14 @@ class Concluder:
         self._partitions = partitions
         self._scheduler = scheduler
         self._settlement = settlement
+        self._tracer = tracer
 
     def conclude(
         self,
         events: EventBatch,
         bounds: Sequence[int],
         outputs: Columns | Exception,
-        decided_ns: int,
+        ran: Ran,
     ) -> list[Effect]:
         """Decide about the events of a run.
 
@@ -98,7 +116,7 @@ class Concluder:
             events: the events.
             bounds: where each partition's part begins, and the end.
             outputs: the model's outputs, or what it raised.
-            decided_ns: the instant of the decision.
+            ran: when the run began and ended.
         """
         effects: list[Effect] = []
         if isinstance(outputs, Exception):
@@ -111,18 +129,16 @@ class Concluder:
         for span, made in done:
             for start, stop in _parts(span, bounds):
                 part = events.take(slice(start, stop, None))
-                decisions = made[start - span.start : stop - span.start]
+                decisions = made.take(slice(start - span.start, stop - span.start, None))
                 good = None if finite is None else finite[start:stop]
                 if good is not None and not good.all():
                     bad = part.take(np.flatnonzero(~good))
                     effects += self._dead(
                         bad, Reason.NOT_FINITE, "the model's output holds a NaN or an infinity"
                     )
-                    part = part.take(np.flatnonzero(good))
-                    decisions = [
-                        d for d, keep in zip(decisions, good.tolist(), strict=True) if keep
-                    ]
-                effects += self._publish(part, decisions, decided_ns)
+                    fine = np.flatnonzero(good)
+                    part, decisions = part.take(fine), decisions.take(fine)
+                effects += self._publish(part, decisions, ran)
         for span, error in failed:
             for start, stop in _parts(span, bounds):
                 part = events.take(slice(start, stop, None))
@@ -135,24 +151,31 @@ class Concluder:
         records: Originals,
         ordinal: Int64Array,
         *,
+        row: Int64Array | None,
         outcome: Outcome,
         reason: Reason | str,
-        details: Sequence[str],
+        passage: Callable[[TopicPartition], Passage],
     ) -> list[Effect]:
         """What is sent for events of one partition that are not decided.
 
         Args:
             partition: the partition's index.
-            records: what came in.
-            ordinal: int64 [n], the records' ordinals.
+            records: the records that they came in.
+            ordinal: int64 [n], their records' ordinals, repeated for several of one record.
+            row: int64 [n], their rows; None where each record is one event.
             outcome: ``SHED`` or ``DEAD_LETTER``.
             reason: why.
-            details: for each, what was wrong in words; empty for none.
+            passage: tells how they came through.
         """
-        settled = Settled(partition, ordinal, outcome, reason)
         topic = self._to.shed if outcome is Outcome.SHED else self._to.dead_letters
         owner = self._partitions.at(partition)
-        if topic is None or owner is None:
+        if owner is None:
+            return []  # given up since: what was fetched of it is handed back
+        settled = Settled(partition, ordinal, outcome, reason, row=row)
+        if self._tracer is not None:
+            way = replace(passage(owner.source), outcome=outcome, reason=str(reason), topic=topic)
+            settled = replace(settled, passage=way)
+        if topic is None:
             self._settlement.settle(settled, self._clock.now_ns())
             return []
         made = letters(
@@ -161,7 +184,6 @@ class Concluder:
             records,
             outcome=outcome,
             reason=reason,
-            details=details,
             bytes_max=self._to.bytes_max,
         )
         return [self._settlement.send(made, settled)]
@@ -171,16 +193,17 @@ class Concluder:
             return []
         return self.letters(
             int(events.partition[0]),
-            Originals.of(events),
+            Originals.of(events, detail),
             events.ordinal,
+            row=events.row,
             outcome=Outcome.DEAD_LETTER,
             reason=reason,
-            details=[detail] * len(events),
+            passage=partial(passage_of_events, events),
         )
 
     def _decide(
         self, events: EventBatch, outputs: Columns
-    ) -> tuple[list[tuple[Span, Sequence[bytes]]], list[tuple[Span, Exception]]]:
+    ) -> tuple[list[tuple[Span, Outputs]], list[tuple[Span, Exception]]]:
         """The decisions, and the events on which the decider fails; see ``isolate``."""
         decide = self._decider.decide
         whole = Span(0, len(events))
@@ -202,76 +225,87 @@ class Concluder:
             len(events),
         )
 
-    def _publish(
-        self, events: EventBatch, decisions: Sequence[bytes], decided_ns: int
-    ) -> list[Effect]:
+    def _publish(self, events: EventBatch, decisions: Outputs, ran: Ran) -> list[Effect]:
         """Send the decisions about events of one partition, each said to be what it will be."""
         if not len(events):
             return []
         owner = self._partitions.at(int(events.partition[0]))
         if owner is None:
             return []  # given up since: another process decides about them
-        late = events.deadline_ns < decided_ns + self._scheduler.send_ns
+        late = events.deadline_ns < ran.ended_ns + self._scheduler.send_ns
         if not late.any():
-            return self._send(owner, events, decisions, Outcome.ON_TIME, decided_ns)
+            return self._send(owner, events, decisions, Outcome.ON_TIME, ran)
         # In the order of the events: those of one key may be late and in time by turns.
         turns = np.flatnonzero(late[1:] != late[:-1]) + 1
         effects: list[Effect] = []
         for start, stop in pairwise([0, *turns.tolist(), len(events)]):
             outcome = Outcome.LATE if late[start] else Outcome.ON_TIME
-            part = events.take(slice(start, stop, None))
-            effects += self._send(owner, part, decisions[start:stop], outcome, decided_ns)
+            rows = slice(start, stop, None)
+            effects += self._send(owner, events.take(rows), decisions.take(rows), outcome, ran)
         return effects
 
     def _send(
-        self,
-        owner: Partition,
-        events: EventBatch,
-        decisions: Sequence[bytes],
-        outcome: Outcome,
-        decided_ns: int,
+        self, owner: Partition, events: EventBatch, decisions: Outputs, outcome: Outcome, ran: Ran
     ) -> list[Effect]:
         if outcome is Outcome.LATE and not self._to.late:
             # Nothing is sent, so there is no acknowledgement to measure the latency to.
-            self._settlement.settle(Settled(owner.index, events.ordinal, outcome), decided_ns)
+            decided = Decided(events, ran.started_ns, ran.ended_ns, ran.ended_ns, None)
+            settled = Settled(owner.index, events.ordinal, outcome, row=events.row, decided=decided)
+            self._settlement.settle(settled, ran.ended_ns)
             return []
-        settled = Settled(owner.index, events.ordinal, outcome, decided=(events, decided_ns))
+        headers = self._headers(owner.source, events)
         values = self._encoder.encode(
-            prefix=owner.id_prefix,
+            source=owner.source,
             outcome=outcome,
-            offset=events.offset,
-            key=events.key,
-            event_time_ns=events.event_time_ns,
-            deadline_ns=events.deadline_ns,
-            decided_ns=decided_ns,
-            output=decisions,
+            events=events,
+            decided_ns=ran.ended_ns,
+            outputs=decisions,
+            traceparent=_traceparents(headers) if self._encoder.several else {},
         )
-        traces = _trace_headers(events)
+        keys = events.key.tolist()
+        if self._encoder.several:
+            keys, headers = [None] * len(values), {}
         # The key stands in the value too, so a record is at most twice its value and its headers.
-        if 2 * max(map(len, values)) + _bytes_of(traces) + RECORD_BYTES > self._to.bytes_max:
-            large = self._large(events, values, traces)
+        if 2 * max(map(len, values)) + _most_bytes(headers) + RECORD_BYTES > self._to.bytes_max:
+            large = self._large(keys, values, headers)
             if large.any():
-                return self._too_large(owner, events, decisions, large, outcome, decided_ns)
+                return self._too_large(owner, events, decisions, large, outcome, ran)
         records = OutRecords(
             self._to.decisions,
             owner.source,
-            events.key.tolist(),
+            keys,
             list(values),
             ((OUTCOME_HEADER, outcome.word.encode()),),
-            traces,
-            rekeyed=self._to.rekeyed,
+            headers,
+            rekeyed=self._to.rekeyed and not self._encoder.several,
         )
+        handed_ns = self._clock.now_ns()
+        decided = Decided(events, ran.started_ns, ran.ended_ns, handed_ns, self._to.decisions)
+        settled = Settled(owner.index, events.ordinal, outcome, row=events.row, decided=decided)
         return [self._settlement.send(records, settled)]
 
+    def _headers(self, source: TopicPartition, events: EventBatch) -> dict[int, Headers]:
+        """The headers of the events that have any to be passed on, by row."""
+        headers = _passed_on(events)
+        if self._tracer is None:
+            return headers
+        traced = self._tracer.outgoing(source, events.offset, events.row, headers_by_row(events))
+        for row, traceparent in traced.items():
+            others = [h for h in headers.get(row, ()) if h[0] != TRACEPARENT]
+            headers[row] = [(TRACEPARENT, traceparent), *others]
+        return headers
+
     def _large(
-        self, events: EventBatch, values: Sequence[bytes], traces: Mapping[int, Headers]
+        self,
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes],
+        headers: Mapping[int, Headers],
     ) -> BoolArray:
-        """Which decisions make records that cannot be sent (bool [n])."""
-        keys = events.key.tolist()
+        """Which records cannot be sent (bool [n])."""
         room = self._to.bytes_max - RECORD_BYTES
         return np.array(
             [
-                len(value) + len(key or b"") + _header_bytes(traces.get(row, ())) > room
+                len(value) + len(key or b"") + _header_bytes(headers.get(row, ())) > room
                 for row, (key, value) in enumerate(zip(keys, values, strict=True))
             ],
             np.bool_,
@@ -281,18 +315,25 @@ class Concluder:
         self,
         owner: Partition,
         events: EventBatch,
-        decisions: Sequence[bytes],
+        decisions: Outputs,
         large: BoolArray,
         outcome: Outcome,
-        decided_ns: int,
+        ran: Ran,
     ) -> list[Effect]:
         """Make dead letters of the decisions that cannot be sent, and send the others."""
+        if self._encoder.several and len(events) > 1:
+            middle = len(events) // 2
+            effects: list[Effect] = []
+            for rows in (slice(None, middle, None), slice(middle, None, None)):
+                effects += self._send(owner, events.take(rows), decisions.take(rows), outcome, ran)
+            return effects
         detail = f"the decision has more than {self._to.bytes_max} bytes"
         effects = self._dead(events.take(np.flatnonzero(large)), Reason.TOO_LARGE, detail)
         if not large.all():
             fitting = np.flatnonzero(~large)
-            chosen = [decisions[row] for row in fitting.tolist()]
-            effects += self._send(owner, events.take(fitting), chosen, outcome, decided_ns)
+            effects += self._send(
+                owner, events.take(fitting), decisions.take(fitting), outcome, ran
+            )
         return effects
 
 
@@ -300,9 +341,9 @@ def _header_bytes(headers: Headers) -> int:
     return sum(len(name) + len(value or b"") + RECORD_BYTES // 8 for name, value in headers)
 
 
-def _bytes_of(traces: Mapping[int, Headers]) -> int:
-    """The most that any row's trace headers take."""
-    return max(map(_header_bytes, traces.values()), default=0)
+def _most_bytes(headers: Mapping[int, Headers]) -> int:
+    """The most that any row's headers take."""
+    return max(map(_header_bytes, headers.values()), default=0)
 
 
 def _parts(span: Span, bounds: Sequence[int]) -> list[Span]:
@@ -311,13 +352,17 @@ def _parts(span: Span, bounds: Sequence[int]) -> list[Span]:
     return [Span(start, stop) for start, stop in pairwise(cuts)]
 
 
-def _trace_headers(events: EventBatch) -> dict[int, Headers]:
-    """The trace contexts of the events that carry one, by row."""
-    if not events.headers:
-        return {}
+def _passed_on(events: EventBatch) -> dict[int, Headers]:
+    """The headers that the decisions have too, by row, of the events that have such."""
     found: dict[int, Headers] = {}
-    for row, number in enumerate(events.number.tolist()):
-        own = [h for h in events.headers.get(number, ()) if h[0] in _TRACE_HEADERS]
+    for row, headers in headers_by_row(events).items():
+        own = [h for h in headers if h[0] in _PASSED_ON]
         if own:
             found[row] = own
     return found
+
+
+def _traceparents(headers: Mapping[int, Headers]) -> dict[int, bytes]:
+    """The rows that are traced."""
+    found = {row: dict(own).get(TRACEPARENT) for row, own in headers.items()}
+    return {row: value for row, value in found.items() if value is not None}

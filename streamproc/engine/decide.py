@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
-import orjson
 
-from streamproc.codecs import row_texts
+from streamproc.codecs import Fields, Labelled, Numbers, Objects, Outputs
 from streamproc.core import (
     Array,
     Columns,
@@ -17,12 +16,16 @@ from streamproc.core import (
     UserFunction,
 )
 
+_NUMBERS = "iuf"
+_PLAIN = "biufU"
+"""Kinds of columns that JSON can hold for sure: what else there is must be tried before it is promised."""
+
 
 class Decider(Protocol):
     """Makes one output an event."""
 
-    def decide(self, events: EventBatch, outputs: Columns) -> Sequence[bytes]:
-        """N objects that JSON can hold, for n events.
+    def decide(self, events: EventBatch, outputs: Columns) -> Outputs:
+        """N outputs for n events.
 
         Args:
             events: the events.
@@ -45,29 +48,29 @@ class LabelDecider:
     """
 
     def __init__(self, labels: Sequence[str], *, scores: bool, tensor: str | None) -> None:
-        self._count = len(labels)
-        self._plain = [b'{"label":%b}' % orjson.dumps(label) for label in labels]
-        self._scored = [b'{"label":%b,"scores":[' % orjson.dumps(label) for label in labels]
+        self._labels = tuple(labels)
+        self._texts = Labelled.texts_of(labels, scores=scores)
         self._scores = scores
         self._tensor = tensor
 
-    def decide(self, events: EventBatch, outputs: Columns) -> Sequence[bytes]:
+    def decide(self, events: EventBatch, outputs: Columns) -> Outputs:
         """The label of each event; see ``Decider``."""
         scores = _output(outputs, self._tensor)
-        wanted = (len(events), self._count)
+        wanted = (len(events), len(self._labels))
         if scores.shape != wanted:
             msg = (
                 f"the model gave {list(scores.shape)}, "
                 f"but {wanted[0]} events and {wanted[1]} labels need {list(wanted)}"
             )
             raise ValueError(msg)
-        best = scores.argmax(axis=1).tolist()
-        if not self._scores:
-            return [self._plain[i] for i in best]
-        return [
-            self._scored[i] + row + b"]}"
-            for i, row in zip(best, row_texts(np.ascontiguousarray(scores)), strict=True)
-        ]
+        if scores.dtype.kind not in _NUMBERS:
+            msg = f"the model's output is of type {scores.dtype}, labels need scores: numbers"
+            raise TypeError(msg)
+        if scores.dtype == np.float16:
+            scores = scores.astype(np.float32)
+        return Labelled(
+            self._labels, self._texts, scores.argmax(axis=1), scores if self._scores else None
+        )
 
 
 class PlainDecider:
@@ -80,13 +83,13 @@ class PlainDecider:
     def __init__(self, *, tensor: str | None) -> None:
         self._tensor = tensor
 
-    def decide(self, events: EventBatch, outputs: Columns) -> Sequence[bytes]:
+    def decide(self, events: EventBatch, outputs: Columns) -> Outputs:
         """A number or a list of numbers an event; see ``Decider``."""
         array = _output(outputs, self._tensor)
         if array.ndim == 0 or len(array) != len(events):
             msg = f"the model gave {list(array.shape)} for {len(events)} events"
             raise ValueError(msg)
-        return [orjson.dumps(row) for row in array.tolist()]
+        return Numbers(array) if array.dtype.kind in _NUMBERS else Objects.of(array.tolist())
 
 
 class PythonDecider:
@@ -101,21 +104,22 @@ class PythonDecider:
         self._function = function
         self._options = dict(options)
 
-    def decide(self, events: EventBatch, outputs: Columns) -> Sequence[bytes]:
+    def decide(self, events: EventBatch, outputs: Columns) -> Outputs:
         """What the user's function gives; see ``Decider``."""
         made = self._function(events, outputs, **self._options)
         if isinstance(made, Mapping):
-            columns = {name: np.asarray(column).tolist() for name, column in made.items()}
-            if any(not isinstance(c, list) or len(c) != len(events) for c in columns.values()):
+            columns = {name: np.asarray(column) for name, column in made.items()}
+            if not columns or any(c.ndim == 0 or len(c) != len(events) for c in columns.values()):
                 msg = f"the decide function gave columns that have not one row for each of {len(events)} events"
                 raise ValueError(msg)
-            rows = zip(*columns.values(), strict=True)
-            return [_json(dict(zip(columns, row, strict=True))) for row in rows]
+            if all(column.dtype.kind in _PLAIN for column in columns.values()):
+                return Fields(columns)
+            made = Fields(columns).objects()
         listed = made.tolist() if isinstance(made, np.ndarray) else list(made)  # type: ignore[call-overload]
         if len(listed) != len(events):
             msg = f"the decide function gave {len(listed)} results for {len(events)} events"
             raise ValueError(msg)
-        return [_json(item) for item in listed]
+        return Objects.of(listed)
 
 
 def check_labels(labels: Sequence[str], tensor: str | None, outputs: Sequence[TensorSpec]) -> None:
@@ -144,7 +148,3 @@ def check_labels(labels: Sequence[str], tensor: str | None, outputs: Sequence[Te
 
 def _output(outputs: Columns, tensor: str | None) -> Array:
     return outputs[tensor] if tensor is not None else next(iter(outputs.values()))
-
-
-def _json(item: object) -> bytes:
-    return orjson.dumps(item, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -4,8 +4,9 @@ Bytes and times go in, effects come out: run this, send that, commit here. It ho
 starts nothing; the service, the tests and the player drive the same one.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -13,17 +14,18 @@ from streamproc.core import (
     Clock,
     Columns,
     EventBatch,
+    Int64Array,
     Outcome,
     Reason,
     RecordBatch,
-    RecordError,
     TopicPartition,
 )
-from streamproc.engine.conclude import Concluder
+from streamproc.engine.conclude import Concluder, Ran
 from streamproc.engine.effects import Effect, Infer
-from streamproc.engine.intake import Intake
+from streamproc.engine.intake import Intake, Rejected
 from streamproc.engine.letters import Originals
 from streamproc.engine.partitions import Partition, PartitionTable
+from streamproc.engine.passages import passage_of_events, passage_of_records
 from streamproc.engine.pending import PendingEvents
 from streamproc.engine.settlement import Settlement
 from streamproc.scheduling import Run, Scheduler
@@ -94,6 +96,10 @@ class Engine:
         """Records that were fetched and have no final outcome yet."""
         return self._partitions.open_total
 
+    def skews_ns(self) -> dict[str, int]:
+        """By source, how far its clock is behind ours in ns, where it is known; negative is ahead."""
+        return self._intake.times.skews_ns()
+
     def assigned(self, positions: Mapping[TopicPartition, int]) -> None:
         """These partitions are ours from now on, read from these positions."""
         self._partitions.assign(positions)
@@ -156,23 +162,33 @@ class Engine:
             self._accounts.handed_back += count
             return
         ordinal = partition.tracker.fetched(batch.offset, batch.end_position)
-        number = self._events_total
-        self._events_total += count
-        started_ns = self._clock.now_ns()
+        times = self._intake.times.of_records(batch)
         rows = None
-        latest_ns = self._intake.latest_deadline_ns(batch)
+        latest_ns = self._intake.latest_deadline_ns(batch, times)
         if latest_ns is not None:
-            hopeless = self._scheduler.hopeless(latest_ns, started_ns)
+            hopeless = self._scheduler.hopeless(latest_ns, self._clock.now_ns())
             if hopeless.any():
-                self._give_up_records(partition, batch, np.flatnonzero(hopeless).tolist(), ordinal)
+                self._give_up_records(partition, batch, np.flatnonzero(hopeless), ordinal)
                 rows = ~hopeless
                 if not rows.any():
                     return
         admitted = self._intake.admit(
-            batch, ordinal=ordinal, number=number, partition=partition.index, rows=rows
+            batch,
+            times,
+            ordinal=ordinal,
+            number=self._events_total,
+            partition=partition.index,
+            rows=rows,
         )
+        if admitted.held is not None:
+            held = int(admitted.held.sum())
+            self._accounts.fetched += held - count
+            partition.tracker.holds(ordinal, admitted.held)
+        self._accounts.wrong_event_times = self._intake.times.wrong_total
+        self._accounts.unread_deadlines = self._intake.times.unread_total
         now_ns = self._clock.now_ns()
         for part in admitted.events:
+            self._events_total = int(part.number[-1]) + 1
             waiting = replace(part, admitted_ns=np.full(len(part), now_ns))
             self._pending.add(waiting)
             self._scheduler.offer(waiting, partition.index)
@@ -235,7 +251,10 @@ class Engine:
                 "infer", ended.finished_ns - in_flight.started_ns, len(in_flight.events)
             )
             self._effects += self._concluder.conclude(
-                in_flight.events, in_flight.bounds, ended.outputs, finished.finished_ns
+                in_flight.events,
+                in_flight.bounds,
+                ended.outputs,
+                Ran(in_flight.started_ns, finished.finished_ns),
             )
 
     def _give_up(self, events: EventBatch, reason: Reason) -> None:
@@ -243,38 +262,55 @@ class Engine:
             int(events.partition[0]),
             Originals.of(events),
             events.ordinal,
+            row=events.row,
             outcome=Outcome.SHED,
             reason=reason,
-            details=(),
+            passage=partial(passage_of_events, events),
         )
 
     def _give_up_records(
-        self, partition: Partition, batch: RecordBatch, rows: list[int], ordinal: int
+        self, partition: Partition, batch: RecordBatch, record: Int64Array, ordinal: int
     ) -> None:
         self._effects += self._concluder.letters(
             partition.index,
-            Originals.of_records(batch, rows),
-            np.array(rows, np.int64) + ordinal,
+            Originals.of_records(batch, record),
+            record + ordinal,
+            row=None,
             outcome=Outcome.SHED,
             reason=Reason.EXPIRED,
-            details=(),
+            passage=partial(passage_of_records, batch, record, None),
         )
 
     def _reject(
         self,
         partition: Partition,
         batch: RecordBatch,
-        rejected: Mapping[int, RecordError],
+        rejected: Sequence[Rejected],
         ordinal: int,
     ) -> None:
-        """Make dead letters, those of one reason together."""
-        for reason in dict.fromkeys(error.reason for error in rejected.values()):
-            rows = sorted(row for row, error in rejected.items() if error.reason == reason)
+        """Make dead letters, those of one reason together, in the order of their records."""
+        for reason in dict.fromkeys(some.error.reason for some in rejected):
+            alike = [some for some in rejected if some.error.reason == reason]
+            alike.sort(key=lambda some: int(some.record[0]))
+            records = [
+                Originals.of_records(batch, some.record, some.row, some.error.detail)
+                for some in alike
+            ]
+            record, row = np.concatenate([some.record for some in alike]), _rows_of(alike)
             self._effects += self._concluder.letters(
                 partition.index,
-                Originals.of_records(batch, rows),
-                np.array(rows, np.int64) + ordinal,
+                Originals.joined(records),
+                record + ordinal,
+                row=row,
                 outcome=Outcome.DEAD_LETTER,
                 reason=reason,
-                details=[rejected[row].detail for row in rows],
+                passage=partial(passage_of_records, batch, record, row),
             )
+
+
+def _rows_of(rejected: Sequence[Rejected]) -> Int64Array | None:
+    """The rows of rejected events (int64 [n], -1 for a whole record); None where all are whole records."""
+    if all(some.row is None for some in rejected):
+        return None
+    whole = np.array([-1])
+    return np.concatenate([whole if some.row is None else some.row for some in rejected])

@@ -1,10 +1,12 @@
 """From a fetched batch to events: their times and keys, the decoded fields, the model's inputs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from streamproc.codecs import Decoder
+from streamproc.codecs import Decoded, Decoder
 from streamproc.core import (
     Array,
     BoolArray,
@@ -17,13 +19,26 @@ from streamproc.core import (
     RecordError,
     object_column,
 )
+from streamproc.engine.event_times import EventTimes, Times
 from streamproc.engine.isolate import Span, isolate, text_of
-from streamproc.engine.options import Deadline, EventTime
 from streamproc.features import Features
 
-_UNIT_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
-_LATEST_NS = np.iinfo(np.int64).max // 2
-"""Times are held within this, so that a budget added to one cannot overflow."""
+_KEYS_MAX = 65_536
+"""Keys whose bytes are remembered; when there are more, all are forgotten."""
+
+
+class Rejected(NamedTuple):
+    """Events that cannot be decided, all for the same reason.
+
+    Attributes:
+        record: int64 [k], which of the batch's records each came in, ascending.
+        row: int64 [k], their rows within their records; None where each is a whole record.
+        error: what is wrong with them.
+    """
+
+    record: Int64Array
+    row: Int64Array | None
+    error: RecordError
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +47,13 @@ class Admitted:
 
     Attributes:
         events: those that can be decided.
-        rejected: the others, by row of the batch.
+        rejected: the others.
+        held: int64 [records], how many events each record held; None for one each.
     """
 
     events: list[EventBatch]
-    rejected: dict[int, RecordError]
+    rejected: list[Rejected]
+    held: Int64Array | None = None
 
 
 class Intake:
@@ -46,40 +63,36 @@ class Intake:
         decoder: bytes to columns.
         features: columns to the model's inputs.
         key: the field that is the event's key; None takes the record's key.
-        event_time: where an event says when it happened.
-        deadline: when its decision must be with the broker.
+        times: events' times and deadlines.
     """
 
     def __init__(
-        self,
-        *,
-        decoder: Decoder,
-        features: Features,
-        key: str | None,
-        event_time: EventTime,
-        deadline: Deadline,
+        self, *, decoder: Decoder, features: Features, key: str | None, times: EventTimes
     ) -> None:
         self._decoder = decoder
         self._features = features
         self._key = key
-        self._event_time = event_time
-        self._budget_ns = int(deadline.budget)
-        self._from_arrival = deadline.from_ == "arrival"
+        self._keys: dict[object, bytes] = {}
+        self.times = times
 
-    def latest_deadline_ns(self, batch: RecordBatch) -> Int64Array | None:
+    def latest_deadline_ns(self, batch: RecordBatch, times: Times | None) -> Int64Array | None:
         """The latest that each record's deadline can be, from its metadata alone (int64 [n]).
 
-        None where only the decoded record can tell.
+        Args:
+            batch: the records.
+            times: what ``times.of_records`` gave for them.
+
+        Returns:
+            None where only the decoded record can tell.
         """
-        if self._from_arrival:
-            return np.full(len(batch), batch.arrival_ns + self._budget_ns)
-        if self._event_time.field is None:
-            return _record_time_ns(batch) + self._budget_ns
-        return None
+        if self._decoder.several:
+            return None  # how many events a record holds must be known to be accounted for
+        return self.times.latest_deadline_ns(batch, times)
 
     def admit(
         self,
         batch: RecordBatch,
+        times: Times | None,
         *,
         ordinal: int,
         number: int,
@@ -90,119 +103,136 @@ class Intake:
 
         Args:
             batch: the records.
+            times: what ``times.of_records`` gave for them.
             ordinal: the first one's ordinal.
-            number: the event number that the first one has.
+            number: the number of the first event.
             partition: whose they are.
             rows: bool [n], the records that are meant; None for all.
         """
-        wanted = None if rows is None else np.flatnonzero(rows)
-        values = batch.value if wanted is None else [batch.value[i] for i in wanted.tolist()]
-        decoded = self._decoder.decode(values)
-        rejected = decoded.rejected
-        if wanted is not None:
-            places = wanted.tolist()
-            rejected = {places[row]: error for row, error in rejected.items()}
-        kept = wanted if decoded.rows is None else decoded.rows
-        if decoded.rows is not None and wanted is not None:
-            kept = wanted[decoded.rows]
+        decoded = self._decoded(batch, rows)
+        rejected = [
+            Rejected(np.array([record]), None, error) for record, error in decoded.rejected.items()
+        ] + [
+            Rejected(np.full(len(row), record), row, error)
+            for record, row, error in decoded.rejected_rows
+        ]
+        held = _held(decoded, rejected, len(batch)) if self._decoder.several else None
         events = self._events(
-            batch, decoded.columns, kept, ordinal=ordinal, number=number, partition=partition
+            batch, decoded, times, ordinal=ordinal, number=number, partition=partition
         )
         if not len(events):
-            return Admitted([], rejected)
-        return Admitted(self._featured(events, number, rejected), rejected)
+            return Admitted([], rejected, held)
+        return Admitted(self._featured(events, ordinal, rejected), rejected, held)
+
+    def _decoded(self, batch: RecordBatch, rows: BoolArray | None) -> Decoded:
+        """The records that are meant, decoded; what is said of them by number in the batch."""
+        if rows is None:
+            return self._decoder.decode(batch.value)
+        wanted = np.flatnonzero(rows)
+        numbers = wanted.tolist()
+        decoded = self._decoder.decode([batch.value[number] for number in numbers])
+        return replace(
+            decoded,
+            record=wanted if decoded.record is None else wanted[decoded.record],
+            rejected={numbers[i]: error for i, error in decoded.rejected.items()},
+            rejected_rows=tuple(
+                r._replace(record=numbers[r.record]) for r in decoded.rejected_rows
+            ),
+        )
 
     def _featured(
-        self, events: EventBatch, number: int, rejected: dict[int, RecordError]
+        self, events: EventBatch, ordinal: int, rejected: list[Rejected]
     ) -> list[EventBatch]:
         """The events with their inputs; those whose features fail are added to ``rejected``."""
+
+        def reject(failed: EventBatch, reason: Reason, detail: str) -> None:
+            record = failed.ordinal - ordinal
+            rejected.append(Rejected(record, failed.row, RecordError(reason, detail)))
+
         done, failed = isolate(lambda span: self._features.build(_rows(events, span)), len(events))
         parts = []
         for span, inputs in done:
             part = replace(_rows(events, span), inputs=inputs)
             finite = finite_rows(inputs, len(part))
             if finite is not None:
-                for event in part.number[~finite].tolist():
-                    rejected[event - number] = RecordError(
-                        Reason.NOT_FINITE, "the features hold a NaN or an infinity"
-                    )
+                bad = part.take(np.flatnonzero(~finite))
+                reject(bad, Reason.NOT_FINITE, "the features hold a NaN or an infinity")
                 part = part.take(np.flatnonzero(finite))
             if len(part):
                 parts.append(part)
         for span, error in failed:
-            for event in events.number[span.start : span.stop].tolist():
-                rejected[event - number] = RecordError(Reason.FEATURES_FAILED, text_of(error))
+            reject(_rows(events, span), Reason.FEATURES_FAILED, text_of(error))
         return parts
 
     def _events(
         self,
         batch: RecordBatch,
-        columns: dict[str, Array],
-        kept: Int64Array | None,
+        decoded: Decoded,
+        times: Times | None,
         *,
         ordinal: int,
         number: int,
         partition: int,
     ) -> EventBatch:
-        rows = np.arange(len(batch)) if kept is None else kept
-        count = len(rows)
+        record, columns = decoded.record, decoded.columns
+        whole = np.arange(len(batch)) if record is None else record
+        count = len(whole)
         record_key = object_column(batch.key)
         value = object_column(batch.value)
         offset = batch.offset
-        if kept is not None:
-            record_key, value, offset = record_key[kept], value[kept], offset[kept]
-        event_time_ns = self._event_time_ns(batch, columns, kept)
+        if record is not None:
+            record_key, value, offset = record_key[record], value[record], offset[record]
+        event_time_ns, deadline_ns, _ = self.times.of_events(batch, record, columns, times)
         arrival_ns = np.full(count, batch.arrival_ns)
-        start_ns = arrival_ns if self._from_arrival else event_time_ns
         headers = batch.headers
         if headers:
-            headers = {number + r: headers[r] for r in rows.tolist() if r in headers}
+            headers = {
+                number + place: headers[r] for place, r in enumerate(whole.tolist()) if r in headers
+            }
         return EventBatch(
-            number=rows + number,
+            number=np.arange(number, number + count),
             partition=np.full(count, partition),
-            ordinal=rows + ordinal,
+            ordinal=whole + ordinal,
             offset=offset,
             event_time_ns=event_time_ns,
             arrival_ns=arrival_ns,
             admitted_ns=arrival_ns,
-            deadline_ns=start_ns + self._budget_ns,
-            key=record_key if self._key is None else _key_column(columns[self._key]),
+            deadline_ns=deadline_ns,
+            key=record_key if self._key is None else self._key_column(columns[self._key]),
             record_key=record_key,
             value=value,
             columns=columns,
             headers=headers,
+            row=decoded.row,
         )
 
-    def _event_time_ns(
-        self, batch: RecordBatch, columns: dict[str, Array], kept: Int64Array | None
-    ) -> Int64Array:
-        if self._event_time.field is None:
-            time_ns = _record_time_ns(batch)
-            return time_ns if kept is None else time_ns[kept]
-        unit_ns = _UNIT_NS[self._event_time.unit]
-        bound = _LATEST_NS // unit_ns
-        stamps: Int64Array = columns[self._event_time.field].astype(np.int64)
-        return np.clip(stamps, -bound, bound) * unit_ns
+    def _key_column(self, column: Array) -> ObjectArray:
+        """A decoded field as keys (object [n] of bytes)."""
+        known, listed = self._keys, column.tolist()
+        try:
+            return object_column([known[item] for item in listed])
+        except KeyError:
+            if len(known) > _KEYS_MAX:
+                known.clear()
+            for item in set(listed) - known.keys():
+                known[item] = str(item).encode()
+            return object_column([known[item] for item in listed])
+
+
+def _held(decoded: Decoded, rejected: Sequence[Rejected], records: int) -> Int64Array:
+    """How many events each record held (int64 [records])."""
+    held = np.zeros(records, np.int64)
+    if decoded.record is not None:
+        held += np.bincount(decoded.record, minlength=records)
+    for some in rejected:
+        held[some.record[0]] += len(some.record)
+    return np.maximum(held, 1)
 
 
 def _rows(events: EventBatch, span: Span) -> EventBatch:
     if span == (0, len(events)):
         return events
     return events.take(slice(span.start, span.stop, None))
-
-
-def _record_time_ns(batch: RecordBatch) -> Int64Array:
-    """The records' timestamps; the arrival where one has none."""
-    time_ns = np.minimum(batch.timestamp_ns, _LATEST_NS)
-    absent = time_ns < 0
-    if not absent.any():
-        return time_ns
-    return np.where(absent, batch.arrival_ns, time_ns)
-
-
-def _key_column(column: Array) -> ObjectArray:
-    """A decoded field as keys."""
-    return object_column([str(item).encode() for item in column.tolist()])
 
 
 def finite_rows(arrays: Columns, count: int) -> BoolArray | None:

@@ -21,16 +21,51 @@ class EventTime:
 
 
 @dataclass(frozen=True, slots=True)
+class Skew:
+    """What is done about producers' clocks that are off.
+
+    A clock that is ahead is always put right: its events would arrive before they happened. How much is
+    learned from a minute of arrivals, from the 100th event on; before that, and for the rest that varies,
+    the budget counts from the arrival at the latest.
+
+    Attributes:
+        by: whose clock counts as one: a topic's ``partition``, a whole ``topic``, or a record's ``key``.
+        slow: a clock that is behind looks like a long way to here. ``report`` says it in the log and in
+            ``streamproc_event_time_skew_seconds``; ``correct`` adds what was learned at the end of the log.
+        max: the most that ``correct`` adds.
+    """
+
+    by: Literal["partition", "topic", "key"] = "partition"
+    slow: Literal["report", "correct"] = "report"
+    max: Duration = Duration.parse("5s")  # noqa: RUF009 - immutable
+
+
+@dataclass(frozen=True, slots=True)
 class Deadline:
     """When a decision must be with the broker.
 
+    An event may bring its own: the header ``x-deadline-ns`` (ns since 1970, in decimal digits), or a decoded
+    field. The header counts more, and is passed on with the decision.
+
     Attributes:
         budget: how long it may take.
-        from_: what the budget is counted from; ``from`` in the file.
+        from_: what the budget is counted from; ``from`` in the file. Where an event has no time, or one
+            later than its arrival, the budget counts from the arrival.
+        field: a decoded integer field with the event's own deadline; 0 where it has none.
+        unit: the unit of that field since 1970.
+        latest: how long after the arrival an event's own deadline may lie at most; None takes the budget.
+        skew: what is done about producers' clocks that are off.
+        max_future: an event time further ahead of its arrival than this, by the clock put right, is
+            wrong: the arrival stands in for it, and ``streamproc_wrong_event_times_total`` counts it.
     """
 
     budget: Duration = Duration.parse("1s")  # noqa: RUF009 - immutable
     from_: Literal["event_time", "arrival"] = "event_time"
+    field: str | None = None
+    unit: Literal["s", "ms", "us", "ns"] = "ns"
+    latest: Duration | None = None
+    skew: Skew = Skew()
+    max_future: Duration = Duration.parse("1s")  # noqa: RUF009 - immutable
 
     def __post_init__(self) -> None:
         if self.budget <= 0:

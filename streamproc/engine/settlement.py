@@ -1,49 +1,30 @@
 """When an outcome is final: at the broker's acknowledgement. The books are written here."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from streamproc.core import (
     BoolArray,
-    EventBatch,
     Int64Array,
     InvariantError,
     Outcome,
     OutRecords,
-    Reason,
     TopicPartition,
 )
 from streamproc.engine.effects import Send
 from streamproc.engine.partitions import Partition, PartitionTable
+from streamproc.engine.passages import passages
+from streamproc.engine.settled import Settled
 from streamproc.scheduling import Scheduler
-from streamproc.telemetry import Accounts
+from streamproc.telemetry import Accounts, Tracer
 
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """Events of one partition that end alike, once they are acknowledged.
-
-    Attributes:
-        partition: the partition's index.
-        ordinal: int64 [n], the records' ordinals.
-        outcome: what becomes of them.
-        reason: why.
-        decided: the events and the instant of the decision; None where nothing was decided.
-    """
-
-    partition: int
-    ordinal: Int64Array
-    outcome: Outcome
-    reason: Reason | str = Reason.NONE
-    decided: tuple[EventBatch, int] | None = None
-
-
-Witness: TypeAlias = Callable[[TopicPartition, Int64Array, Outcome, str, int], None]
-"""Is told of final outcomes: the partition, the records' offsets (int64 [n]), what became of all of them, the
-reason, and the instant (ns)."""
+Witness: TypeAlias = Callable[
+    [TopicPartition, Int64Array, Int64Array | None, Outcome, str, int], None
+]
+"""Is told of final outcomes: the partition, the events' offsets and rows (int64 [n]; no rows where a record is
+one event), what became of all of them, the reason, and the instant (ns)."""
 
 
 class Settlement:
@@ -53,17 +34,23 @@ class Settlement:
         accounts: the books.
         partitions: whose records are to be marked done.
         scheduler: learns how long the way to the broker takes.
+        tracer: makes traces of what ended; None makes none.
 
     Attributes:
         witness: is told of every outcome that becomes final, event by event; None tells nobody.
     """
 
     def __init__(
-        self, accounts: Accounts, partitions: PartitionTable, scheduler: Scheduler
+        self,
+        accounts: Accounts,
+        partitions: PartitionTable,
+        scheduler: Scheduler,
+        tracer: Tracer | None = None,
     ) -> None:
         self._accounts = accounts
         self._partitions = partitions
         self._scheduler = scheduler
+        self._tracer = tracer
         self._open: dict[int, Settled] = {}
         self._tickets_total = 0
         self.witness: Witness | None = None
@@ -72,6 +59,8 @@ class Settlement:
         """The effect of sending the records; the outcome is final when they are acknowledged."""
         self._tickets_total += 1
         self._open[self._tickets_total] = settled
+        if settled.decided is not None:
+            self._accounts.own.add(settled.decided.handed_ns - settled.decided.events.arrival_ns)
         return Send(self._tickets_total, records)
 
     def acknowledged(self, ticket: int, acknowledged_ns: int) -> None:
@@ -85,7 +74,7 @@ class Settlement:
             msg = f"ticket {ticket} is not open: it was acknowledged twice or never sent"
             raise InvariantError(msg)
         if settled.decided is not None:
-            self._scheduler.acknowledged(settled.decided[1], acknowledged_ns)
+            self._scheduler.acknowledged(settled.decided.decided_ns, acknowledged_ns)
         self.settle(settled, acknowledged_ns)
 
     def settle(self, settled: Settled, final_ns: int) -> None:
@@ -96,19 +85,23 @@ class Settlement:
         partition.tracker.done(settled.ordinal)
         if self.witness is not None:
             self._testify(self.witness, partition, settled, final_ns)
+        if self._tracer is not None:
+            for passage in passages(
+                partition.source, settled, _missed(settled, final_ns), final_ns
+            ):
+                self._tracer.ended(passage)
         count = len(settled.ordinal)
         if settled.decided is None:
             self._accounts.settle(settled.outcome, count, settled.reason)
             return
-        events, decided_ns = settled.decided
         missed = int(np.count_nonzero(_missed(settled, final_ns)))
         if missed:
             self._accounts.acked_late += missed
             self._accounts.settle(Outcome.LATE, missed)
         if count > missed:
             self._accounts.settle(settled.outcome, count - missed, settled.reason)
-        self._accounts.latency(final_ns - events.event_time_ns)
-        self._accounts.stage_constant("emit", final_ns - decided_ns, count)
+        self._accounts.latency(final_ns - settled.decided.events.event_time_ns)
+        self._accounts.stage_constant("emit", final_ns - settled.decided.decided_ns, count)
 
     def _testify(
         self, witness: Witness, partition: Partition, settled: Settled, final_ns: int
@@ -117,11 +110,12 @@ class Settlement:
         missed = _missed(settled, final_ns)
         for rows, outcome in ((missed, Outcome.LATE), (~missed, settled.outcome)):
             if rows.any():
-                witness(partition.source, offset[rows], outcome, str(settled.reason), final_ns)
+                row = None if settled.row is None else settled.row[rows]
+                witness(partition.source, offset[rows], row, outcome, str(settled.reason), final_ns)
 
 
 def _missed(settled: Settled, final_ns: int) -> BoolArray:
     """Which events were published in time and acknowledged too late (bool [n])."""
     if settled.decided is None or settled.outcome not in (Outcome.ON_TIME, Outcome.DEGRADED):
         return np.zeros(len(settled.ordinal), np.bool_)
-    return settled.decided[0].deadline_ns < final_ns
+    return settled.decided.events.deadline_ns < final_ns

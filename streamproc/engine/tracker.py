@@ -11,13 +11,14 @@ class AcknowledgementTracker:
     """Orders what was fetched of one partition, and knows how far all of it is done.
 
     It counts fetched records (ordinals), never offsets: compaction and transaction markers leave gaps in
-    those. When all is done the position is the consumer's own, which may lie behind the last record.
+    those. A record is done when all its events are. When all records are done the position is the
+    consumer's own, which may lie behind the last record.
 
     Args:
         position: where the partition is read from.
     """
 
-    __slots__ = ("_base", "_done", "_end_position", "_first_open", "_offset", "_total")
+    __slots__ = ("_base", "_end_position", "_first_open", "_left", "_offset", "_total")
 
     def __init__(self, position: int) -> None:
         self._base = 0
@@ -28,10 +29,11 @@ class AcknowledgementTracker:
         """All ordinals before this one are done."""
         self._end_position = position
         self._offset: Int64Array = np.empty(_GROW, np.int64)
-        self._done: BoolArray = np.zeros(_GROW, np.bool_)
+        self._left: Int64Array = np.zeros(_GROW, np.int64)
+        """How many events of each record have no outcome yet."""
 
     def fetched(self, offset: Int64Array, end_position: int) -> int:
-        """Records were fetched, the next ones of the partition.
+        """Records were fetched, the next ones of the partition; each is one event until ``holds`` is called.
 
         Args:
             offset: int64 [n], ascending.
@@ -45,18 +47,23 @@ class AcknowledgementTracker:
         if place + len(offset) > len(self._offset):
             place = self._make_room(len(offset))
         self._offset[place : place + len(offset)] = offset
-        self._done[place : place + len(offset)] = False
+        self._left[place : place + len(offset)] = 1
         self._total += len(offset)
         self._end_position = end_position
         return first
+
+    def holds(self, ordinal: int, events: Int64Array) -> None:
+        """The records from this ordinal on hold so many events each (int64 [n], at least 1)."""
+        place = ordinal - self._base
+        self._left[place : place + len(events)] = events
 
     def moved(self, end_position: int) -> None:
         """The consumer's position moved over what holds no records (markers, compacted ranges)."""
         self._end_position = max(self._end_position, end_position)
 
     def done(self, ordinal: Int64Array) -> None:
-        """These records (int64 [n]) have their outcome."""
-        self._done[ordinal - self._base] = True
+        """An event of each of these records (int64 [n], repeated for several events) has its outcome."""
+        np.subtract.at(self._left, ordinal - self._base, 1)
 
     def offsets(self, ordinal: Int64Array) -> Int64Array:
         """The offsets of records that were not done at the last look (int64 [n])."""
@@ -64,15 +71,15 @@ class AcknowledgementTracker:
 
     @property
     def open_total(self) -> int:
-        """How many records have no outcome yet."""
+        """How many events have no outcome yet."""
         place = self._first_open - self._base
-        return int(np.count_nonzero(~self._done[place : self._total - self._base]))
+        return int(self._left[place : self._total - self._base].sum())
 
     @property
     def position(self) -> int:
         """The position to commit: every record before it is done."""
         place, end = self._first_open - self._base, self._total - self._base
-        undone = ~self._done[place:end]
+        undone: BoolArray = self._left[place:end] > 0
         ahead = int(undone.argmax()) if undone.any() else end - place
         self._first_open += ahead
         if self._first_open == self._total:
@@ -85,7 +92,7 @@ class AcknowledgementTracker:
         drop = self._first_open - self._base
         held = self._total - self._first_open
         size = max(len(self._offset), 2 * (held + count))
-        for name in ("_offset", "_done"):
+        for name in ("_offset", "_left"):
             old = getattr(self, name)
             new = np.zeros(size, old.dtype)
             new[:held] = old[drop : drop + held]

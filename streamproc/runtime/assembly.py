@@ -1,8 +1,9 @@
 """From a configuration to an engine: every part made and joined, in one place."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from streamproc.codecs import DecisionEncoder, FieldType, JsonDecoder
+from streamproc.codecs import FieldType, JsonDecisionEncoder, JsonDecoder
 from streamproc.config import PipelineConfig
 from streamproc.core import NS_PER_MS, Clock, Executor, ModelInfo, load_function
 from streamproc.engine import (
@@ -10,6 +11,7 @@ from streamproc.engine import (
     Decider,
     Destinations,
     Engine,
+    EventTimes,
     Intake,
     LabelDecider,
     PartitionTable,
@@ -22,7 +24,7 @@ from streamproc.engine import (
 from streamproc.executors import sweep
 from streamproc.features import Features, FieldFeatures, PythonFeatures
 from streamproc.scheduling import LatencyModel, Scheduler, SendLatency
-from streamproc.telemetry import Accounts
+from streamproc.telemetry import Accounts, Journey, Sampler, Tracer
 
 SEND_SHARE = 2
 """Sending is never allowed more than this part (a half) of the budget: one stall of the broker must not
@@ -41,21 +43,29 @@ class Assembly:
         accounts: the books.
         settlement: tells its ``witness`` what becomes of each event.
         compute: how long the model alone computes, to choose between the event loop and a thread.
+        tracer: tells the journeys of events; None where no traces are made.
     """
 
     engine: Engine
     accounts: Accounts
     settlement: Settlement
     compute: LatencyModel
+    tracer: Tracer | None
 
 
-def assemble(config: PipelineConfig, executor: Executor, clock: Clock) -> Assembly:
+def assemble(
+    config: PipelineConfig,
+    executor: Executor,
+    clock: Clock,
+    export: Callable[[Journey], None] | None = None,
+) -> Assembly:
     """Make a pipeline's engine; measures the model on the way.
 
     Args:
         config: what the user wrote.
         executor: what runs the model.
         clock: the pipeline's time.
+        export: takes the journeys of traced events; None makes no traces.
 
     Raises:
         ConfigError: the model's inputs or outputs do not fit the features or labels.
@@ -76,32 +86,37 @@ def assemble(config: PipelineConfig, executor: Executor, clock: Clock) -> Assemb
         slots=executor.concurrency,
     )
     partitions = PartitionTable()
-    settlement = Settlement(accounts, partitions, scheduler)
+    tracer = None
+    traces = config.telemetry.traces
+    if traces is not None and export is not None:
+        tracer = Tracer(Sampler(config.name, traces.ratio), traces.always, export)
+    settlement = Settlement(accounts, partitions, scheduler, tracer)
     engine = Engine(
         clock=clock,
         intake=Intake(
             decoder=JsonDecoder(config.codec),
             features=features,
             key=config.key,
-            event_time=config.event_time,
-            deadline=config.deadline,
+            times=EventTimes(config.event_time, config.deadline),
         ),
         scheduler=scheduler,
         concluder=Concluder(
             clock=clock,
             decider=decider,
-            encoder=DecisionEncoder(config.name, executor.info),
+            encoder=JsonDecisionEncoder(config.name, executor.info),
             destinations=_destinations(config),
             partitions=partitions,
             scheduler=scheduler,
             settlement=settlement,
+            tracer=tracer,
         ),
         settlement=settlement,
         partitions=partitions,
         accounts=accounts,
         keep_order=config.ordering != "none",
     )
-    return Assembly(engine, accounts, settlement, LatencyModel(sizes, run_ns, size_max=size_max))
+    compute = LatencyModel(sizes, run_ns, size_max=size_max)
+    return Assembly(engine, accounts, settlement, compute, tracer)
 
 
 def make_features(config: PipelineConfig, model: ModelInfo) -> Features:

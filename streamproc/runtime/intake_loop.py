@@ -60,6 +60,7 @@ class IntakeLoop:
         self._stop_when_idle_ns = stop_when_idle_ns
         self._paused = False
         self._record_bytes = 1.0
+        self._records_total = 0
         self.stopping = False
         """Set to make the loop end after the poll that is under way."""
 
@@ -69,13 +70,14 @@ class IntakeLoop:
         while not self.stopping:
             wanted = min(RECORDS_MAX, max(1, int(POLL_BYTES / self._record_bytes)))
             if self._stop_after is not None:
-                wanted = min(wanted, self._stop_after - self._accounts.fetched)
+                wanted = min(wanted, self._stop_after - self._records_total)
                 if wanted <= 0:
                     return
             await self._room()
             batches = await self._source.poll(timeout_ns=POLL_NS, records_max=wanted)
             for batch in batches:
                 self._learn_size(batch)
+                self._records_total += len(batch)
                 self._engine.ingest(batch)
                 self._driver.turn()
             if batches:

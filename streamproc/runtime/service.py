@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import heapq
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streamproc.config import PipelineConfig
 from streamproc.core import (
@@ -20,10 +21,13 @@ from streamproc.core import (
 )
 from streamproc.runtime.assembly import Assembly, assemble
 from streamproc.runtime.driver import Driver
-from streamproc.runtime.housekeeping import Heartbeat, quiet_collector
+from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
 from streamproc.telemetry import Gauges, PipelineCollector, Summary, make_registry
 from streamproc.web import OpsServer, ops_app
+
+if TYPE_CHECKING:
+    from streamproc.telemetry.otlp import Exporter
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +36,8 @@ DRAIN_GRACE_NS = 30 * NS_PER_S
 
 
 LAST_COMMIT_S = 10.0
+_SKEWS_SHOWN = 100
+"""Of the sources' clocks, those most off: with one a key there may be thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +85,10 @@ class Service:
         self._stop_after = stop_after
         self._stop_when_idle_ns = stop_when_idle_ns
         self._on_ready = on_ready
-        self._heartbeat = Heartbeat(parts.clock)
+        self._heartbeat = Heartbeat(parts.clock, self._beat)
+        self._skew_watch = SkewWatch(int(config.deadline.budget))
         self._assembly: Assembly | None = None
+        self._exporter: Exporter | None = None
         self._driver: Driver | None = None
         self._intake: IntakeLoop | None = None
         self._stop_asked = asyncio.Event()
@@ -106,8 +114,13 @@ class Service:
         """What is waiting at this moment."""
         depth = self._assembly.engine.queue_depth if self._assembly else 0
         lag = self._parts.source.lag() if self._driver and self._driver.owns_partitions else {}
+        skews_ns = self._assembly.engine.skews_ns() if self._assembly else {}
+        most = heapq.nlargest(_SKEWS_SHOWN, skews_ns, key=lambda source: abs(skews_ns[source]))
         return Gauges(
-            queue_depth=depth, lag_records=lag, loop_lag_seconds=self._heartbeat.lag_ns / NS_PER_S
+            queue_depth=depth,
+            lag_records=lag,
+            loop_lag_seconds=self._heartbeat.lag_ns / NS_PER_S,
+            event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},
         )
 
     def readiness(self) -> Mapping[str, bool]:
@@ -129,7 +142,13 @@ class Service:
             ExternalError: something outside failed for good.
         """
         parts = self._parts
-        self._assembly = assembly = assemble(self._config, parts.executor, parts.clock)
+        self._exporter = exporter = self._make_exporter()
+        export = None if exporter is None else exporter.export
+        try:
+            self._assembly = assembly = assemble(self._config, parts.executor, parts.clock, export)
+        except BaseException:
+            await self._close_traces()
+            raise
         self._driver = driver = Driver(
             engine=assembly.engine,
             executor=parts.executor,
@@ -197,6 +216,11 @@ class Service:
         except TimeoutError:
             log.warning("the last positions are not stored: what they cover will be decided again")
 
+    def _beat(self) -> None:
+        if self._assembly is not None:
+            self._skew_watch.look(self._assembly.engine.skews_ns())
+        self._count_traces()
+
     async def _commit_regularly(self) -> None:
         while True:
             await asyncio.sleep(self._parts.commit_interval_ns / NS_PER_S)
@@ -228,7 +252,36 @@ class Service:
                 log.exception("a part of the pipeline did not stop cleanly")
         if self._assembly is not None:
             self._assembly.engine.release_all()
+        await self._close_traces()
         parts.executor.close()
+
+    def _make_exporter(self) -> "Exporter | None":
+        config = self._config
+        if config.telemetry.traces is None:
+            return None
+        from streamproc.telemetry.otlp import make_exporter  # noqa: PLC0415 - 0.2 s for those who trace
+
+        model = self._parts.executor.info
+        return make_exporter(
+            config.telemetry.traces,
+            pipeline=config.name,
+            group=config.source.group_id or config.name,
+            model=f"{model.variant} {model.digest}",
+        )
+
+    async def _close_traces(self) -> None:
+        """Export what waits, for a short while."""
+        if self._exporter is None:
+            return
+        if self._assembly is not None and self._assembly.tracer is not None:
+            self._assembly.tracer.close()
+        await asyncio.to_thread(self._exporter.close)
+        self._count_traces()
+
+    def _count_traces(self) -> None:
+        if self._assembly is not None and self._exporter is not None:
+            self._assembly.accounts.traces_exported = self._exporter.exported
+            self._assembly.accounts.traces_dropped = self._exporter.dropped
 
     @contextlib.asynccontextmanager
     async def _endpoints(self) -> AsyncIterator[str | None]:

@@ -45,6 +45,7 @@ class Summary(TypedDict):
     reasons: dict[str, int]
     latency_ms: dict[str, float]
     stages_ms: dict[str, dict[str, float]]
+    own_ms: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,12 @@ class Accounts:
         restored: events read again only to rebuild state; no part of ``consumed``.
         emitted: decisions that no single event caused, such as a window's.
         acked_late: decisions published in time and acknowledged after their deadline.
+        wrong_event_times: events whose time was too far ahead to be true; their arrival stood in for it.
+        unread_deadlines: deadlines in headers that are no number; the budget counted instead.
+        traces_exported: traces that the collector has taken.
+        traces_dropped: traces that it has not.
         e2e: from event time to the broker's acknowledgement.
+        own: this process's part of it, from fetched to handed to the producer.
         stages: the same by stage.
         batches: micro-batches by the reason of their start.
         batch_sizes: how many of them fell into each of ``BATCH_SIZE_BOUNDS``, and behind the last.
@@ -95,7 +101,12 @@ class Accounts:
         self.restored = 0
         self.emitted = 0
         self.acked_late = 0
+        self.wrong_event_times = 0
+        self.unread_deadlines = 0
+        self.traces_exported = 0
+        self.traces_dropped = 0
         self.e2e = LatencyHistogram(exact_bounds_ns)
+        self.own = LatencyHistogram(exact_bounds_ns)
         self.stages: dict[Stage, LatencyHistogram] = {
             name: LatencyHistogram(exact_bounds_ns) for name in STAGES
         }
@@ -196,7 +207,7 @@ class Accounts:
     def summary(self, duration_s: float, cpu_s: float) -> Summary:
         """The account of a run, as ``--json`` prints it.
 
-        Latencies are in ms; ``latency_ms`` and a stage are ``{}`` where nothing was measured.
+        Latencies are in ms; ``latency_ms``, ``own_ms`` and a stage are ``{}`` where nothing was measured.
         """
         consumed = self.consumed
         return {
@@ -213,6 +224,7 @@ class Accounts:
             "reasons": self.reasons,
             "latency_ms": _latency_ms(self.e2e),
             "stages_ms": {name: _stage_ms(stage) for name, stage in self.stages.items()},
+            "own_ms": _latency_ms(self.own),
         }
 
 

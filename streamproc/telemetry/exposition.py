@@ -95,6 +95,13 @@ class PipelineCollector(Collector):
         )
         e2e.add_metric((), *_buckets(self._accounts.e2e))
         yield e2e
+        own = HistogramMetricFamily(
+            names.OWN_LATENCY,
+            "This process's part of it, from fetched to handed to the producer.",
+            unit="seconds",
+        )
+        own.add_metric((), *_buckets(self._accounts.own))
+        yield own
         stages = HistogramMetricFamily(
             names.STAGE_LATENCY,
             "Where an event's time goes, by stage.",
@@ -139,6 +146,26 @@ class PipelineCollector(Collector):
                 accounts.handed_back,
             ),
             (names.SKIPPED, "Records jumped over without being fetched.", accounts.skipped),
+            (
+                names.WRONG_EVENT_TIMES,
+                "Events whose time was further ahead than deadline.max_future.",
+                accounts.wrong_event_times,
+            ),
+            (
+                names.UNREAD_DEADLINES,
+                "Headers x-deadline-ns that are no number.",
+                accounts.unread_deadlines,
+            ),
+            (
+                names.TRACES_EXPORTED,
+                "Traces that the collector has taken.",
+                accounts.traces_exported,
+            ),
+            (
+                names.TRACES_DROPPED,
+                "Traces that it has not: it did not answer, or too many waited.",
+                accounts.traces_dropped,
+            ),
             (
                 names.AHEAD_OF_CLOCK,
                 "Decisions acknowledged before their own event time: the producer's clock is ahead.",

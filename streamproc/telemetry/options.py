@@ -1,6 +1,10 @@
-"""What a user can set of the metrics."""
+"""What a user can set of metrics and traces."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
+
+from streamproc.core import Duration
 
 PORT_MAX = 65_535
 
@@ -23,8 +27,49 @@ class Metrics:
                 raise ValueError(msg)
 
 
+TraceCause = Literal["late", "shed", "degraded", "dead_letter", "slowest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """Traces of single events, exported by OTLP. What is not said here is taken from ``OTEL_*``.
+
+    Attributes:
+        otlp: the collector, such as ``http://localhost:4318``, or ``http://localhost:4317`` for grpc; None
+            takes ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`` or ``OTEL_EXPORTER_OTLP_ENDPOINT``, else the local one.
+        protocol: how it is spoken to; None takes ``OTEL_EXPORTER_OTLP_PROTOCOL``, else ``http/protobuf``.
+        headers: sent with each request, such as an API key; else ``OTEL_EXPORTER_OTLP_HEADERS``.
+        timeout: of one request.
+        ratio: the share of the events without a ``traceparent`` that is traced, 0 to 1. An event that comes
+            with one is traced where its sender traces it.
+        always: what is traced besides, whatever the share: outcomes, at most ten of each a second, and the
+            five ``slowest`` of ten seconds.
+    """
+
+    otlp: str | None = None
+    protocol: Literal["http/protobuf", "grpc"] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout: Duration = Duration.parse("5s")  # noqa: RUF009 - immutable
+    ratio: float = 0.001
+    always: Sequence[TraceCause] = ("late", "shed", "degraded", "dead_letter", "slowest")
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.ratio <= 1:
+            msg = f"ratio must be within 0 and 1, was {self.ratio}"
+            raise ValueError(msg)
+        if self.otlp is not None and not self.otlp.startswith(("http://", "https://")):
+            msg = f"otlp must be a URL such as http://localhost:4318, was {self.otlp!r}"
+            raise ValueError(msg)
+
+
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """What the pipeline tells of itself."""
+    """What the pipeline tells of itself.
+
+    Attributes:
+        metrics: the HTTP endpoints.
+        traces: traces of single events; None makes none.
+    """
 
     metrics: Metrics = field(default_factory=Metrics)
+    traces: Traces | None = None

@@ -241,17 +241,23 @@ class PipelineTest:
         self,
         source: TopicPartition,
         offset: Int64Array,
+        row: Int64Array | None,
         outcome: Outcome,
         reason: str,
         final_ns: int,
     ) -> None:
         final = FinalOutcome(outcome.word, reason, final_ns)
-        for number in np.sort(offset).tolist():
+        rows = [-1] * len(offset) if row is None else row.tolist()
+        for number, place in sorted(zip(offset.tolist(), rows, strict=True)):
             self._open[source].discard(number)
-            self._note(source, number, final)
+            self._note(source, number, final, row=place)
 
-    def _note(self, source: TopicPartition, offset: int, final: FinalOutcome) -> None:
-        self._final.setdefault(f"{source.topic}/{source.partition}/{offset}", []).append(final)
+    def _note(
+        self, source: TopicPartition, offset: int, final: FinalOutcome, *, row: int = -1
+    ) -> None:
+        event = f"{source.topic}/{source.partition}/{offset}"
+        event = event if row < 0 else f"{event}/{row}"
+        self._final.setdefault(event, []).append(final)
 
     def _result(self) -> TestResult:
         decided, dead, shed = self._topics

@@ -16,7 +16,7 @@ class Decision:
     """A decision, read back; see ``codecs.DecisionRecord`` for the fields of its value.
 
     Attributes:
-        id: ``topic/partition/offset`` of the record it answers.
+        id: ``topic/partition/offset`` of the record it answers, ``/row`` behind it where that holds several.
         outcome: ``on_time``, ``degraded`` or ``late``, as published.
         key: the event's key as text.
         output: what was decided.
@@ -40,13 +40,13 @@ class Decision:
     @property
     def source(self) -> TopicPartition:
         """The partition of the record it answers."""
-        topic, partition, _ = self.id.rsplit("/", 2)
+        topic, partition, *_ = self.id.split("/")  # a topic's name has no slash
         return TopicPartition(topic, int(partition))
 
     @property
     def offset(self) -> int:
         """The offset of the record it answers."""
-        return int(self.id.rsplit("/", 1)[1])
+        return int(self.id.split("/")[2])
 
     @classmethod
     def of(cls, record: StoredRecord) -> Self:

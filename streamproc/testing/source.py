@@ -244,4 +244,5 @@ class MemorySource:
             headers={row: r.headers for row, r in enumerate(records) if r.headers},
             arrival_ns=self._clock.now_ns(),
             end_position=self._position[source],
+            behind=max(0, self._broker.end_position(source) - self._position[source]),
         )

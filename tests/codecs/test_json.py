@@ -58,10 +58,10 @@ def record_by_record(fields: Mapping[str, str], values: list[bytes | None]) -> D
 def assert_alike(found: Decoded, expected: Decoded) -> None:
     said = {n: (e.reason, e.detail) for n, e in found.rejected.items()}
     assert said == {n: (e.reason, e.detail) for n, e in expected.rejected.items()}
-    assert (found.rows is None) == (expected.rows is None)
-    if found.rows is not None and expected.rows is not None:
-        assert found.rows.dtype == np.int64
-        assert found.rows.tolist() == expected.rows.tolist()
+    assert (found.record is None) == (expected.record is None)
+    if found.record is not None and expected.record is not None:
+        assert found.record.dtype == np.int64
+        assert found.record.tolist() == expected.record.tolist()
     assert found.columns.keys() == expected.columns.keys()
     for name, column in expected.columns.items():
         assert found.columns[name].dtype == column.dtype, name
@@ -199,11 +199,11 @@ def test_a_bad_record_leaves_its_neighbours_as_they_were(
 ) -> None:
     one = decoder(fields)
     together = one.decode(list(values))
-    good = range(len(values)) if together.rows is None else together.rows.tolist()
+    good = range(len(values)) if together.record is None else together.record.tolist()
     assert sorted([*good, *together.rejected]) == list(range(len(values)))
     for place, row in enumerate(good):
         alone = one.decode([values[row]])
-        assert alone.rows is None
+        assert alone.record is None
         for name, column in alone.columns.items():
             np.testing.assert_array_equal(together.columns[name][place], column[0])
 
@@ -211,7 +211,7 @@ def test_a_bad_record_leaves_its_neighbours_as_they_were(
 def test_columns_are_of_the_declared_types() -> None:
     decoded = decoder({"b": "int8", "f": "float32", "s": "str", "t": "bool", "x": "float32[2]"})
     found = decoded.decode([b'{"b":1,"f":2,"s":"a","t":true,"x":[1,2]}'] * 3)
-    assert found.rows is None
+    assert found.record is None
     assert not found.rejected
     shapes = {name: (str(c.dtype), c.shape) for name, c in found.columns.items()}
     assert shapes == {
@@ -236,8 +236,8 @@ def test_the_worked_example() -> None:
         b'{"a":6,"x":[7,8]}',
     ]
     found = decoder({"a": "int8", "x": "float32[2]"}).decode(values)
-    assert found.rows is not None
-    assert found.rows.tolist() == [0, 6, 8]
+    assert found.record is not None
+    assert found.record.tolist() == [0, 6, 8]
     assert found.columns["a"].tolist() == [1, 4, 6]
     assert found.columns["x"].tolist() == [[1, 2], [5, 6], [7, 8]]
     assert {row: error.reason for row, error in found.rejected.items()} == {
@@ -281,7 +281,7 @@ def test_a_decoder_that_refused_goes_on_decoding() -> None:
     one = decoder({"a": "int8", "x": "int8[2]"})
     for value in (b"{", b'{"a":1}', b'{"a":1,"x":[1,[2]]}', b'{"a":1,"x":[1,null]}', b"\xff"):
         assert len(one.decode([value]).rejected) == 1
-        assert one.decode([b'{"a":1,"x":[1,2]}']).rows is None
+        assert one.decode([b'{"a":1,"x":[1,2]}']).record is None
 
 
 def test_columns_do_not_change_with_the_next_batch() -> None:

@@ -3,9 +3,6 @@ import pytest
 from tests.config.conftest import Problems, Read
 
 LATER = [
-    ("deadline: {skew: {slow: report}}", "deadline.skew"),
-    ("deadline: {max_future: 1s}", "deadline.max_future"),
-    ("deadline: {field: d}", "deadline.field"),
     ("lanes: [{name: a}]", "lanes"),
     ("batching: {policy: early_drop}", "batching.policy"),
     ("batching: {policy: aimd}", "batching.policy"),
@@ -15,7 +12,6 @@ LATER = [
     ("outcomes: {ledger_topic: l}", "outcomes.ledger_topic"),
     ("delivery: exactly_once", "delivery"),
     ("delivery: exactly-once", "delivery"),
-    ("telemetry: {traces: {otlp: x}}", "telemetry.traces"),
     ("slo: [{name: a}]", "slo"),
     ("record: {path: x}", "record"),
 ]

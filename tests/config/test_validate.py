@@ -27,7 +27,11 @@ ADDED = [
     ("deadline: {budget: 999999999999999d}", "deadline.budget", "below 2^63"),
     ("deadline: {from_: arrival}", "deadline.from_", "did you mean from?"),
     ("deadline: {from: arival}", "deadline.from", "did you mean arrival?"),
-    ("deadline:", "deadline", "must be a mapping of budget, from, was nothing (null)"),
+    (
+        "deadline:",
+        "deadline",
+        "must be a mapping of budget, from, field, unit, latest, skew, max_future, was nothing (null)",
+    ),
     ("batching: {max_size: abc}", "batching.max_size", "must be a whole number, was 'abc'"),
     ("batching: {max_size: 1.5}", "batching.max_size", "must be a whole number, was 1.5"),
     ("batching: {max_size: true}", "batching.max_size", "must be a whole number, was true"),

@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 from streamproc.core import EventBatch, object_column
 
 TIMES = ("event_time_ns", "arrival_ns", "admitted_ns", "deadline_ns")
-ARRAYS = ("number", "partition", "ordinal", "offset", *TIMES, "key", "record_key", "value")
+ARRAYS = ("number", "partition", "ordinal", "offset", *TIMES, "row", "key", "record_key", "value")
 
 
 def batch_of(count: int, first: int = 0) -> EventBatch:
     """Every value differs; all arrays are read-only; every third event has headers."""
     number = np.arange(first, first + count)
-    columns = {name: number * 100 + place for place, name in enumerate(ARRAYS[:8])}
+    columns = {name: number * 100 + place for place, name in enumerate(ARRAYS[:9])}
     columns["number"] = number
     texts = {
         name: object_column([None if n % 4 == 0 else f"{name}{n}".encode() for n in number])
-        for name in ARRAYS[8:]
+        for name in ARRAYS[9:]
     }
     batch = EventBatch(
         **columns,
@@ -113,3 +113,9 @@ def test_an_object_column_of_equal_lists_stays_one_dimensional() -> None:
     assert column.shape == (2,)
     assert column.dtype == np.object_
     assert object_column([]).shape == (0,)
+
+
+def test_records_that_are_one_event_each_have_no_rows() -> None:
+    single = replace(batch_of(3), row=None)
+    assert single.take(slice(1, 3)).row is None
+    assert EventBatch.concatenate([single, replace(batch_of(2, 3), row=None)]).row is None

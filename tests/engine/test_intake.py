@@ -1,13 +1,14 @@
 """From fetched records to events."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from streamproc.codecs import JsonCodec, JsonDecoder
-from streamproc.core import NS_PER_MS, RecordBatch, TopicPartition
-from streamproc.engine import Deadline, EventTime, Intake
+from streamproc.codecs import Decoded, FieldType, JsonCodec, JsonDecoder, RowsRejected
+from streamproc.core import NS_PER_MS, Reason, RecordBatch, RecordError, TopicPartition
+from streamproc.engine import Deadline, EventTime, EventTimes, Intake
 from streamproc.engine.intake import finite_rows
 from streamproc.features import FieldFeatures
 from tests.engine.pipelines import within
@@ -21,8 +22,7 @@ def intake(*, key: str | None = None, event_time: EventTime | None = None, deadl
         decoder=JsonDecoder(JsonCodec(fields=FIELDS)),
         features=FieldFeatures(("x",), widths={"x": 1}, inputs=(), names={}),
         key=key,
-        event_time=event_time or EventTime(),
-        deadline=deadline or within("100ms"),
+        times=EventTimes(event_time or EventTime(), deadline or within("100ms")),
     )
 
 
@@ -47,14 +47,19 @@ def value(i: int, **changes: Any) -> bytes:
 
 def admit(made: Intake, batch: RecordBatch, rows: list[bool] | None = None) -> Any:
     mask = None if rows is None else np.array(rows)
-    return made.admit(batch, ordinal=1_000, number=100, partition=3, rows=mask)
+    times = made.times.of_records(batch)
+    return made.admit(batch, times, ordinal=1_000, number=100, partition=3, rows=mask)
+
+
+def reasons(admitted: Any) -> dict[int, str]:
+    return {int(some.record[0]): some.error.reason for some in admitted.rejected}
 
 
 def test_each_event_keeps_its_own_metadata() -> None:
     batch = records([value(0), b"{", value(2), value(3), None, value(5)])
     admitted = admit(intake(), batch, [True, True, True, False, True, True])
     (events,) = admitted.events
-    assert events.number.tolist() == [100, 102, 105]
+    assert events.number.tolist() == [100, 101, 102]
     assert events.ordinal.tolist() == [1000, 1002, 1005]
     assert events.offset.tolist() == [50, 54, 60]
     assert set(events.partition.tolist()) == {3}
@@ -62,17 +67,15 @@ def test_each_event_keeps_its_own_metadata() -> None:
     assert events.value.tolist() == [value(0), value(2), value(5)]
     assert events["x"].tolist() == [0, 2, 5]
     assert events.inputs["input"].tolist() == [[0], [2], [5]]
-    assert events.headers == {100: (("h", b"0"),), 102: (("h", b"2"),)}
-    assert {row: error.reason for row, error in admitted.rejected.items()} == {
-        1: "undecodable",
-        4: "empty",
-    }
+    assert events.headers == {100: (("h", b"0"),), 101: (("h", b"2"),)}
+    assert events.row is None
+    assert reasons(admitted) == {1: "undecodable", 4: "empty"}
 
 
 def test_nothing_good_is_no_batch() -> None:
     admitted = admit(intake(), records([b"{", None]))
     assert admitted.events == []
-    assert list(admitted.rejected) == [0, 1]
+    assert reasons(admitted) == {0: "undecodable", 1: "empty"}
 
 
 def test_a_field_as_the_key() -> None:
@@ -85,30 +88,79 @@ def test_a_field_as_the_key() -> None:
 def test_event_times_of_a_field(unit: Any, scale: int) -> None:
     made = intake(event_time=EventTime(field="ts", unit=unit))
     batch = records([value(0), value(1, ts=-(2**63)), value(2, ts=2**63 - 1)])
-    assert made.latest_deadline_ns(batch) is None
     (events,) = admit(made, batch).events
-    time_ns, deadline_ns = events.event_time_ns.tolist(), events.deadline_ns.tolist()
-    assert time_ns[0] == 7 * scale
-    assert time_ns[1] < -(2**61)
-    assert time_ns[2] > 2**61
-    assert [d - t for t, d in zip(time_ns, deadline_ns, strict=True)] == [100 * NS_PER_MS] * 3
+    assert events.event_time_ns.tolist() == [7 * scale, ARRIVAL_NS, ARRIVAL_NS]
+    slack_ns = events.deadline_ns - np.array([7 * scale, ARRIVAL_NS, ARRIVAL_NS])
+    assert set(slack_ns.tolist()) == {100 * NS_PER_MS}
 
 
-def test_a_record_without_a_timestamp_happened_when_it_arrived() -> None:
+def test_the_latest_deadline_is_the_deadline_where_no_field_counts() -> None:
     batch = records([value(0), value(1), value(2)], stamps=[-1, 5, 2**63 - 1])
     made = intake()
-    (events,) = admit(made, batch).events
-    latest_ns = made.latest_deadline_ns(batch)
+    times = made.times.of_records(batch)
+    (events,) = made.admit(batch, times, ordinal=0, number=0, partition=0, rows=None).events
+    latest_ns = made.latest_deadline_ns(batch, times)
     assert latest_ns is not None
-    assert events.event_time_ns.tolist()[:2] == [ARRIVAL_NS, 5]
     assert events.deadline_ns.tolist() == latest_ns.tolist()
-    assert latest_ns.tolist()[2] > 2**61
 
 
 def test_the_latest_deadline_from_arrival() -> None:
-    latest_ns = intake(deadline=within("1ms", from_="arrival")).latest_deadline_ns(records([b""]))
+    made = intake(deadline=within("1ms", from_="arrival"), event_time=EventTime(field="ts"))
+    batch = replace(records([b""]), headers={})
+    latest_ns = made.latest_deadline_ns(batch, made.times.of_records(batch))
     assert latest_ns is not None
     assert latest_ns.tolist() == [ARRIVAL_NS + NS_PER_MS]
+
+
+class Lines:
+    """A codec of several events a record: numbers separated by commas; ``x`` is no number."""
+
+    fields: ClassVar[dict[str, FieldType]] = {"x": FieldType("float64"), "n": FieldType("int32")}
+    several = True
+
+    def decode(self, values: list[bytes | None]) -> Decoded:
+        good: list[tuple[int, int, float]] = []
+        rejected, bad = {}, []
+        for record, value in enumerate(values):
+            if value is None:
+                rejected[record] = RecordError(Reason.EMPTY, "nothing")
+                continue
+            for row, text in enumerate(value.split(b",")):
+                if text == b"x":
+                    error = RecordError(Reason.WRONG_TYPE, "an x")
+                    bad.append(RowsRejected(record, np.array([row]), error))
+                else:
+                    good.append((record, row, float(text)))
+        record, row, x = np.array(good).T if good else np.empty((3, 0))
+        columns = {"x": x, "n": np.nan_to_num(x).astype(np.int32)}
+        return Decoded(record.astype(np.int64), columns, rejected, row.astype(np.int64), tuple(bad))
+
+
+def test_each_row_of_a_record_is_an_event() -> None:
+    made = Intake(
+        decoder=Lines(),
+        features=FieldFeatures(("x",), widths={"x": 1}, inputs=(), names={}),
+        key="n",
+        times=EventTimes(EventTime(), within("100ms")),
+    )
+    batch = records([b"1,x,nan", None, b"4,5"])
+    assert made.latest_deadline_ns(batch, made.times.of_records(batch)) is None
+    admitted = admit(made, batch)
+    (events,) = admitted.events
+    assert events.number.tolist() == [100, 102, 103]  # 101 is the nan: its features are no good
+    assert events.ordinal.tolist() == [1000, 1002, 1002]
+    assert events.offset.tolist() == [50, 54, 54]
+    assert events.row is not None
+    assert events.row.tolist() == [0, 0, 1]
+    assert events.key.tolist() == [b"1", b"4", b"5"]
+    assert events.record_key.tolist() == [b"k0", b"k2", b"k2"]
+    assert events.headers == {100: (("h", b"0"),), 102: (("h", b"2"),), 103: (("h", b"2"),)}
+    assert admitted.held is not None
+    assert admitted.held.tolist() == [3, 1, 2]
+    said = [
+        (r.record.tolist(), None if r.row is None else r.row.tolist()) for r in admitted.rejected
+    ]
+    assert said == [([1], None), ([0], [1]), ([0], [2])]
 
 
 def test_rows_that_are_finite() -> None:

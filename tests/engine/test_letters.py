@@ -2,10 +2,18 @@
 
 import hashlib
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamproc.core import Headers, Outcome, OutRecords, Reason, TopicPartition
+from streamproc.core import (
+    Headers,
+    Outcome,
+    OutRecords,
+    Reason,
+    RecordBatch,
+    TopicPartition,
+)
 from streamproc.engine.letters import Originals, letters
 
 SOURCE = TopicPartition("ticks", 3)
@@ -22,10 +30,9 @@ def made(
     return letters(
         "p.dlq",
         SOURCE,
-        Originals([7], [key], [value], [headers]),
+        Originals([7], [key], [value], [headers], details=[detail] if detail else ()),
         outcome=Outcome.DEAD_LETTER,
         reason=Reason.EMPTY,
-        details=[detail] if detail else (),
         bytes_max=limit,
     )
 
@@ -73,3 +80,39 @@ def test_a_letter_always_fits(value: int, key: int, headers: list[int], detail: 
     size = sum(len(name) + len(v or b"") for name, v in pairs)
     assert len(letter.value[0] or b"") + len(letter.key[0] or b"") + size <= limit
     assert dict(pairs)["streamproc-source"] == b"ticks/3/7"
+
+
+def rows_of(batch_rows: list[int]) -> list[str]:
+    """The rows that letters about these rows of one record name."""
+    batch = RecordBatch(
+        source=SOURCE,
+        offset=np.array([7]),
+        timestamp_ns=np.array([0]),
+        key=[b"k"],
+        value=[b"v"],
+        headers={},
+        arrival_ns=0,
+        end_position=8,
+    )
+    row = np.array(batch_rows)
+    records = Originals.of_records(batch, np.zeros(len(row), np.int64), row, "bad")
+    made = letters(
+        "p.dlq", SOURCE, records, outcome=Outcome.SHED, reason=Reason.EXPIRED, bytes_max=20_000
+    )
+    return [dict(headers)["streamproc-rows"].decode() for headers in made.row_headers.values()]  # type: ignore[union-attr]
+
+
+def test_one_letter_stands_for_all_rows_of_a_record() -> None:
+    assert rows_of([0, 1, 2, 7, 9, 10]) == ["0-2,7,9-10"]
+    assert rows_of([5, 4, 3]) == ["3-5"]
+
+
+@given(st.sets(st.integers(0, 20_000), min_size=1, max_size=3_000))
+def test_letters_name_each_row_once_in_texts_of_a_bounded_length(rows: set[int]) -> None:
+    texts = rows_of(sorted(rows))
+    assert max(map(len, texts)) <= 4_100
+    named: list[int] = []
+    for part in ",".join(texts).split(","):
+        first, _, last = part.partition("-")
+        named += range(int(first), int(last or first) + 1)
+    assert named == sorted(rows)

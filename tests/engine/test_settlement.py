@@ -7,7 +7,7 @@ import pytest
 
 from streamproc.core import EventBatch, InvariantError, Outcome, OutRecords, Reason, TopicPartition
 from streamproc.engine import PartitionTable, Settlement
-from streamproc.engine.settlement import Settled
+from streamproc.engine.settled import Decided, Settled
 from streamproc.scheduling import Batching, LatencyModel, Scheduler, SendLatency
 from streamproc.telemetry import Accounts
 from tests.engine.test_pending import events
@@ -31,13 +31,15 @@ class Books:
         )  # fmt: skip
         self.settlement = Settlement(self.accounts, self.partitions, self.scheduler)
         self.told: list[tuple[Any, ...]] = []
-        self.settlement.witness = lambda source, offset, outcome, reason, ns: self.told.append(
+        self.settlement.witness = lambda source, offset, row, outcome, reason, ns: self.told.append(
             (source, offset.tolist(), outcome.word, reason, ns)
         )
 
     def decided(self, outcome: Outcome = Outcome.ON_TIME) -> Settled:
         batch: EventBatch = events([10, 20, 30])  # numbers and deadlines
-        return Settled(self.partition.index, np.arange(3), outcome, decided=(batch, 5))
+        return Settled(
+            self.partition.index, np.arange(3), outcome, decided=Decided(batch, 3, 5, 6, "out")
+        )
 
     def send(self, settled: Settled) -> int:
         return self.settlement.send(OutRecords("out", T0, [], []), settled).ticket

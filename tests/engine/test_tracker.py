@@ -24,6 +24,17 @@ def test_a_gap_is_passed_over_only_when_all_before_it_is_done() -> None:
     assert tracker.position == 120
 
 
+def test_a_record_is_done_when_all_its_events_are() -> None:
+    tracker = AcknowledgementTracker(50)
+    tracker.fetched(np.array([50, 51]), 52)
+    tracker.holds(0, np.array([3, 1]))
+    assert tracker.open_total == 4
+    tracker.done(np.array([0, 1, 0]))
+    assert (tracker.open_total, tracker.position) == (1, 50)
+    tracker.done(np.array([0]))
+    assert (tracker.open_total, tracker.position) == (0, 52)
+
+
 class Model(RuleBasedStateMachine):
     """Fetches, finishes in any order and looks, beside a list of what is open."""
 
@@ -38,8 +49,9 @@ class Model(RuleBasedStateMachine):
         gaps=st.lists(st.integers(0, 3), max_size=6),
         behind=st.integers(0, 3),
         times=st.sampled_from([1, 900]),
+        events=st.sampled_from([1, 1, 3]),
     )
-    def fetch(self, gaps: list[int], behind: int, times: int) -> None:
+    def fetch(self, gaps: list[int], behind: int, times: int, events: int) -> None:
         offsets = []
         for gap in gaps * times:
             offsets.append(self.end + gap)
@@ -47,18 +59,22 @@ class Model(RuleBasedStateMachine):
         self.end += behind
         first = self.tracker.fetched(np.array(offsets, np.int64), self.end)
         assert first == len(self.offsets)
-        self.open += range(first, first + len(offsets))
+        for ordinal in range(first, first + len(offsets)):
+            self.open += [ordinal] * events
+        if events > 1:
+            self.tracker.holds(first, np.full(len(offsets), events))
         self.offsets += offsets
 
     @precondition(lambda self: self.open)
     @rule(data=st.data(), share=st.sampled_from([0.1, 0.9, 1.0]))
     def finish(self, data: st.DataObject, share: float) -> None:
         rng = np.random.default_rng(data.draw(st.integers(0, 99)))
-        chosen = [o for o in self.open if rng.random() <= share]
+        kept = rng.random(len(self.open)) > share
+        chosen = [o for o, keep in zip(self.open, kept, strict=True) if not keep]
         offsets = self.tracker.offsets(np.array(chosen, np.int64)).tolist()
         assert offsets == [self.offsets[o] for o in chosen]
         self.tracker.done(np.array(chosen, np.int64))
-        self.open = sorted(set(self.open) - set(chosen))
+        self.open = [o for o, keep in zip(self.open, kept, strict=True) if keep]
 
     @rule(to=st.integers(0, 5))
     def move(self, to: int) -> None:

@@ -218,7 +218,13 @@ class InThread:
         self._ready.set()
 
     def _final(
-        self, source: TopicPartition, offset: Int64Array, outcome: Outcome, reason: str, ns: int
+        self,
+        source: TopicPartition,
+        offset: Int64Array,
+        row: Int64Array | None,
+        outcome: Outcome,
+        reason: str,
+        ns: int,
     ) -> None:
         for number in offset.tolist():
             self.final.setdefault((source.topic, source.partition, number), []).append(outcome)

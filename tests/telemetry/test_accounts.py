@@ -109,6 +109,7 @@ def test_the_summary_is_the_contracts() -> None:
             "infer": {"p50": 2.0, "p99": 2.0},
             "emit": {},
         },
+        "own_ms": {},
     }
 
 

@@ -139,7 +139,13 @@ class KafkaRecordSource:
             raise ExternalError(msg) from error
         arrival_ns = self._clock.now_ns()
         return [
-            _columns(tp, records, arrival_ns, await self._position(tp, records))
+            _columns(
+                tp,
+                records,
+                arrival_ns=arrival_ns,
+                end_position=(end := await self._position(tp, records)),
+                behind=max(0, (self._client.highwater(tp) or 0) - end),
+            )
             for tp, given in fetched.items()
             if (records := flat(given))
         ]
@@ -299,7 +305,12 @@ def _timestamps_ns(timestamps_ms: list[int]) -> Int64Array:
 
 
 def _columns(
-    tp: KafkaPartition, records: list[Record], arrival_ns: int, end_position: int
+    tp: KafkaPartition,
+    records: list[Record],
+    *,
+    arrival_ns: int,
+    end_position: int,
+    behind: int,
 ) -> RecordBatch:
     return RecordBatch(
         source=TopicPartition(tp.topic, tp.partition),
@@ -310,4 +321,5 @@ def _columns(
         headers={row: headers for row, r in enumerate(records) if (headers := r.headers)},
         arrival_ns=arrival_ns,
         end_position=end_position,
+        behind=behind,
     )

@@ -1,0 +1,242 @@
+"""When events happened, and by when their decisions must be with the broker."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from streamproc.core import (
+    Array,
+    BoolArray,
+    Columns,
+    Headers,
+    Int64Array,
+    RecordBatch,
+    TopicPartition,
+)
+from streamproc.engine.options import Deadline, EventTime
+from streamproc.engine.skew import ClockSkew
+
+DEADLINE_HEADER = "x-deadline-ns"
+UNIT_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+_LATEST_NS = np.iinfo(np.int64).max // 2
+"""Times are held within this, so that a budget added to one cannot overflow."""
+_DIGITS_MAX = 19
+
+
+class Times(NamedTuple):
+    """Of the events, or records, of one batch.
+
+    Attributes:
+        event_time_ns: int64 [n], when they happened, on our timeline.
+        deadline_ns: int64 [n], by when their decisions must be with the broker.
+        own_ns: int64 [n], the deadlines that their headers ask for, 0 for none; None where none does.
+    """
+
+    event_time_ns: Int64Array
+    deadline_ns: Int64Array
+    own_ns: Int64Array | None
+
+    def of(self, record: Int64Array | None) -> "Times":
+        """The times of these records' events; None for one of each."""
+        if record is None:
+            return self
+        own_ns = None if self.own_ns is None else self.own_ns[record]
+        return Times(self.event_time_ns[record], self.deadline_ns[record], own_ns)
+
+
+class EventTimes:
+    """Reads events' times, puts them right, and sets deadlines.
+
+    Args:
+        event_time: where an event says when it happened.
+        deadline: when its decision must be with the broker.
+
+    Attributes:
+        wrong_total: events whose time was too far ahead to be true.
+        unread_total: deadlines in headers that are no number; the budget counted instead.
+    """
+
+    def __init__(self, event_time: EventTime, deadline: Deadline) -> None:
+        self._field = event_time.field
+        self._unit_ns = UNIT_NS[event_time.unit]
+        self._budget_ns = int(deadline.budget)
+        self._from_arrival = deadline.from_ == "arrival"
+        self._deadline_field = deadline.field
+        self._deadline_unit_ns = UNIT_NS[deadline.unit]
+        self._latest_ns = int(deadline.budget if deadline.latest is None else deadline.latest)
+        self._max_future_ns = int(deadline.max_future)
+        self._by = deadline.skew.by
+        self._skew = ClockSkew(deadline.skew)
+        self._emptied: set[TopicPartition] = set()
+        self.wrong_total = 0
+        self.unread_total = 0
+
+    def of_records(self, batch: RecordBatch) -> Times | None:
+        """The records' times from their metadata; None where an event's time is a field of it."""
+        if self._field is not None:
+            return None
+        time_ns = np.minimum(batch.timestamp_ns, _LATEST_NS)
+        return self._times(batch, None, time_ns, time_ns >= 0)
+
+    def latest_deadline_ns(self, batch: RecordBatch, times: Times | None) -> Int64Array | None:
+        """The latest that each record's deadline can be, before it is decoded (int64 [n]).
+
+        Args:
+            batch: the records.
+            times: what ``of_records`` gave for them.
+
+        Returns:
+            None where only the decoded record can tell.
+        """
+        if times is None:
+            if not self._from_arrival or self._deadline_field or batch.headers:
+                return None
+            return np.full(len(batch), batch.arrival_ns + self._budget_ns)
+        if self._deadline_field is None:
+            return times.deadline_ns
+        return np.maximum(times.deadline_ns, batch.arrival_ns + self._latest_ns)
+
+    def of_events(
+        self,
+        batch: RecordBatch,
+        record: Int64Array | None,
+        columns: Columns,
+        times: Times | None,
+    ) -> Times:
+        """The decoded events' times.
+
+        Args:
+            batch: the records they came in.
+            record: int64 [m], which of them each came in; None for one of each.
+            columns: the decoded fields, each [m, ...].
+            times: what ``of_records`` gave for the batch.
+        """
+        if times is None:
+            time_ns = _nanoseconds(columns[str(self._field)], self._unit_ns)
+            times = self._times(batch, record, time_ns, time_ns > 0)
+        else:
+            times = times.of(record)
+        if self._deadline_field is None:
+            return times
+        own_ns = _nanoseconds(columns[self._deadline_field], self._deadline_unit_ns)
+        if times.own_ns is not None:
+            own_ns = np.where(times.own_ns > 0, times.own_ns, own_ns)
+        return times._replace(deadline_ns=self._granted(times.deadline_ns, own_ns, batch))
+
+    def skews_ns(self) -> dict[str, int]:
+        """By source, how far its clock is behind ours in ns, where it is known; negative is ahead."""
+        return dict(self._skew.known())
+
+    def _times(
+        self,
+        batch: RecordBatch,
+        record: Int64Array | None,
+        time_ns: Int64Array,
+        there: BoolArray,
+    ) -> Times:
+        """Correct the times of events and set their deadlines.
+
+        Args:
+            batch: the records they came in.
+            record: int64 [n], which of them each came in; None for one of each.
+            time_ns: int64 [n], when they say that they happened.
+            there: bool [n], which of them say so.
+        """
+        arrival_ns = batch.arrival_ns
+        if not there.all():
+            time_ns = np.where(there, time_ns, arrival_ns)
+        time_ns = time_ns + self._correction_ns(batch, record, time_ns, there)
+        latest_ns = int(time_ns.max(initial=0))
+        if latest_ns > arrival_ns + self._max_future_ns:
+            wrong = time_ns > arrival_ns + self._max_future_ns
+            self.wrong_total += int(np.count_nonzero(wrong))
+            time_ns = np.where(wrong, arrival_ns, time_ns)
+        if self._from_arrival:
+            deadline_ns = np.full(len(time_ns), arrival_ns + self._budget_ns)
+        elif latest_ns > arrival_ns:
+            deadline_ns = np.minimum(time_ns, arrival_ns) + self._budget_ns
+        else:
+            deadline_ns = time_ns + self._budget_ns
+        own_ns = self._own(batch)
+        if own_ns is not None:
+            own_ns = own_ns if record is None else own_ns[record]
+            deadline_ns = self._granted(deadline_ns, own_ns, batch)
+        return Times(time_ns, deadline_ns, own_ns)
+
+    def _correction_ns(
+        self,
+        batch: RecordBatch,
+        record: Int64Array | None,
+        time_ns: Int64Array,
+        there: BoolArray,
+    ) -> Int64Array | int:
+        """What is to be added to the times: one number, or int64 [n] where each key has its clock."""
+        difference_ns = batch.arrival_ns - time_ns
+        # Only what came after a poll that had emptied the log did not wait in it.
+        at_end = batch.source in self._emptied
+        (self._emptied.discard if batch.behind else self._emptied.add)(batch.source)
+        if self._by != "key":
+            source = batch.source.topic
+            if self._by == "partition":
+                source = f"{source}/{batch.source.partition}"
+            known = difference_ns if there.all() else difference_ns[there]
+            return self._skew.correction_ns(source, known, batch.arrival_ns, at_end=at_end)
+        correction_ns = np.zeros(len(time_ns), np.int64)
+        for source, rows in _rows_by_key(batch, record):
+            known = difference_ns[rows][there[rows]]
+            correction_ns[rows] = self._skew.correction_ns(
+                source, known, batch.arrival_ns, at_end=at_end
+            )
+        return correction_ns
+
+    def _own(self, batch: RecordBatch) -> Int64Array | None:
+        """The deadlines in the records' headers (int64 [records], 0 for none); None where there is none."""
+        found: dict[int, int] = {}
+        for record, headers in batch.headers.items():
+            text = _header(headers)
+            if text is None:
+                continue
+            if text.isdigit() and len(text) <= _DIGITS_MAX:
+                found[record] = min(int(text), _LATEST_NS)
+            else:
+                self.unread_total += 1
+        if not found:
+            return None
+        own_ns = np.zeros(len(batch), np.int64)
+        own_ns[list(found)] = list(found.values())
+        return own_ns
+
+    def _granted(
+        self, deadline_ns: Int64Array, own_ns: Int64Array, batch: RecordBatch
+    ) -> Int64Array:
+        """The events' own deadlines where they have one, as far as they may go."""
+        granted = np.minimum(own_ns, batch.arrival_ns + self._latest_ns)
+        return np.where(own_ns > 0, granted, deadline_ns)
+
+
+def _header(headers: Headers) -> bytes | None:
+    """The last ``x-deadline-ns``, as Kafka's own clients take the last of repeated headers."""
+    for name, value in reversed(headers):
+        if name == DEADLINE_HEADER:
+            return value or b""
+    return None
+
+
+def _nanoseconds(column: Array, unit_ns: int) -> Int64Array:
+    """A column of times in ns, held within what can be calculated with."""
+    bound = _LATEST_NS // unit_ns
+    return np.clip(column.astype(np.int64, copy=False), -bound, bound) * unit_ns
+
+
+def _rows_by_key(batch: RecordBatch, record: Int64Array | None) -> Iterator[tuple[str, Int64Array]]:
+    """The events' rows (int64) by their records' key, each named as a source."""
+    codes: dict[bytes | None, int] = {}
+    code = np.array([codes.setdefault(key, len(codes)) for key in batch.key], np.int64)
+    if record is not None:
+        code = code[record]
+    order = np.argsort(code, kind="stable")
+    bounds = np.searchsorted(code[order], np.arange(len(codes) + 1))
+    for number, key in enumerate(codes):
+        name = "" if key is None else key.decode(errors="replace")
+        yield f"{batch.source.topic}/{name}", order[bounds[number] : bounds[number + 1]]

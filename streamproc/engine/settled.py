@@ -1,0 +1,48 @@
+"""What becomes of events, from the sending of what is said of them to its acknowledgement."""
+
+from dataclasses import dataclass
+
+from streamproc.core import EventBatch, Int64Array, Outcome, Reason
+from streamproc.telemetry import Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Events of one partition that were decided together.
+
+    Attributes:
+        events: the events.
+        started_ns: when their run began.
+        decided_ns: when it had ended, and the decisions were made of its outputs.
+        handed_ns: when they were handed to the producer.
+        topic: where they are sent; None where they are not.
+    """
+
+    events: EventBatch
+    started_ns: int
+    decided_ns: int
+    handed_ns: int
+    topic: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Events of one partition that end alike, once they are acknowledged.
+
+    Attributes:
+        partition: the partition's index.
+        ordinal: int64 [n], their records' ordinals, repeated for several events of one.
+        outcome: what becomes of them.
+        reason: why.
+        row: int64 [n], their rows within their records, -1 for a whole record; None where each is one event.
+        decided: what was decided; None where nothing was.
+        passage: how those that were not decided came through, for their traces; None where nobody asks.
+    """
+
+    partition: int
+    ordinal: Int64Array
+    outcome: Outcome
+    reason: Reason | str = Reason.NONE
+    row: Int64Array | None = None
+    decided: Decided | None = None
+    passage: Passage | None = None

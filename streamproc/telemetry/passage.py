@@ -1,0 +1,48 @@
+"""How events came through a pipeline, as columns: what traces are made of after the fact."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from streamproc.core import Headers, Int64Array, ObjectArray, Outcome, TopicPartition
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Events of one partition that ended alike. All instants are ns since 1970.
+
+    Attributes:
+        source: the partition.
+        offset: int64 [n].
+        row: int64 [n], the events' rows within their records, -1 for a whole record; None where each record
+            is one event.
+        key: n keys.
+        headers: the records' headers, by row of this passage, of those that have any.
+        event_time_ns: int64 [n], when they happened.
+        arrival_ns: int64 [n], when they were fetched.
+        admitted_ns: int64 [n], when they were decoded and waited; None where they never were.
+        deadline_ns: int64 [n]; None where it is not known.
+        started_ns: when their run began; None where they never ran.
+        finished_ns: when it had ended.
+        decided_ns: when their decisions were handed to the producer; None where nothing was decided.
+        final_ns: when that was acknowledged, or when it was settled without sending.
+        outcome: what became of them.
+        reason: why.
+        topic: where they were sent; None where nothing was.
+    """
+
+    source: TopicPartition
+    offset: Int64Array
+    row: Int64Array | None
+    key: Sequence[bytes | None] | ObjectArray
+    headers: Mapping[int, Headers]
+    event_time_ns: Int64Array
+    arrival_ns: Int64Array
+    admitted_ns: Int64Array | None
+    deadline_ns: Int64Array | None
+    started_ns: int | None
+    finished_ns: int | None
+    decided_ns: int | None
+    final_ns: int
+    outcome: Outcome
+    reason: str
+    topic: str | None

@@ -1,0 +1,164 @@
+"""Which events are traced, and under which ids: pure functions of who an event is.
+
+So the decision about a trace, taken when an event's decision is sent, is the same when its outcome is final,
+with nothing kept between; a replay traces the same events, and a repeat has the same ids.
+"""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+
+from streamproc.core import Headers, Int64Array, TopicPartition
+
+TRACEPARENT = "traceparent"
+_LENGTH = 55
+"""Of a ``traceparent`` of version 00 (W3C Trace Context): 2 + 32 + 16 + 2 hex digits and three hyphens."""
+_HEX = frozenset(b"0123456789abcdef")
+_ODD = frozenset(b"13579bdf")
+_HYPHENS = (2, 35, 52)
+
+
+class Parent(NamedTuple):
+    """The span that an event comes from."""
+
+    trace_id: bytes
+    span_id: bytes
+
+
+class SpanIds(NamedTuple):
+    """The ids of an event's trace and of our spans in it."""
+
+    trace_id: bytes
+    process: bytes
+    poll: bytes
+    queue: bytes
+    infer: bytes
+    send: bytes
+
+    @property
+    def traceparent(self) -> bytes:
+        """What the decision carries on: our ``send`` is the parent of what is made of it."""
+        return b"00-%b-%b-01" % (self.trace_id.hex().encode(), self.send.hex().encode())
+
+
+def incoming(headers: Headers) -> bytes | None:
+    """The last ``traceparent`` of a record; None where it has none."""
+    for name, value in reversed(headers):
+        if name == TRACEPARENT:
+            return value
+    return None
+
+
+def is_sampled(traceparent: bytes) -> bool:
+    """Whether the one who sent it traces, by its last hex digit."""
+    return len(traceparent) >= _LENGTH and traceparent[_LENGTH - 1] in _ODD
+
+
+def parent_of(traceparent: bytes | None) -> Parent | None:
+    """The span that it names; None where it names none (it is malformed, or its ids are zeros)."""
+    if traceparent is None or len(traceparent) < _LENGTH or traceparent[:2] == b"ff":
+        return None
+    if len(traceparent) > _LENGTH and (
+        traceparent[:2] == b"00" or traceparent[_LENGTH] != ord("-")
+    ):
+        return None
+    if any(traceparent[i] != ord("-") for i in _HYPHENS):
+        return None
+    digits = traceparent[:2] + traceparent[3:35] + traceparent[36:52] + traceparent[53:_LENGTH]
+    if not _HEX.issuperset(digits):
+        return None
+    trace_id = bytes.fromhex(traceparent[3:35].decode())
+    span_id = bytes.fromhex(traceparent[36:52].decode())
+    return Parent(trace_id, span_id) if any(trace_id) and any(span_id) else None
+
+
+class Sampler:
+    """Chooses the events that are traced from their start.
+
+    An event whose ``traceparent`` is sampled is; one that comes with another is not; of those without, a share.
+
+    Args:
+        pipeline: part of an event's identity: two pipelines trace different events.
+        ratio: the share of the events without a ``traceparent``, 0 to 1.
+    """
+
+    def __init__(self, pipeline: str, ratio: float) -> None:
+        self._pipeline = pipeline
+        self._below = round(ratio * 2**64)
+        self._seeds: dict[TopicPartition, np.uint64] = {}
+
+    def chosen(
+        self,
+        source: TopicPartition,
+        offset: Int64Array,
+        row: Int64Array | None,
+        headers: Mapping[int, Headers],
+    ) -> list[int]:
+        """The rows that are traced, ascending.
+
+        Args:
+            source: the events' partition.
+            offset: int64 [n].
+            row: int64 [n], the events' rows within their records; None where each is one.
+            headers: the records' headers by row of these columns, of those that have any.
+        """
+        rows = self._by_ratio(source, offset, row)
+        if not headers:
+            return rows
+        asked = {
+            place: value for place, own in headers.items() if (value := incoming(own)) is not None
+        }
+        sampled = [
+            place for place, value in asked.items() if is_sampled(value) and parent_of(value)
+        ]
+        return sorted([*(place for place in rows if place not in asked), *sampled])
+
+    def ids(
+        self, source: TopicPartition, offset: int, row: int, traceparent: bytes | None
+    ) -> SpanIds:
+        """The ids of an event's trace; the trace itself is its parent's where it has one."""
+        who = f"{self._pipeline}\0{source.topic}/{source.partition}/{offset}/{row}"
+        digest = blake2b(who.encode(), digest_size=56).digest()
+        parent = parent_of(traceparent)
+        return SpanIds(
+            digest[:16] if parent is None else parent.trace_id,
+            digest[16:24],
+            digest[24:32],
+            digest[32:40],
+            digest[40:48],
+            digest[48:],
+        )
+
+    def _by_ratio(
+        self, source: TopicPartition, offset: Int64Array, row: Int64Array | None
+    ) -> list[int]:
+        if self._below >= 2**64:
+            return list(range(len(offset)))
+        if not self._below:
+            return []
+        mixed = offset.astype(np.uint64) + self._seed(source)
+        if row is not None:
+            mixed += row.astype(np.uint64) << np.uint64(40)
+        return np.flatnonzero(_mix(mixed) < np.uint64(self._below)).tolist()
+
+    def _seed(self, source: TopicPartition) -> np.uint64:
+        seed = self._seeds.get(source)
+        if seed is None:
+            who = f"{self._pipeline}\0{source.topic}/{source.partition}".encode()
+            seed = np.uint64(int.from_bytes(blake2b(who, digest_size=8).digest(), "little"))
+            self._seeds[source] = seed
+        return seed
+
+
+def _mix(
+    numbers: "np.ndarray[tuple[int, ...], np.dtype[np.uint64]]",
+) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint64]]":
+    """SplitMix64's finalizer (Steele, Lea, Flood, OOPSLA 2014): neighbours become unlike each other."""
+    numbers = numbers * np.uint64(0x9E3779B97F4A7C15)
+    numbers ^= numbers >> np.uint64(30)
+    numbers *= np.uint64(0xBF58476D1CE4E5B9)
+    numbers ^= numbers >> np.uint64(27)
+    numbers *= np.uint64(0x94D049BB133111EB)
+    return numbers ^ (numbers >> np.uint64(31))
