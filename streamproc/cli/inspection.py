@@ -3,7 +3,9 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from streamproc.codecs import FieldType
+import numpy as np
+
+from streamproc.codecs import ArrowCodec, FieldType, TensorCodec
 from streamproc.config import LoadedConfig, PipelineConfig
 from streamproc.connectors.kafka import (
     TopicShape,
@@ -14,6 +16,7 @@ from streamproc.connectors.kafka import (
 )
 from streamproc.core import (
     NS_PER_MS,
+    Array,
     Clock,
     ConfigError,
     Duration,
@@ -23,10 +26,11 @@ from streamproc.core import (
     Problem,
     TensorSpec,
     load_function,
+    object_column,
 )
 from streamproc.engine import PythonFunction
 from streamproc.executors import load_executor, sweep
-from streamproc.runtime import dead_letter_topic, make_decider, make_features
+from streamproc.runtime import dead_letter_topic, make_decider, make_decoder, make_features
 from streamproc.scheduling import LatencyModel, SendLatency
 from streamproc.testing.pipeline_test import PipelineTest
 
@@ -96,7 +100,7 @@ def _inspect_model(loaded: LoadedConfig, executor: Executor, found: Found, clock
     config = loaded.config
     try:
         found.model = info = executor.info
-        found.attempt(lambda: make_features(config, info))
+        found.attempt(lambda: make_features(config, info, make_decoder(config, info)))
         found.attempt(lambda: make_decider(config, info))
         found.attempt(lambda: _measure(loaded, executor, found, clock))
     finally:
@@ -136,8 +140,9 @@ def _rehearse(loaded: LoadedConfig, found: Found) -> None:
     """Send two made-up events through the whole pipeline on a virtual clock."""
     trial = PipelineTest(loaded)
     topic = loaded.config.source.topics[0]
+    decoder = make_decoder(loaded.config, trial.executor.info)
     for _ in range(2):
-        trial.send(topic, _made_up(loaded.config, trial.now_ns), key="0")
+        trial.send(topic, _made_up(loaded.config, decoder.fields, trial.now_ns), key="0")
     result = trial.run()
     if result.summary["outcomes"]["dead_letter"]:
         why = result.dead_letters[0].detail if result.dead_letters else ""
@@ -147,21 +152,37 @@ def _rehearse(loaded: LoadedConfig, found: Found) -> None:
         found.warnings.append(Problem(text, key))
 
 
-def _made_up(config: PipelineConfig, now_ns: int) -> dict[str, object]:
+def _made_up(
+    config: PipelineConfig, fields: Mapping[str, FieldType], now_ns: int
+) -> dict[str, object] | bytes:
     """An event with zeros and empty texts in its fields, that happens now."""
+    stamp = now_ns // int(Duration.parse(f"1{config.event_time.unit}"))
+    columns = {
+        name: np.array([stamp]) if name == config.event_time.field else _blank(kind)
+        for name, kind in fields.items()
+    }
+    if isinstance(config.codec, TensorCodec):
+        return columns[config.codec.field].tobytes()
+    if isinstance(config.codec, ArrowCodec):
+        from streamproc.codecs.arrow import arrow_record  # noqa: PLC0415 - an extra
+
+        return arrow_record(columns)
     event: dict[str, object] = {}
-    for name, text in config.codec.fields.items():
-        kind = FieldType.parse(text)
-        value: object = {"str": "", "bool": False}.get(kind.dtype, 0)
-        if name == config.event_time.field:
-            value = now_ns // int(Duration.parse(f"1{config.event_time.unit}"))
+    for name, column in columns.items():
         *path, last = name.split(".")
         inner: dict[str, object] = event
         for part in path:
             below = inner.setdefault(part, {})
             inner = below if isinstance(below, dict) else {}
-        inner[last] = value if kind.length is None else [value] * kind.length
+        inner[last] = column[0].tolist() if fields[name].shape else column.tolist()[0]
     return event
+
+
+def _blank(kind: FieldType) -> Array:
+    """One zero or empty text of a field's type, [1, ...]."""
+    if kind.dtype == "str":
+        return object_column([""])
+    return np.zeros((1, *kind.shape), kind.numpy)
 
 
 async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:

@@ -47,14 +47,17 @@ class Decoder(Protocol):
     """Turns records' values into columns. Never does I/O.
 
     Attributes:
-        fields: the types of its columns by name.
         several: True where a record may hold several events. Then nothing is known of them before they
             are decoded, not even how many they are; a record without rows is an event of no consequence and
             is rejected as empty.
     """
 
-    fields: Mapping[str, FieldType]
     several: bool
+
+    @property
+    def fields(self) -> Mapping[str, FieldType]:
+        """The types of the columns by name."""
+        ...
 
     def decode(self, values: list[bytes | None]) -> Decoded:
         """Decode the values of a batch; what cannot be used is an answer, not an exception."""

@@ -1,15 +1,18 @@
-"""The types of fields, as configurations write them: ``int64``, ``str``, ``float32[16]``."""
+"""The types of fields, as configurations write them: ``int64``, ``str``, ``float32[16]``, ``float32[6,100]``."""
 
 import re
 from dataclasses import dataclass
+from math import prod
 from typing import Self
 
 import numpy as np
 
+from streamproc.core import Array, BoolArray
+
 _INTEGERS = ("int8", "int16", "int32", "int64")
 _FLOATS = ("float32", "float64")
 SCALARS = ("str", "bool", *_INTEGERS, *_FLOATS)
-_TEXT = re.compile(r"^([a-z]+[0-9]*)(?:\[([1-9][0-9]*)\])?$")
+_TEXT = re.compile(r"^([a-z]+[0-9]*)(?:\[([1-9][0-9]*(?: *, *[1-9][0-9]*)*)\])?$")
 LENGTH_MAX = 1 << 20
 """Numbers in one array field: 8 MiB as the parser hands them over, far above a record's usual limit."""
 
@@ -20,11 +23,11 @@ class FieldType:
 
     Attributes:
         dtype: ``str``, ``bool`` or numpy's name of a number type.
-        length: how many numbers a list has; None for a single value.
+        shape: the sizes of an array of numbers; () for a single value.
     """
 
     dtype: str
-    length: int | None = None
+    shape: tuple[int, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -37,13 +40,19 @@ class FieldType:
         if match and match[1] in SCALARS:
             if match[2] is None:
                 return cls(match[1])
-            if match[1] in _INTEGERS + _FLOATS and int(match[2]) <= LENGTH_MAX:
-                return cls(match[1], int(match[2]))
+            shape = tuple(int(size) for size in match[2].split(","))
+            if match[1] in _INTEGERS + _FLOATS and prod(shape) <= LENGTH_MAX:
+                return cls(match[1], shape)
         msg = (
             f"{text!r} is no field type: write one of {', '.join(SCALARS)}, "
-            f"or a list of numbers such as float32[16] (at most {LENGTH_MAX})"
+            f"or an array of numbers such as float32[16] or float32[6,100] (at most {LENGTH_MAX})"
         )
         raise ValueError(msg)
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has."""
+        return prod(self.shape)
 
     @property
     def is_integer(self) -> bool:
@@ -61,4 +70,17 @@ class FieldType:
         return np.dtype(np.object_ if self.dtype == "str" else self.dtype)
 
     def __str__(self) -> str:
-        return self.dtype if self.length is None else f"{self.dtype}[{self.length}]"
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]" if self.shape else self.dtype
+
+
+def not_finite(column: Array, kind: FieldType) -> BoolArray | None:
+    """Which rows of a column [n, ...] hold a number that is not finite; None where none does."""
+    if not kind.is_float:
+        return None
+    finite: BoolArray = np.asarray(np.isfinite(column))
+    if finite.all():
+        return None
+    rows: BoolArray = (
+        finite if finite.ndim == 1 else np.all(finite.reshape(len(finite), -1), axis=1)
+    )
+    return ~rows

@@ -6,7 +6,7 @@ is made for a number. A record that this way refuses is looked at again by ``jso
 slow and says what is wrong.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from operator import getitem, itemgetter, methodcaller
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 import simdjson
 
 from streamproc.codecs.decoded import Decoded
-from streamproc.codecs.fields import FieldType
+from streamproc.codecs.fields import FieldType, not_finite
 from streamproc.codecs.json_strict import StrictJson
 from streamproc.codecs.options import JsonCodec
 from streamproc.core import Array, BoolArray, Columns, Reason, RecordError, object_column
@@ -37,11 +37,10 @@ class JsonDecoder:
     several = False
 
     def __init__(self, options: JsonCodec) -> None:
-        self.fields: Mapping[str, FieldType]
         self.fields = {name: FieldType.parse(text) for name, text in options.fields.items()}
         self._max_bytes = int(options.max_bytes)
-        self._scalars = [n for n, kind in self.fields.items() if kind.length is None]
-        self._lists = [n for n, kind in self.fields.items() if kind.length is not None]
+        self._scalars = [n for n, kind in self.fields.items() if not kind.shape]
+        self._lists = [n for n, kind in self.fields.items() if kind.shape]
         self._strict = StrictJson(self.fields)
         self._parse = simdjson.Parser().parse
         self._pick = _picker(self._scalars)
@@ -95,7 +94,7 @@ class JsonDecoder:
         """
         parse, pick, keep, bytes_max = self._parse, self._pick, scalars.append, self._max_bytes
         plan = [
-            (name, _nested(name), kind.length, "d" if kind.is_float else "i", column.append)
+            (name, _nested(name), kind.size, "d" if kind.is_float else "i", column.append)
             for (name, kind), column in zip(
                 ((n, self.fields[n]) for n in self._lists), lists, strict=True
             )
@@ -212,13 +211,13 @@ def _scalar_column(values: Sequence[Any], kind: FieldType) -> tuple[Array, BoolA
     with np.errstate(over="ignore"):
         column = np.array(values, np.float64 if kind.is_float else kind.numpy)
         column = column.astype(kind.numpy, copy=False)
-    return column, _not_finite(column, kind)
+    return column, not_finite(column, kind)
 
 
 def _list_column(buffers: list[object], kind: FieldType) -> tuple[Array, BoolArray | None]:
     """The column [n, length] of lists, and which rows do not fit (None: all do)."""
     wide = np.float64 if kind.is_float else np.int64
-    matrix = np.frombuffer(b"".join(buffers), wide).reshape(len(buffers), kind.length or 0)  # type: ignore[arg-type]
+    matrix = np.frombuffer(b"".join(buffers), wide).reshape(len(buffers), kind.size)  # type: ignore[arg-type]
     if kind.is_integer and kind.dtype != "int64":
         limits = np.iinfo(kind.dtype)
         outside = (matrix < limits.min) | (matrix > limits.max)
@@ -226,15 +225,4 @@ def _list_column(buffers: list[object], kind: FieldType) -> tuple[Array, BoolArr
         return matrix.astype(kind.numpy), wrong
     with np.errstate(over="ignore"):
         column = matrix.astype(kind.numpy, copy=False)
-    return column, _not_finite(column, kind)
-
-
-def _not_finite(column: Array, kind: FieldType) -> BoolArray | None:
-    """Which rows hold a number that is not finite (None: no row does)."""
-    if not kind.is_float:
-        return None
-    finite: BoolArray = np.asarray(np.isfinite(column))
-    if finite.all():
-        return None
-    rows: BoolArray = finite if finite.ndim == 1 else np.all(finite, axis=1)
-    return ~rows
+    return column, not_finite(column, kind)

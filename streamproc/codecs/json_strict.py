@@ -36,7 +36,7 @@ class StrictJson:
         lists: list[object] = []
         for name, kind in self._fields.items():
             item = _lookup(document, name)
-            if kind.length is None:
+            if not kind.shape:
                 scalars.append(_scalar(name, kind, item))
             else:
                 lists.append(_list(name, kind, item))
@@ -138,9 +138,9 @@ def _number(name: str, kind: FieldType, item: object) -> int | float:
 def _list(name: str, kind: FieldType, item: object) -> bytes:
     if not isinstance(item, list):
         raise RecordError(Reason.WRONG_TYPE, f"field {name!r} must be {kind}, is {_kind_of(item)}")
-    if len(item) != kind.length:
+    if len(item) != kind.size:
         raise RecordError(
-            Reason.WRONG_LENGTH, f"field {name!r} must have {kind.length} numbers, has {len(item)}"
+            Reason.WRONG_LENGTH, f"field {name!r} must have {kind.size} numbers, has {len(item)}"
         )
     single = FieldType(kind.dtype)
     numbers = [_number(f"{name}[{i}]", single, number) for i, number in enumerate(item)]

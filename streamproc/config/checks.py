@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
-from streamproc.codecs import FieldType, JsonCodec
+from streamproc.codecs import ArrowCodec, Codec, FieldType, JsonCodec, TensorCodec
 from streamproc.config.foreign_names import nearest
 from streamproc.config.spec import PipelineConfig
 from streamproc.config.tree import Path, dotted
@@ -58,48 +58,64 @@ def _name(name: str) -> Iterator[Finding]:
         yield ("name",), f"must be letters, digits, . _ or -, at most 200 of them, was {name!r}"
 
 
-def _field_types(codec: JsonCodec) -> Iterator[Finding]:
-    path: Path = ("codec", "json", "fields")
-    if not codec.fields:
-        yield path, "is empty: name at least one field and its type, such as {price: float64}"
-    for name, text in codec.fields.items():
+def _field_types(codec: Codec) -> Iterator[Finding]:
+    if isinstance(codec, TensorCodec):
         try:
-            FieldType.parse(text)
+            kind = FieldType.parse(codec.type)
         except ValueError as error:
-            yield (*path, name), str(error)
+            yield ("codec", "tensor", "type"), str(error)
+        else:
+            if not (kind.is_float or kind.is_integer):
+                yield ("codec", "tensor", "type"), f"must be numbers, was {kind}"
+        return
+    name = "json" if isinstance(codec, JsonCodec) else "arrow"
+    path: Path = ("codec", name, "fields")
+    if not codec.fields and name == "json":
+        yield path, "is empty: name at least one field and its type, such as {price: float64}"
+    for field, text in codec.fields.items():
+        try:
+            kind = FieldType.parse(text)
+        except ValueError as error:
+            yield (*path, field), str(error)
+        else:
+            if name == "json" and len(kind.shape) > 1:
+                yield (
+                    (*path, field),
+                    f"JSON lists have one dimension: write {kind.dtype}[{kind.size}]",
+                )
 
 
-def _event_key(codec: JsonCodec, key: str | None) -> Iterator[Finding]:
+def _event_key(codec: Codec, key: str | None) -> Iterator[Finding]:
     yield from _key(codec, key, ("key",))
 
 
-def _sink_key(codec: JsonCodec, sink: KafkaSink) -> Iterator[Finding]:
+def _sink_key(codec: Codec, sink: KafkaSink) -> Iterator[Finding]:
     yield from _key(codec, sink.key, ("sink", "kafka", "key"))
 
 
-def _key(codec: JsonCodec, name: str | None, path: Path) -> Iterator[Finding]:
+def _key(codec: Codec, name: str | None, path: Path) -> Iterator[Finding]:
     if name is not None:
         field = yield from _field(codec, name, path)
-        if field and (field.length is not None or not (field.dtype == "str" or field.is_integer)):
+        if field and (field.shape or not (field.dtype == "str" or field.is_integer)):
             yield path, f"must be a field of type str or a whole number, {name} is {field}"
 
 
-def _event_time(codec: JsonCodec, event_time: EventTime) -> Iterator[Finding]:
+def _event_time(codec: Codec, event_time: EventTime) -> Iterator[Finding]:
     yield from _time(codec, event_time.field, ("event_time", "field"))
 
 
-def _deadline(codec: JsonCodec, deadline: Deadline) -> Iterator[Finding]:
+def _deadline(codec: Codec, deadline: Deadline) -> Iterator[Finding]:
     yield from _time(codec, deadline.field, ("deadline", "field"))
 
 
-def _time(codec: JsonCodec, name: str | None, path: Path) -> Iterator[Finding]:
+def _time(codec: Codec, name: str | None, path: Path) -> Iterator[Finding]:
     if name is not None:
         field = yield from _field(codec, name, path)
-        if field and (field.length is not None or not field.is_integer):
+        if field and (field.shape or not field.is_integer):
             yield path, f"must be a field that is a whole number, {name} is {field}"
 
 
-def _features(codec: JsonCodec, features: Sequence[str] | PythonFunction) -> Iterator[Finding]:
+def _features(codec: Codec, features: Sequence[str] | PythonFunction) -> Iterator[Finding]:
     if isinstance(features, PythonFunction):
         yield from _function(features.python, ("features", "python"))
         return
@@ -111,16 +127,21 @@ def _features(codec: JsonCodec, features: Sequence[str] | PythonFunction) -> Ite
     yield from _repeated(features, ("features",))
 
 
-def _field(codec: JsonCodec, name: str, path: Path) -> Generator[Finding, None, FieldType | None]:
+def _field(codec: Codec, name: str, path: Path) -> Generator[Finding, None, FieldType | None]:
     """The type of a field that is named at a path, if it is one."""
+    if isinstance(codec, ArrowCodec) and not codec.fields:
+        return None  # they are those that are named
     if name in codec.fields:
         try:
             return FieldType.parse(codec.fields[name])
         except ValueError:
             return None  # reported with the codec
+    where = "codec.json.fields" if isinstance(codec, JsonCodec) else "codec.arrow.fields"
+    if isinstance(codec, TensorCodec):
+        where = "the tensor"
     near = nearest(name, codec.fields)
     hint = f"did you mean {near}?" if near else f"there are {', '.join(codec.fields)}"
-    yield path, f"{name!r} is no field of codec.json.fields; {hint}"
+    yield path, f"{name!r} is no field of {where}; {hint}"
     return None
 
 

@@ -26,12 +26,12 @@ class _Later:
 
 
 _KAFKA = "read from source.kafka"
-_JSON = "use codec: {json: {fields: ...}}"
+_JSON = "use json, arrow or tensor"
 _RUNS = "use onnxruntime, python or simulated"
 _LATER = (
     _Later("source.capture", instead=_KAFKA, part="source"),
     _Later("source.file", instead=_KAFKA, part="source"),
-    *(_Later(f"codec.{n}", instead=_JSON, part="codec") for n in ("arrow", "avro", "protobuf", "tensor")),
+    *(_Later(f"codec.{n}", instead=_JSON, part="codec") for n in ("avro", "protobuf")),
     _Later("lanes"),
     _Later("model.variants", instead="name one model with model.path", part="model"),
     *(_Later(f"model.executor.{n}", instead=_RUNS, part="model.executor") for n in ("openvino", "remote")),

@@ -26,7 +26,13 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator,
 from pydantic import Field as Describe
 from typing_extensions import TypedDict
 
-from streamproc.codecs import JsonCodec
+from streamproc.codecs import (
+    ArrowCodec,
+    ArrowDecisions,
+    JsonCodec,
+    JsonDecisions,
+    TensorCodec,
+)
 from streamproc.config.docstrings import attributes, summary
 from streamproc.config.scalars import SCALARS, shown
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
@@ -35,7 +41,12 @@ from streamproc.executors import OnnxRuntime, PythonModel, Simulated
 
 CHOICES: Mapping[frozenset[type], Mapping[str, type]] = {
     frozenset({KafkaSource}): {"kafka": KafkaSource},
-    frozenset({JsonCodec}): {"json": JsonCodec},
+    frozenset({JsonCodec, ArrowCodec, TensorCodec}): {
+        "json": JsonCodec,
+        "arrow": ArrowCodec,
+        "tensor": TensorCodec,
+    },
+    frozenset({JsonDecisions, ArrowDecisions}): {"json": JsonDecisions, "arrow": ArrowDecisions},
     frozenset({KafkaSink}): {"kafka": KafkaSink},
     frozenset({OnnxRuntime, PythonModel, Simulated}): {
         "onnxruntime": OnnxRuntime,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from streamproc.codecs import JsonCodec
+from streamproc.codecs import Codec, Decisions, JsonDecisions
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
 from streamproc.executors import Model
@@ -22,6 +22,7 @@ class PipelineConfig:
         codec: how a record's bytes become columns.
         model: the model and what runs it.
         sink: where the decisions go.
+        decisions: how they are written: each its own record of ``json``, or many as rows of an ``arrow`` record.
         key: a decoded field that is the event's key; None takes the record's key.
         event_time: where an event says when it happened.
         deadline: when its decision must be with the broker.
@@ -38,9 +39,10 @@ class PipelineConfig:
 
     name: str
     source: KafkaSource
-    codec: JsonCodec
+    codec: Codec
     model: Model
     sink: KafkaSink
+    decisions: Decisions = field(default_factory=JsonDecisions)
     key: str | None = None
     event_time: EventTime = field(default_factory=EventTime)
     deadline: Deadline = field(default_factory=Deadline)

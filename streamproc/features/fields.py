@@ -16,7 +16,7 @@ class FieldFeatures:
 
     Args:
         fields: the fields, in order.
-        widths: how many numbers each has.
+        shapes: the sizes of each, () for a single value.
         inputs: what the model takes; empty where it does not say.
         names: field by model input, where the names differ.
 
@@ -28,7 +28,7 @@ class FieldFeatures:
         self,
         fields: Sequence[str],
         *,
-        widths: Mapping[str, int],
+        shapes: Mapping[str, tuple[int, ...]],
         inputs: Sequence[TensorSpec],
         names: Mapping[str, str],
     ) -> None:
@@ -37,9 +37,9 @@ class FieldFeatures:
             self._plan = [(spec.name if spec else "input", tuple(fields), spec)]
         else:
             self._plan = [(s.name, (names.get(s.name, s.name),), s) for s in inputs]
-        self._check(fields, widths)
+        self._check(fields, shapes)
 
-    def _check(self, fields: Sequence[str], widths: Mapping[str, int]) -> None:
+    def _check(self, fields: Sequence[str], shapes: Mapping[str, tuple[int, ...]]) -> None:
         problems = []
         for name, used, spec in self._plan:
             missing = [field for field in used if field not in fields]
@@ -47,10 +47,15 @@ class FieldFeatures:
                 text = f"the model's input {name!r} has no field: name it in model.inputs, or list {missing[0]!r} here"
                 problems.append(Problem(text, "features"))
             elif spec is not None:
-                width = sum(widths[field] for field in used)
-                if not shape_fits((width,), spec.shape or (1,)):  # a column [n] is a matrix [n, 1]
+                shape = _shape_of([shapes[field] for field in used])
+                if not shape_fits(shape, spec.shape or (1,)):  # a column [n] is a matrix [n, 1]
+                    made = (
+                        f"{' x '.join(map(str, shape))} numbers"
+                        if shape
+                        else "arrays of several sizes"
+                    )
                     text = (
-                        f"{' + '.join(used)} make {width} numbers an event, but the model's input "
+                        f"{' + '.join(used)} make {made} an event, but the model's input "
                         f"{name!r} takes {_size(spec)}"
                     )
                     problems.append(Problem(text, "features"))
@@ -63,6 +68,15 @@ class FieldFeatures:
             name: fit(name, _side_by_side(events, used), spec, len(events))
             for name, used, spec in self._plan
         }
+
+
+def _shape_of(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """What fields make together: one as it is, several side by side; () where that cannot be."""
+    if len(shapes) == 1:
+        return shapes[0] or (1,)
+    if any(len(shape) > 1 for shape in shapes):
+        return ()
+    return (sum(shape[0] if shape else 1 for shape in shapes),)
 
 
 def _size(spec: TensorSpec) -> str:

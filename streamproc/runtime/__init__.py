@@ -7,6 +7,7 @@ from streamproc.runtime.assembly import (
     make_decider,
     make_features,
 )
+from streamproc.runtime.codecs import make_decoder
 from streamproc.runtime.pipeline import Pipeline
 from streamproc.runtime.service import DRAIN_GRACE_NS, Parts, Service
 
@@ -19,5 +20,6 @@ __all__ = [
     "assemble",
     "dead_letter_topic",
     "make_decider",
+    "make_decoder",
     "make_features",
 ]

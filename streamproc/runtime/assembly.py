@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from streamproc.codecs import FieldType, JsonDecisionEncoder, JsonDecoder
+from streamproc.codecs import Decoder
 from streamproc.config import PipelineConfig
 from streamproc.core import NS_PER_MS, Clock, Executor, ModelInfo, load_function
 from streamproc.engine import (
@@ -23,6 +23,7 @@ from streamproc.engine import (
 )
 from streamproc.executors import sweep
 from streamproc.features import Features, FieldFeatures, PythonFeatures
+from streamproc.runtime.codecs import make_decoder, make_encoder
 from streamproc.scheduling import LatencyModel, Scheduler, SendLatency
 from streamproc.telemetry import Accounts, Journey, Sampler, Tracer
 
@@ -70,7 +71,8 @@ def assemble(
     Raises:
         ConfigError: the model's inputs or outputs do not fit the features or labels.
     """
-    features = make_features(config, executor.info)
+    decoder = make_decoder(config, executor.info)
+    features = make_features(config, executor.info, decoder)
     decider = make_decider(config, executor.info)
     size_max = min(config.batching.max_size, executor.info.batch_max or config.batching.max_size)
     sizes, run_ns = sweep(executor, size_max=size_max, clock=clock)
@@ -94,7 +96,7 @@ def assemble(
     engine = Engine(
         clock=clock,
         intake=Intake(
-            decoder=JsonDecoder(config.codec),
+            decoder=decoder,
             features=features,
             key=config.key,
             times=EventTimes(config.event_time, config.deadline),
@@ -103,7 +105,7 @@ def assemble(
         concluder=Concluder(
             clock=clock,
             decider=decider,
-            encoder=JsonDecisionEncoder(config.name, executor.info),
+            encoder=make_encoder(config, executor.info),
             destinations=_destinations(config),
             partitions=partitions,
             scheduler=scheduler,
@@ -119,7 +121,7 @@ def assemble(
     return Assembly(engine, accounts, settlement, compute, tracer)
 
 
-def make_features(config: PipelineConfig, model: ModelInfo) -> Features:
+def make_features(config: PipelineConfig, model: ModelInfo, decoder: Decoder) -> Features:
     """The features that the configuration names.
 
     Raises:
@@ -131,10 +133,9 @@ def make_features(config: PipelineConfig, model: ModelInfo) -> Features:
             options=config.features.options or {},
             inputs=model.inputs,
         )
-    kinds = {name: FieldType.parse(text) for name, text in config.codec.fields.items()}
     return FieldFeatures(
         config.features,
-        widths={name: kind.length or 1 for name, kind in kinds.items()},
+        shapes={name: kind.shape for name, kind in decoder.fields.items()},
         inputs=model.inputs,
         names=config.model.inputs,
     )

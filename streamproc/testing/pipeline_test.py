@@ -261,7 +261,7 @@ class PipelineTest:
 
     def _result(self) -> TestResult:
         decided, dead, shed = self._topics
-        decisions = [Decision.of(record) for record in self._records(decided)]
+        decisions = [d for record in self._records(decided) for d in Decision.all_of(record)]
         acknowledged_ns = {
             decision.id: self.sink.acknowledged_ns[decision.record]
             for decision in decisions

@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from streamproc.codecs import decode_decision
+from streamproc.codecs import DecisionRecord, decode_decision
 from streamproc.core import TopicPartition
 from streamproc.engine import DETAIL_HEADER, OUTCOME_HEADER, REASON_HEADER, SOURCE_HEADER
 from streamproc.telemetry import Accounts, Summary
 from streamproc.testing.broker import StoredRecord
+
+_ARROW_STREAM = b"\xff\xff\xff\xff"
+"""What an IPC stream begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +52,21 @@ class Decision:
         return int(self.id.split("/")[2])
 
     @classmethod
-    def of(cls, record: StoredRecord) -> Self:
-        """Read a decision.
+    def all_of(cls, record: StoredRecord) -> list[Self]:
+        """Read a record's decisions: one, or several where they are rows of Arrow.
 
         Raises:
-            ValueError: the record is none.
+            ValueError: the record holds none.
         """
-        read = decode_decision(record.value or b"")
+        value = record.value or b""
+        if not value.startswith(_ARROW_STREAM):
+            return [cls._of(decode_decision(value), record)]
+        from streamproc.codecs.arrow_decision import decode_arrow_decisions  # noqa: PLC0415 - an extra
+
+        return [cls._of(read, record) for read in decode_arrow_decisions(value)]
+
+    @classmethod
+    def _of(cls, read: DecisionRecord, record: StoredRecord) -> Self:
         model = {"variant": read.model.variant, "digest": read.model.digest}
         times = (read.event_time_ns, read.deadline_ns, read.decided_ns)
         return cls(read.id, read.outcome, read.key, read.output, *times, model, record)

@@ -37,8 +37,8 @@ def record_by_record(fields: Mapping[str, str], values: list[bytes | None]) -> D
             rejected[number] = error
             continue
         good.append(number)
-        singles = [name for name, kind in kinds.items() if kind.length is None]
-        several = [name for name, kind in kinds.items() if kind.length is not None]
+        singles = [name for name, kind in kinds.items() if not kind.shape]
+        several = [name for name, kind in kinds.items() if kind.shape]
         row = dict(zip(singles, scalars, strict=True))
         for name, buffer in zip(several, lists, strict=True):
             wide = np.float64 if kinds[name].is_float else np.int64
@@ -46,7 +46,7 @@ def record_by_record(fields: Mapping[str, str], values: list[bytes | None]) -> D
         found.append(row)
     columns = {}
     for name, kind in kinds.items():
-        column = np.empty((len(good), *([kind.length] if kind.length else [])), kind.numpy)
+        column = np.empty((len(good), *kind.shape), kind.numpy)
         for place, row in enumerate(found):
             column[place] = row[name]
         columns[name] = column

@@ -21,7 +21,7 @@ REPLACED = [
     ("kafka:\n    topics: [ticks]", "file: {path: x}", 3, "source.file"),
     *(
         ('json:\n    fields: {symbol: str, ts: int64, price: float64, f: "float32[16]"}', f"{n}:", 6, f"codec.{n}")
-        for n in ("arrow", "avro", "protobuf", "tensor")
+        for n in ("avro", "protobuf")
     ),
     ("path: model.onnx", "variants: []", 9, "model.variants"),
     ("model.onnx", "model.onnx\n  executor: {openvino: {}}", 10, "model.executor.openvino"),

@@ -20,7 +20,7 @@ ARRIVAL_NS = 10**18
 def intake(*, key: str | None = None, event_time: EventTime | None = None, deadline: Deadline | None = None) -> Intake:  # fmt: skip
     return Intake(
         decoder=JsonDecoder(JsonCodec(fields=FIELDS)),
-        features=FieldFeatures(("x",), widths={"x": 1}, inputs=(), names={}),
+        features=FieldFeatures(("x",), shapes={"x": ()}, inputs=(), names={}),
         key=key,
         times=EventTimes(event_time or EventTime(), deadline or within("100ms")),
     )
@@ -139,7 +139,7 @@ class Lines:
 def test_each_row_of_a_record_is_an_event() -> None:
     made = Intake(
         decoder=Lines(),
-        features=FieldFeatures(("x",), widths={"x": 1}, inputs=(), names={}),
+        features=FieldFeatures(("x",), shapes={"x": ()}, inputs=(), names={}),
         key="n",
         times=EventTimes(EventTime(), within("100ms")),
     )

@@ -8,7 +8,7 @@ import pytest
 from streamproc.core import Array, ConfigError, EventBatch, TensorSpec, object_column
 from streamproc.features import FieldFeatures
 
-WIDTHS = {"a": 1, "b": 1, "xs": 3}
+SHAPES: dict[str, tuple[int, ...]] = {"a": (), "b": (), "xs": (3,), "w": (2, 3)}
 
 
 def events(**columns: Array) -> EventBatch:
@@ -31,7 +31,7 @@ def some() -> EventBatch:
 def features(
     *fields: str, inputs: Sequence[TensorSpec] = (), names: Mapping[str, str] | None = None
 ) -> FieldFeatures:
-    return FieldFeatures(fields, widths=WIDTHS, inputs=inputs, names=names or {})
+    return FieldFeatures(fields, shapes=SHAPES, inputs=inputs, names=names or {})
 
 
 def problems(*fields: str, inputs: Sequence[TensorSpec], **names: str) -> list[str]:
@@ -98,3 +98,15 @@ def test_an_input_named_after_a_field_that_is_not_listed() -> None:
     (found,) = problems("a", inputs=inputs, side="b")
     assert "the model's input 'side' has no field" in found
     assert "list 'b' here" in found
+
+
+def test_an_array_is_handed_over_in_its_shape() -> None:
+    made = features("w", inputs=[TensorSpec("x", "float32", (2, 3))])
+    batch = events(w=np.zeros((4, 2, 3), np.float32))
+    assert made.build(batch)["x"].shape == (4, 2, 3)
+    assert problems("w", inputs=[TensorSpec("x", "float32", (6,))]) == [
+        "w make 2 x 3 numbers an event, but the model's input 'x' takes 6"
+    ]
+    assert problems("w", "a", inputs=[TensorSpec("x", "float32", (7,))]) == [
+        "w + a make arrays of several sizes an event, but the model's input 'x' takes 7"
+    ]

@@ -1,0 +1,103 @@
+"""From the configuration to what reads events and what writes decisions."""
+
+from collections.abc import Mapping, Sequence
+
+from streamproc.codecs import (
+    ArrowCodec,
+    ArrowDecisions,
+    DecisionEncoder,
+    Decoder,
+    FieldType,
+    JsonCodec,
+    JsonDecisionEncoder,
+    JsonDecoder,
+    TensorCodec,
+    TensorDecoder,
+)
+from streamproc.config import PipelineConfig
+from streamproc.core import ConfigError, ModelInfo, Problem, TensorSpec
+from streamproc.engine import PythonFunction
+
+_NUMBERS = {"float16": "float32", "float32": "float32", "float64": "float64", "bool": "bool"}
+"""Field types of a model's element types; whole numbers are named alike."""
+
+
+def make_decoder(config: PipelineConfig, model: ModelInfo) -> Decoder:
+    """What reads events.
+
+    Raises:
+        ConfigError: its package is not installed, or its fields cannot be known.
+    """
+    match config.codec:
+        case JsonCodec() as codec:
+            return JsonDecoder(codec)
+        case TensorCodec() as codec:
+            return TensorDecoder(codec)
+        case ArrowCodec() as codec:
+            try:
+                from streamproc.codecs.arrow import ArrowDecoder  # noqa: PLC0415 - an extra
+            except ImportError as error:
+                raise _without_pyarrow("codec.arrow") from error
+            fields = {name: FieldType.parse(text) for name, text in codec.fields.items()}
+            return ArrowDecoder(codec, fields or named_fields(config, model))
+
+
+def make_encoder(config: PipelineConfig, model: ModelInfo) -> DecisionEncoder:
+    """What writes decisions.
+
+    Raises:
+        ConfigError: its package is not installed.
+    """
+    if not isinstance(config.decisions, ArrowDecisions):
+        return JsonDecisionEncoder(config.name, model)
+    try:
+        from streamproc.codecs.arrow_decision import ArrowDecisionEncoder  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise _without_pyarrow("decisions.arrow") from error
+    return ArrowDecisionEncoder(config.decisions, config.name, model)
+
+
+def named_fields(config: PipelineConfig, model: ModelInfo) -> dict[str, FieldType]:
+    """The fields that the pipeline names, with the types that its model takes.
+
+    Raises:
+        ConfigError: the model does not tell, or a function of the user takes what nobody names.
+    """
+    features = config.features
+    if isinstance(features, PythonFunction) or not model.inputs:
+        who = "a function" if isinstance(features, PythonFunction) else "a model that does not say"
+        text = f"is needed: {who} takes fields whose types nobody knows; write fields: {{price: float64, ...}}"
+        raise ConfigError(Problem(text, "codec.arrow.fields"))
+    fields = dict(_of_inputs(features, model.inputs, config.model.inputs))
+    if config.key is not None:
+        fields.setdefault(config.key, FieldType("str"))
+    for name in (config.event_time.field, config.deadline.field):
+        if name is not None:
+            fields.setdefault(name, FieldType("int64"))
+    return fields
+
+
+def _of_inputs(
+    features: Sequence[str],
+    inputs: tuple[TensorSpec, ...],
+    names: Mapping[str, str],
+) -> dict[str, FieldType]:
+    """The types of the features, by the inputs that they make."""
+    if len(inputs) > 1:
+        return {names.get(i.name, i.name): _of_input(i) for i in inputs}
+    (spec,) = inputs
+    if len(features) == 1:
+        return {features[0]: _of_input(spec)}
+    return dict.fromkeys(features, FieldType(_NUMBERS.get(spec.dtype, spec.dtype)))
+
+
+def _of_input(spec: TensorSpec) -> FieldType:
+    shape = tuple(size for size in spec.shape if size is not None)
+    if len(shape) < len(spec.shape):
+        text = f"is needed: the model's input {spec.name!r} takes arrays of any size; say which"
+        raise ConfigError(Problem(text, "codec.arrow.fields"))
+    return FieldType(_NUMBERS.get(spec.dtype, spec.dtype), shape)
+
+
+def _without_pyarrow(key: str) -> ConfigError:
+    return ConfigError(Problem("needs pyarrow: pip install 'streamproc[arrow]'", key))
