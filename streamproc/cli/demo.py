@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,10 +12,12 @@ from streamproc.cli import options
 from streamproc.cli.assets import asset
 from streamproc.cli.demo_broker import DemoBroker, EmbeddedDemoBroker
 from streamproc.cli.demo_plan import Plan, make_plan
+from streamproc.cli.demo_report import demo_report, write_demo_report
 from streamproc.cli.demo_session import Ended, Session
 from streamproc.cli.demo_view import show_end, show_start
 from streamproc.cli.failures import DONE, FAILED, located
 from streamproc.cli.init import find_template
+from streamproc.cli.report import Report
 from streamproc.cli.screen import notes_console, print_json, result_console
 from streamproc.connectors.kafka import EmbeddedBroker
 from streamproc.core import Duration
@@ -59,6 +62,13 @@ def demo(
     keep_topics: Annotated[
         bool, typer.Option(help="Whether the demo's topics stay on a real broker.")
     ] = True,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html", help="Where the report goes.", show_default="streamproc-demo.html"
+        ),
+    ] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
     json: options.Json = False,
     log_level: options.Level = options.LogLevel.WARNING,  # noqa: ARG001 - its callback does it
     traceback: options.Traceback = False,  # noqa: ARG001 - main looks for it
@@ -77,17 +87,19 @@ def demo(
             overload=overload,
             listen=listen,
         )
+        page = demo_report(report, plan.loaded, wanted=not no_report)
         show_start(notes, plan)
-        with located(plan.loaded):
-            ended = uvloop.run(_play(plan))
+        with located(plan.loaded), page.also_of_failures():
+            ended = uvloop.run(_play(plan, page))
+    write_demo_report(page, plan, ended)
     show_end(result_console(as_json=json), plan, ended)
     if json:
-        print_json(ended.as_json(plan))
-    return DONE if ended.verdict.ok else FAILED
+        print_json({**ended.as_json(plan), **page.as_json()})
+    return DONE if ended.verdict.ok and page.is_done else FAILED
 
 
-async def _play(plan: Plan) -> Ended:
-    return await Session(plan).run()
+async def _play(plan: Plan, page: Report) -> Ended:
+    return await Session(plan, page).run()
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from streamproc.cli.demo_plan import Plan
 from streamproc.cli.demo_verdict import Verdict, judge
 from streamproc.cli.demo_view import live_view
 from streamproc.cli.failures import RunFailedError
+from streamproc.cli.report import Report
 from streamproc.cli.signals import Signals
 from streamproc.core import NS_PER_MS, NS_PER_S, ExternalError, SystemClock, process_cpu_ns
 from streamproc.replay import OutsideProcess
@@ -66,10 +67,12 @@ class Session:
 
     Args:
         plan: what it does.
+        report: watches it.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, report: Report) -> None:
         self._plan = plan
+        self._report = report
         self._clock = SystemClock()
         self._address: str | None = None
         self._cut_short = asyncio.Event()
@@ -103,6 +106,7 @@ class Session:
 
     async def _play(self, outside: OutsideProcess, running: "asyncio.Task[Summary]") -> Ended:
         begun_ns, cpu_ns = self._clock.now_ns(), process_cpu_ns()
+        self._report.begin(self._service)
         try:
             async with live_view(self._service, self._plan):
                 generator = await _or_failure(running, self._played(outside))
@@ -111,9 +115,12 @@ class Session:
             summary = await running
             seconds = (self._clock.now_ns() - begun_ns) / NS_PER_S
             cpu_s = (process_cpu_ns() - cpu_ns) / NS_PER_S
+            await self._report.end()
             seen = await outside.seen()
         except ExternalError as error:
             raise RunFailedError(str(error)) from error
+        finally:
+            await self._report.end()
         # The pipeline counts from its own start; the wait for the group and the player is not its work.
         summary["duration_s"], summary["cpu_s"] = round(seconds, 3), round(cpu_s, 3)
         summary["throughput_per_s"] = round(summary["consumed"] / seconds, 1)

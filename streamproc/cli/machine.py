@@ -16,7 +16,7 @@ from typing import Literal
 Verdict = Literal["ok", "note", "warning", "bad"]
 
 NEEDED = (
-    *("aiokafka", "cramjam", "msgspec", "numpy", "onnxruntime", "opentelemetry-proto"),
+    *("aiokafka", "cramjam", "jinja2", "msgspec", "numpy", "onnxruntime", "opentelemetry-proto"),
     *("opentelemetry-sdk", "orjson", "prometheus-client", "urllib3"),
     *("pydantic", "pysimdjson", "PyYAML", "rich", "starlette", "typer", "typing-extensions"),
     *("uvicorn", "uvloop"),
@@ -139,6 +139,11 @@ def _cpuinfo() -> tuple[str, set[str]]:
         name, _, value = text.partition(":")
         fields.setdefault(name.strip(), value.strip())
     return fields.get("model name", platform.machine()), set(fields.get("flags", "").split())
+
+
+def cpu_name() -> str:
+    """What the processor calls itself."""
+    return _cpuinfo()[0]
 
 
 def _memory() -> Iterator[Finding]:

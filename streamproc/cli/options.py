@@ -1,6 +1,7 @@
 """Options that several commands have."""
 
 import logging
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -44,6 +45,20 @@ def duration(text: str) -> Duration:
         msg = f"{text!r} must be longer than 0, such as {Duration.example}"
         raise typer.BadParameter(msg)
     return length
+
+
+def workers(text: str) -> int:
+    """Read a number of processes, or ``auto``: as many as this process may use cores.
+
+    Raises:
+        BadParameter: it is neither.
+    """
+    if text == "auto":
+        return len(os.sched_getaffinity(0))
+    if not text.isdigit() or int(text) < 1:
+        msg = f"{text!r} is no number of processes: write 1 or more, or auto"
+        raise typer.BadParameter(msg)
+    return int(text)
 
 
 Json = Annotated[

@@ -2,19 +2,21 @@
 
 import asyncio
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 import uvloop
 
 from streamproc.cli import options
-from streamproc.cli.failures import DONE, RunFailedError, located
+from streamproc.cli.failures import DONE, FAILED, RunFailedError, located
+from streamproc.cli.report import Report
 from streamproc.cli.screen import line, notes_console, print_json, result_console
 from streamproc.cli.signals import Signals
 from streamproc.cli.summary import progress_line, show_summary
 from streamproc.config import load
-from streamproc.core import NS_PER_S, VERSION, ConfigError, Duration, ExternalError, SystemClock
-from streamproc.runtime import Pipeline, Service
+from streamproc.core import NS_PER_S, Duration, ExternalError, SystemClock
+from streamproc.runtime import Pipeline, Service, WorkerGroup
 
 if TYPE_CHECKING:
     from streamproc.telemetry import Summary
@@ -25,7 +27,12 @@ _PROGRESS_EVERY_S = 5.0
 def run(
     config: options.Config,
     set_: options.Set = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; one for now.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N|auto", parser=options.workers, help="Processes; auto takes one a core."
+        ),
+    ] = None,
     stop_after: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="End after so many records.")
     ] = None,
@@ -35,26 +42,43 @@ def run(
             metavar="5s", parser=options.duration, help="End when nothing came for so long."
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Write a report of the run, a page to look at."),
+    ] = None,
     json: options.Json = False,
     log_level: options.Level = options.LogLevel.WARNING,  # noqa: ARG001 - its callback does it
     traceback: options.Traceback = False,  # noqa: ARG001 - main looks for it
 ) -> int:
     """Run a pipeline until SIGTERM or Ctrl-C, which finish what was taken in."""
-    if workers != 1:
-        msg = f"--workers {workers} is not yet in streamproc {VERSION}: start the command several times, Kafka's group shares the partitions"
-        raise ConfigError(msg)
     loaded = load(config, overrides=set_ or ())
     with located(loaded):
         pipeline = Pipeline.from_file(loaded)
-        summary = uvloop.run(_serve(pipeline, stop_after=stop_after, stop_when_idle=stop_when_idle))
+        page = Report(report, loaded)
+        with page.also_of_failures():
+            summary = uvloop.run(
+                _serve(
+                    pipeline,
+                    page,
+                    workers=workers or 1,
+                    stop_after=stop_after,
+                    stop_when_idle=stop_when_idle,
+                )
+            )
+        page.write(summary=summary)
     show_summary(result_console(as_json=json), summary)
     if json:
-        print_json(summary)
-    return DONE
+        print_json({**summary, **page.as_json()})
+    return DONE if page.is_done else FAILED
 
 
 async def _serve(
-    pipeline: Pipeline, *, stop_after: int | None, stop_when_idle: Duration | None
+    pipeline: Pipeline,
+    page: Report,
+    *,
+    workers: int,
+    stop_after: int | None,
+    stop_when_idle: Duration | None,
 ) -> "Summary":
     """Run it with signals and progress.
 
@@ -67,17 +91,30 @@ async def _serve(
     def ready(address: str | None) -> None:
         nonlocal running
         running = True
+        page.begin(service)
         where = f"; endpoints on http://{address}/metrics, /livez, /readyz" if address else ""
+        by = f" by {workers} workers" if workers > 1 else ""
         source, sink = pipeline.source, pipeline.sink
-        line(notes, f"{pipeline.name}: {', '.join(source.topics)} -> {sink.topic}{where}")
+        line(notes, f"{pipeline.name}: {', '.join(source.topics)} -> {sink.topic}{by}{where}")
 
-    service = Service(
-        pipeline,
-        pipeline.parts(),
-        stop_after=stop_after,
-        stop_when_idle_ns=stop_when_idle,
-        on_ready=ready,
-    )
+    service: Service | WorkerGroup
+    if workers == 1:
+        service = Service(
+            pipeline,
+            pipeline.parts(),
+            stop_after=stop_after,
+            stop_when_idle_ns=stop_when_idle,
+            on_ready=ready,
+        )
+    else:
+        service = WorkerGroup(
+            pipeline,
+            workers,
+            clock=SystemClock(),
+            stop_after=stop_after,
+            stop_when_idle_ns=stop_when_idle,
+            on_ready=ready,
+        )
     Signals(service.stop).install()
     watching = asyncio.create_task(_progress(service)) if notes.is_terminal else None
     try:
@@ -87,13 +124,14 @@ async def _serve(
             raise RunFailedError(str(error)) from error
         raise
     finally:
+        await page.end()
         if watching is not None:
             watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
 
 
-async def _progress(service: Service) -> None:
+async def _progress(service: Service | WorkerGroup) -> None:
     """A line every few seconds."""
     notes, clock = notes_console(), SystemClock()
     before, before_ns = 0, clock.now_ns()

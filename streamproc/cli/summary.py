@@ -3,18 +3,9 @@
 from rich.console import Console
 
 from streamproc.cli.screen import line, table
-from streamproc.core import Outcome
+from streamproc.reports import OUTCOME_WORDS
 from streamproc.telemetry import Summary
 
-OUTCOME_WORDS = {
-    Outcome.ON_TIME: "decided before the deadline",
-    Outcome.DEGRADED: "decided in time by a cheaper variant",
-    Outcome.LATE: "decided after the deadline, and flagged so",
-    Outcome.SHED: "given up: no answer in time was possible",
-    Outcome.DEAD_LETTER: "unreadable, or the code failed on it",
-    Outcome.FILTERED: "left out by your rule",
-    Outcome.ABSORBED: "changed state only",
-}
 _STAGE_WORDS = {
     "broker": "from the event to its arrival here: producer, Kafka, fetch",
     "decode": "bytes into columns, and the features",

@@ -4,7 +4,16 @@ from streamproc.config.checks import check
 from streamproc.config.loaded import LoadedConfig
 from streamproc.config.loader import load, parse
 from streamproc.config.schema import json_schema
-from streamproc.config.secrets import Secret
+from streamproc.config.secrets import Secret, is_sensitive
 from streamproc.config.spec import PipelineConfig
 
-__all__ = ["LoadedConfig", "PipelineConfig", "Secret", "check", "json_schema", "load", "parse"]
+__all__ = [
+    "LoadedConfig",
+    "PipelineConfig",
+    "Secret",
+    "check",
+    "is_sensitive",
+    "json_schema",
+    "load",
+    "parse",
+]

@@ -10,6 +10,7 @@ from streamproc.runtime.assembly import (
 from streamproc.runtime.codecs import make_decoder
 from streamproc.runtime.pipeline import Pipeline
 from streamproc.runtime.service import DRAIN_GRACE_NS, Parts, Service
+from streamproc.runtime.workers import WorkerGroup
 
 __all__ = [
     "DRAIN_GRACE_NS",
@@ -17,6 +18,7 @@ __all__ = [
     "Parts",
     "Pipeline",
     "Service",
+    "WorkerGroup",
     "assemble",
     "dead_letter_topic",
     "make_decider",

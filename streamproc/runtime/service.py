@@ -1,30 +1,29 @@
 """One running pipeline: started, driven, drained and stopped in order."""
 
 import asyncio
-import contextlib
 import heapq
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from streamproc.config import PipelineConfig
 from streamproc.core import (
     NS_PER_S,
-    VERSION,
     Clock,
     Executor,
     ExternalError,
+    ModelInfo,
     Sink,
     Source,
     process_cpu_ns,
 )
 from streamproc.runtime.assembly import Assembly, assemble
 from streamproc.runtime.driver import Driver
+from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
-from streamproc.telemetry import Gauges, PipelineCollector, Summary, make_registry
-from streamproc.web import OpsServer, ops_app
+from streamproc.telemetry import Accounts, Gauges, Summary
 
 if TYPE_CHECKING:
     from streamproc.telemetry.otlp import Exporter
@@ -69,6 +68,7 @@ class Service:
         stop_when_idle_ns: end when nothing came for so long; None for no end.
         on_ready: is told the address of the HTTP endpoints when everything is started; None where they
             are off.
+        before_join: is waited for when the model is warm, before the group is joined.
     """
 
     def __init__(
@@ -79,12 +79,14 @@ class Service:
         stop_after: int | None = None,
         stop_when_idle_ns: int | None = None,
         on_ready: Callable[[str | None], None] | None = None,
+        before_join: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._config = config
         self._parts = parts
         self._stop_after = stop_after
         self._stop_when_idle_ns = stop_when_idle_ns
         self._on_ready = on_ready
+        self._before_join = before_join or _nothing
         self._heartbeat = Heartbeat(parts.clock, self._beat)
         self._skew_watch = SkewWatch(int(config.deadline.budget))
         self._assembly: Assembly | None = None
@@ -101,12 +103,18 @@ class Service:
         if self._intake is not None:
             self._intake.stopping = True
 
-    def summary(self) -> Summary | None:
-        """How things stand; None before the model is measured."""
+    def accounts(self) -> Accounts | None:
+        """The books; None before the model is measured."""
         if self._assembly is None:
             return None
-        accounts = self._assembly.accounts
-        accounts.skipped = self._parts.source.skipped_total
+        self._assembly.accounts.skipped = self._parts.source.skipped_total
+        return self._assembly.accounts
+
+    def summary(self) -> Summary | None:
+        """How things stand; None before the model is measured."""
+        accounts = self.accounts()
+        if accounts is None:
+            return None
         duration_s = (self._parts.clock.now_ns() - self._started_ns) / NS_PER_S
         return accounts.summary(duration_s, (process_cpu_ns() - self._cpu_ns) / NS_PER_S)
 
@@ -122,6 +130,10 @@ class Service:
             loop_lag_seconds=self._heartbeat.lag_ns / NS_PER_S,
             event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},
         )
+
+    def models(self) -> list[ModelInfo]:
+        """The models that decide."""
+        return [self._parts.executor.info]
 
     def readiness(self) -> Mapping[str, bool]:
         """What readiness waits for, and whether it is there."""
@@ -168,15 +180,17 @@ class Service:
             stop_when_idle_ns=self._stop_when_idle_ns,
         )
         self._intake.stopping = self._stop_asked.is_set()
-        async with self._endpoints() as address:
+        async with endpoints(
+            self._config.telemetry.metrics.listen,
+            accounts=lambda: assembly.accounts,
+            gauges=self.gauges,
+            models=self.models,
+            readiness=self.readiness,
+        ) as address:
             try:
-                await parts.sink.start()
-                await parts.source.start(driver)
-                self._started_ns, self._cpu_ns = parts.clock.now_ns(), process_cpu_ns()
-                if self._on_ready is not None:
-                    self._on_ready(address)
-                with quiet_collector():
-                    await self._drive(self._intake, driver)
+                await self._before_join()
+                if not self._stop_asked.is_set():
+                    await self._run_joined(driver, self._intake, address)
             finally:
                 await self._let_go(driver)
         summary = self.summary()
@@ -184,6 +198,17 @@ class Service:
             msg = "no summary after a run"
             raise ExternalError(msg)
         return summary
+
+    async def _run_joined(self, driver: Driver, intake: IntakeLoop, address: str | None) -> None:
+        """Join the group, and read until the end."""
+        parts = self._parts
+        await parts.sink.start()
+        await parts.source.start(driver)
+        self._started_ns, self._cpu_ns = parts.clock.now_ns(), process_cpu_ns()
+        if self._on_ready is not None:
+            self._on_ready(address)
+        with quiet_collector():
+            await self._drive(intake, driver)
 
     async def _drive(self, intake: IntakeLoop, driver: Driver) -> None:
         """Take in until the end, finish what was taken in, store the last positions."""
@@ -283,24 +308,6 @@ class Service:
             self._assembly.accounts.traces_exported = self._exporter.exported
             self._assembly.accounts.traces_dropped = self._exporter.dropped
 
-    @contextlib.asynccontextmanager
-    async def _endpoints(self) -> AsyncIterator[str | None]:
-        """``/metrics``, ``/livez`` and ``/readyz``, where they are wanted; gives their address."""
-        listen = self._config.telemetry.metrics.listen
-        if listen is None or self._assembly is None:
-            yield None
-            return
-        host, _, port = listen.rpartition(":")
-        collector = PipelineCollector(
-            self._assembly.accounts,
-            gauges=self.gauges,
-            models=lambda: [self._parts.executor.info],
-            version=VERSION,
-        )
-        app = ops_app(registry=make_registry(collector), readiness=self.readiness)
-        server = OpsServer(app, host, int(port))
-        try:
-            await server.start()
-            yield server.address
-        finally:
-            await server.stop()
+
+async def _nothing() -> None:
+    """Waits for nothing."""

@@ -10,12 +10,15 @@ from streamproc.telemetry.accounts import (
     Gauges,
     Stage,
     Summary,
+    WorkerStates,
 )
 from streamproc.telemetry.exposition import PipelineCollector, make_registry, render
 from streamproc.telemetry.histogram import BOUNDS_NS, LatencyHistogram
+from streamproc.telemetry.latency_counts import LatencyCounts
 from streamproc.telemetry.options import Metrics, Telemetry, Traces
 from streamproc.telemetry.passage import Passage
 from streamproc.telemetry.sampling import TRACEPARENT, Sampler
+from streamproc.telemetry.timeline import Interval, Timeline
 from streamproc.telemetry.traces import Journey, Tracer
 
 __all__ = [
@@ -27,7 +30,9 @@ __all__ = [
     "Accounts",
     "BatchReason",
     "Gauges",
+    "Interval",
     "Journey",
+    "LatencyCounts",
     "LatencyHistogram",
     "Metrics",
     "Passage",
@@ -36,8 +41,10 @@ __all__ = [
     "Stage",
     "Summary",
     "Telemetry",
+    "Timeline",
     "Tracer",
     "Traces",
+    "WorkerStates",
     "make_registry",
     "names",
     "render",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypedDict, get_args
+from typing import Final, Literal, NotRequired, TypedDict, get_args
 
 import numpy as np
 
@@ -46,6 +46,20 @@ class Summary(TypedDict):
     latency_ms: dict[str, float]
     stages_ms: dict[str, dict[str, float]]
     own_ms: dict[str, float]
+    workers: NotRequired[dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStates:
+    """How the worker processes of a parent are.
+
+    Attributes:
+        by_state: how many are ``starting``, ``ready`` and ``down``.
+        restarts: how often one was started again.
+    """
+
+    by_state: Mapping[str, int]
+    restarts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +72,7 @@ class Gauges:
         lag_seconds: how far the oldest of them is behind.
         loop_lag_seconds: how late the event loop last came back to a timer.
         event_time_skew_seconds: by source, how far its clock is off; positive is behind ours.
+        workers: the worker processes; None where there is only this one.
     """
 
     queue_depth: int | None = None
@@ -65,6 +80,14 @@ class Gauges:
     lag_seconds: float | None = None
     loop_lag_seconds: float | None = None
     event_time_skew_seconds: Mapping[str, float] = field(default_factory=dict)
+    workers: WorkerStates | None = None
+
+
+_COUNTERS = (
+    *("fetched", "handed_back", "skipped", "restored", "emitted", "acked_late", "batched"),
+    *("wrong_event_times", "unread_deadlines", "traces_exported", "traces_dropped"),
+)
+"""Attributes of ``Accounts`` that are plain sums."""
 
 
 class Accounts:
@@ -187,6 +210,25 @@ class Accounts:
     def in_flight(self) -> int:
         """Events fetched that have no outcome yet and were not handed back, by the books."""
         return self.fetched - self.consumed - self.handed_back
+
+    def merge(self, other: "Accounts") -> None:
+        """Add the books of another process of the same pipeline.
+
+        Raises:
+            ValueError: they have other deadlines.
+        """
+        for name in _COUNTERS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self._by_code += other._by_code  # noqa: SLF001 - the same class
+        for key, count in other._by_reason.items():  # noqa: SLF001
+            self._by_reason[key] = self._by_reason.get(key, 0) + count
+        self.e2e.merge(other.e2e)
+        self.own.merge(other.own)
+        for stage, histogram in self.stages.items():
+            histogram.merge(other.stages[stage])
+        for reason, count in other.batches.items():
+            self.batches[reason] += count
+        self.batch_sizes = [a + b for a, b in zip(self.batch_sizes, other.batch_sizes, strict=True)]
 
     def check(self, *, in_flight: int = 0) -> None:
         """Hold the books against what the pipeline really has in hand.

@@ -56,7 +56,7 @@ class PipelineCollector(Collector):
 
     def __init__(
         self,
-        accounts: Accounts,
+        accounts: Callable[[], Accounts],
         *,
         gauges: Callable[[], Gauges],
         models: Callable[[], Sequence[ModelInfo]],
@@ -69,110 +69,13 @@ class PipelineCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All families, in a fixed order."""
-        yield self._outcomes()
-        yield from self._latencies()
-        yield from self._batches()
+        accounts = self._accounts()
+        yield _outcomes(accounts)
+        yield from _latencies(accounts)
+        yield from _batches(accounts)
         yield from _gauges(self._gauges())
-        yield from self._counters()
+        yield from _counters(accounts)
         yield from self._infos()
-
-    def _outcomes(self) -> Metric:
-        family = CounterMetricFamily(
-            names.OUTCOMES,
-            "Events by what became of them; their sum is what was consumed.",
-            labels=("pipeline", "lane", "outcome", "reason"),
-        )
-        for (outcome, reason), count in sorted((_FROM_THE_START | self._accounts.settled).items()):
-            labels = (self._accounts.pipeline, names.LANE_DEFAULT, outcome.word, reason)
-            family.add_metric(labels, count)
-        return family
-
-    def _latencies(self) -> Iterator[Metric]:
-        e2e = HistogramMetricFamily(
-            names.E2E_LATENCY,
-            "From event time to the broker's acknowledgement of the decision.",
-            unit="seconds",
-        )
-        e2e.add_metric((), *_buckets(self._accounts.e2e))
-        yield e2e
-        own = HistogramMetricFamily(
-            names.OWN_LATENCY,
-            "This process's part of it, from fetched to handed to the producer.",
-            unit="seconds",
-        )
-        own.add_metric((), *_buckets(self._accounts.own))
-        yield own
-        stages = HistogramMetricFamily(
-            names.STAGE_LATENCY,
-            "Where an event's time goes, by stage.",
-            labels=("stage",),
-            unit="seconds",
-        )
-        for name, histogram in self._accounts.stages.items():
-            if histogram.count:
-                stages.add_metric((name,), *_buckets(histogram))
-        if stages.samples:
-            yield stages
-
-    def _batches(self) -> Iterator[Metric]:
-        sizes = HistogramMetricFamily(names.BATCH_SIZE, "Events in a micro-batch.")
-        buckets: Buckets = []
-        total = 0
-        for bound, count in zip(
-            (*BATCH_SIZE_BOUNDS, math.inf), self._accounts.batch_sizes, strict=True
-        ):
-            total += count
-            buckets.append((_le(bound), total))
-        sizes.add_metric((), buckets, self._accounts.batched)
-        yield sizes
-        batches = CounterMetricFamily(
-            names.BATCHES, "Micro-batches by why they were started.", labels=("reason",)
-        )
-        for reason, count in self._accounts.batches.items():
-            batches.add_metric((reason,), count)
-        yield batches
-
-    def _counters(self) -> Iterator[Metric]:
-        accounts = self._accounts
-        for name, text, value in (
-            (
-                names.ACKED_LATE,
-                "Decisions sent in time, acknowledged after their deadline.",
-                accounts.acked_late,
-            ),
-            (
-                names.HANDED_BACK,
-                "Events fetched and given up before their outcome.",
-                accounts.handed_back,
-            ),
-            (names.SKIPPED, "Records jumped over without being fetched.", accounts.skipped),
-            (
-                names.WRONG_EVENT_TIMES,
-                "Events whose time was further ahead than deadline.max_future.",
-                accounts.wrong_event_times,
-            ),
-            (
-                names.UNREAD_DEADLINES,
-                "Headers x-deadline-ns that are no number.",
-                accounts.unread_deadlines,
-            ),
-            (
-                names.TRACES_EXPORTED,
-                "Traces that the collector has taken.",
-                accounts.traces_exported,
-            ),
-            (
-                names.TRACES_DROPPED,
-                "Traces that it has not: it did not answer, or too many waited.",
-                accounts.traces_dropped,
-            ),
-            (
-                names.AHEAD_OF_CLOCK,
-                "Decisions acknowledged before their own event time: the producer's clock is ahead.",
-                accounts.e2e.negative_total,
-            ),
-        ):
-            yield CounterMetricFamily(name, text, value=value)
 
     def _infos(self) -> Iterator[Metric]:
         variants = InfoMetricFamily(names.VARIANT.removesuffix("_info"), "The models loaded.")
@@ -185,6 +88,105 @@ class PipelineCollector(Collector):
         yield InfoMetricFamily(
             names.BUILD.removesuffix("_info"), "This streamproc.", value={"version": self._version}
         )
+
+
+def _outcomes(accounts: Accounts) -> Metric:
+    family = CounterMetricFamily(
+        names.OUTCOMES,
+        "Events by what became of them; their sum is what was consumed.",
+        labels=("pipeline", "lane", "outcome", "reason"),
+    )
+    for (outcome, reason), count in sorted((_FROM_THE_START | accounts.settled).items()):
+        labels = (accounts.pipeline, names.LANE_DEFAULT, outcome.word, reason)
+        family.add_metric(labels, count)
+    return family
+
+
+def _latencies(accounts: Accounts) -> Iterator[Metric]:
+    e2e = HistogramMetricFamily(
+        names.E2E_LATENCY,
+        "From event time to the broker's acknowledgement of the decision.",
+        unit="seconds",
+    )
+    e2e.add_metric((), *_buckets(accounts.e2e))
+    yield e2e
+    own = HistogramMetricFamily(
+        names.OWN_LATENCY,
+        "This process's part of it, from fetched to handed to the producer.",
+        unit="seconds",
+    )
+    own.add_metric((), *_buckets(accounts.own))
+    yield own
+    stages = HistogramMetricFamily(
+        names.STAGE_LATENCY,
+        "Where an event's time goes, by stage.",
+        labels=("stage",),
+        unit="seconds",
+    )
+    for name, histogram in accounts.stages.items():
+        if histogram.count:
+            stages.add_metric((name,), *_buckets(histogram))
+    if stages.samples:
+        yield stages
+
+
+def _batches(accounts: Accounts) -> Iterator[Metric]:
+    sizes = HistogramMetricFamily(names.BATCH_SIZE, "Events in a micro-batch.")
+    buckets: Buckets = []
+    total = 0
+    for bound, count in zip((*BATCH_SIZE_BOUNDS, math.inf), accounts.batch_sizes, strict=True):
+        total += count
+        buckets.append((_le(bound), total))
+    sizes.add_metric((), buckets, accounts.batched)
+    yield sizes
+    batches = CounterMetricFamily(
+        names.BATCHES, "Micro-batches by why they were started.", labels=("reason",)
+    )
+    for reason, count in accounts.batches.items():
+        batches.add_metric((reason,), count)
+    yield batches
+
+
+def _counters(accounts: Accounts) -> Iterator[Metric]:
+    for name, text, value in (
+        (
+            names.ACKED_LATE,
+            "Decisions sent in time, acknowledged after their deadline.",
+            accounts.acked_late,
+        ),
+        (
+            names.HANDED_BACK,
+            "Events fetched and given up before their outcome.",
+            accounts.handed_back,
+        ),
+        (names.SKIPPED, "Records jumped over without being fetched.", accounts.skipped),
+        (
+            names.WRONG_EVENT_TIMES,
+            "Events whose time was further ahead than deadline.max_future.",
+            accounts.wrong_event_times,
+        ),
+        (
+            names.UNREAD_DEADLINES,
+            "Headers x-deadline-ns that are no number.",
+            accounts.unread_deadlines,
+        ),
+        (
+            names.TRACES_EXPORTED,
+            "Traces that the collector has taken.",
+            accounts.traces_exported,
+        ),
+        (
+            names.TRACES_DROPPED,
+            "Traces that it has not: it did not answer, or too many waited.",
+            accounts.traces_dropped,
+        ),
+        (
+            names.AHEAD_OF_CLOCK,
+            "Decisions acknowledged before their own event time: the producer's clock is ahead.",
+            accounts.e2e.negative_total,
+        ),
+    ):
+        yield CounterMetricFamily(name, text, value=value)
 
 
 def _le(bound: float) -> str:
@@ -228,6 +230,16 @@ def _gauges(gauges: Gauges) -> Iterator[Metric]:
         for name, seconds in sorted(gauges.event_time_skew_seconds.items()):
             skew.add_metric((name,), seconds)
         yield skew
+    if gauges.workers is not None:
+        workers = GaugeMetricFamily(names.WORKERS, "Worker processes.", labels=("state",))
+        for state, count in gauges.workers.by_state.items():
+            workers.add_metric((state,), count)
+        yield workers
+        yield CounterMetricFamily(
+            names.WORKER_RESTARTS,
+            "Workers that were started again.",
+            value=gauges.workers.restarts,
+        )
     for name, text, value in (
         (names.CONSUMER_LAG, "Age of the oldest record still to be fetched.", gauges.lag_seconds),
         (names.LOOP_LAG, "How late the event loop last was.", gauges.loop_lag_seconds),

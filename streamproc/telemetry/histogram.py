@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
 
 from streamproc.core import NS_PER_MS, NS_PER_S, Int64Array
+from streamproc.telemetry.latency_counts import LatencyCounts
 
 BOUNDS_NS: tuple[int, ...] = (
     *(round(step * NS_PER_MS / 10) for step in (1, 2, 5)),
@@ -146,19 +146,13 @@ class LatencyHistogram:
         Raises:
             ValueError: there are no values, or q is not within 0 to 100.
         """
-        if not 0 <= q <= 100:  # noqa: PLR2004 - percent
-            msg = f"q is in percent, 0 to 100, was {q}"
-            raise ValueError(msg)
         self._flush()
-        if self._folded == 0:
-            msg = "no values, so no percentile: look at count first"
-            raise ValueError(msg)
-        # In fractions, because ceil(0.999 * 1000) in floats can be 1,000.
-        rank = max(1, math.ceil(Fraction(str(q)) * self._folded / 100))
-        place = int(self._cumulative.searchsorted(rank))
-        if place == self._edges.size:
-            return self._max_ns
-        return min(int(self._edges[place]), self._max_ns)
+        return self._counts(self._cumulative).percentile_ns(q)
+
+    def counts(self) -> LatencyCounts:
+        """What was counted up to now, as it stays whatever is counted later."""
+        self._flush()
+        return self._counts(self._cumulative.copy())
 
     def cumulative(self, bounds_ns: Sequence[int]) -> list[int]:
         """For each bound, exactly how many values are not above it.
@@ -192,6 +186,23 @@ class LatencyHistogram:
         self._sum_ns += other._sum_ns  # noqa: SLF001
         self._max_ns = max(self._max_ns, other._max_ns)  # noqa: SLF001
         self._negative += other._negative  # noqa: SLF001
+
+    def __getstate__(self) -> dict[str, object]:
+        """What another process needs to merge it: no buffer, and the edges follow from the bounds."""
+        self._flush()
+        kept = ("bounds_ns", "_cumulative", "_folded", "_sum_ns", "_max_ns", "_negative")
+        return {name: getattr(self, name) for name in kept}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """Take what ``__getstate__`` gave."""
+        for name, value in state.items():
+            setattr(self, name, value)
+        self._edges = _edges(self.bounds_ns)
+        self._buffer = np.empty(_PENDING_MAX, dtype=np.int64)
+        self._pending = 0
+
+    def _counts(self, cumulative: Int64Array) -> LatencyCounts:
+        return LatencyCounts(self._edges, cumulative, self._folded, self._sum_ns, self._max_ns)
 
     def _flush(self) -> None:
         """Count what waits in the buffer."""

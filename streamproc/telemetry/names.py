@@ -24,6 +24,8 @@ UNREAD_DEADLINES: Final = "streamproc_unread_deadlines_total"
 AHEAD_OF_CLOCK: Final = "streamproc_ahead_of_clock_total"
 TRACES_EXPORTED: Final = "streamproc_traces_exported_total"
 TRACES_DROPPED: Final = "streamproc_traces_dropped_total"
+WORKERS: Final = "streamproc_workers"
+WORKER_RESTARTS: Final = "streamproc_worker_restarts_total"
 VARIANT: Final = "streamproc_variant_info"
 BUILD: Final = "streamproc_build_info"
 

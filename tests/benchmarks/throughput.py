@@ -8,8 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,7 +15,6 @@ import uuid
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,6 +22,7 @@ from typing import Any
 from confluent_kafka.admin import AdminClient
 
 from tests.benchmarks import cpu_time
+from tests.benchmarks.conditions import RESULTS, load_1m, machine, write_result
 from tests.benchmarks.programs import PROGRAMS, Task
 from tests.benchmarks.workloads import WORKLOADS, Workload
 from tests.support import Background
@@ -35,24 +33,12 @@ from tests.support.kafka import (
     delete_topics,
     end_offsets,
     fill,
-    kafka_version,
     stream,
     why_unavailable,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
 PARTITIONS = 4
 SAMPLE_S = 0.05
-PACKAGES = (
-    "aiokafka",
-    "confluent-kafka",
-    "msgspec",
-    "numpy",
-    "onnxruntime",
-    "orjson",
-    "pysimdjson",
-    "uvloop",
-)
 STALLED_S = 60.0  # a program that sends nothing for so long is given up
 LINE = "{:<18} {:>22} {:>22} {:>11} {:>11}  {}"
 
@@ -150,7 +136,7 @@ class Bench:
 
     def run(self, name: str, workload: Workload, events: int, number: int) -> Run:
         """Let one program answer all events, and check its answers."""
-        run = Run(workload.name, name, number, events, load_1m=round(os.getloadavg()[0], 2))
+        run = Run(workload.name, name, number, events, load_1m=load_1m())
         unique = f"{workload.name}-{name}-{uuid.uuid4().hex[:8]}"
         source = self.prepare(workload, events)
         create_topics(self._bootstrap, unique, partitions=PARTITIONS)
@@ -306,36 +292,6 @@ def show(summary: dict[str, dict[str, Any]], events: dict[tuple[str, str], int])
             )
 
 
-def machine() -> dict[str, Any]:
-    try:
-        cpu_info = Path("/proc/cpuinfo").read_text()
-        cpu = next(line for line in cpu_info.splitlines() if line.startswith("model name"))
-    except (OSError, StopIteration):
-        cpu = platform.machine()
-    return {
-        "cpu": cpu.rpartition(": ")[2],
-        "cores": len(os.sched_getaffinity(0)),
-        "kernel": platform.release(),
-    }
-
-
-def versions() -> dict[str, str]:
-    found = {"python": platform.python_version(), "kafka": kafka_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "missing"
-    return found
-
-
-def commit() -> str:
-    """The commit that is measured, with ``-dirty`` where the tree differs from it."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--match="]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
-
-
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="throughput", description=__doc__)
     parser.add_argument(
@@ -350,9 +306,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="one round of 100,000: whether it works"
     )
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "bench-results", help="default: %(default)s"
-    )
+    parser.add_argument("--out", type=Path, default=RESULTS, help="default: %(default)s")
     options = parser.parse_args()
     options.workloads = options.workloads.split(",")
     options.programs = options.programs.split(",")
@@ -410,18 +364,12 @@ def main() -> int:
     runs = run_all(options, events)
     summary = summarise(runs)
     show(summary, events)
-    result = {
-        "date": began.isoformat(timespec="seconds"),
-        "commit": commit(),
-        "machine": machine(),
-        "versions": versions(),
+    found = {
         "settings": {"rounds": options.rounds, "partitions": PARTITIONS, "sample_s": SAMPLE_S},
         "summary": summary,
         "runs": [asdict(run) | {"fault": run.fault} for run in runs],
     }
-    options.out.mkdir(parents=True, exist_ok=True)
-    file = options.out / f"throughput-{began:%Y%m%dT%H%M%SZ}-{result['commit']}.json"
-    file.write_text(json.dumps(result, indent=1) + "\n")
+    file = write_result(options.out, "throughput", began, found)
     print(f"\n{machine()['cpu']}, {machine()['cores']} cores; written to {file}")
     return 1 if any(run.fault for run in runs) else 0
 

@@ -15,6 +15,9 @@ class KafkaSource:
         topics: the topics that are read.
         bootstrap_servers: ``host:port``, several with commas.
         group_id: the consumer group; empty stands for the pipeline's name.
+        group_instance_id: makes a static member of it: one that comes back within the session timeout gets its
+            partitions without a rebalance. With ``--workers`` each gets one by itself, the host and a number,
+            or this and a number.
         auto_offset_reset: where to begin without a committed offset; resolved to an offset and
             committed before the first fetch. A topic or partition that the group meets later begins at its
             earliest record.
@@ -31,6 +34,7 @@ class KafkaSource:
     topics: Sequence[str]
     bootstrap_servers: str = "localhost:9092"
     group_id: str = ""
+    group_instance_id: str | None = None
     auto_offset_reset: Literal["earliest", "latest"] = "latest"
     isolation_level: Literal["read_uncommitted", "read_committed"] = "read_uncommitted"
     commit_interval: Duration = Duration.parse("1s")  # noqa: RUF009 - immutable

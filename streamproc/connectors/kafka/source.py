@@ -97,6 +97,7 @@ class KafkaRecordSource:
                 **{
                     **settings,
                     "group_id": self._group_id,
+                    "group_instance_id": options.group_instance_id,
                     "enable_auto_commit": False,
                     "auto_offset_reset": "none",
                     "isolation_level": options.isolation_level,

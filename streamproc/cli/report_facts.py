@@ -1,0 +1,92 @@
+"""What ran where, as a report says it: enough to do the same again, and no secrets."""
+
+import os
+import platform
+import shlex
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from streamproc.cli.machine import cpu_name
+from streamproc.config import PipelineConfig, is_sensitive
+from streamproc.core import VERSION, ModelInfo
+from streamproc.engine import PythonFunction
+from streamproc.runtime import dead_letter_topic
+
+_LIBRARIES = ("aiokafka", "onnxruntime", "numpy", "uvloop")
+
+
+def facts(
+    config: PipelineConfig, models: Sequence[ModelInfo], words: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """By group, values by name.
+
+    Args:
+        config: the pipeline.
+        models: what it decided with.
+        words: of the command line, behind ``streamproc``.
+    """
+    return {
+        "Pipeline": _pipeline(config),
+        "Model": _model(config, models),
+        "Machine": _machine(),
+        "Command": {"streamproc": shlex.join(_shown(words))},
+    }
+
+
+def _pipeline(config: PipelineConfig) -> dict[str, str]:
+    source, deadline, batching = config.source, config.deadline, config.batching
+    features = config.features
+    return {
+        "reads": f"{', '.join(source.topics)} on {source.bootstrap_servers}",
+        "group": source.group_id or config.name,
+        "writes": config.sink.topic,
+        "dead letters": dead_letter_topic(config) or "counted and dropped",
+        "codec": type(config.codec).__name__.removesuffix("Codec").lower(),
+        "features": features.python
+        if isinstance(features, PythonFunction)
+        else ", ".join(features),
+        "deadline": f"{deadline.budget} from the {deadline.from_.replace('_', ' ')}",
+        "late decisions": "published, flagged late" if config.late == "publish" else "dropped",
+        "batching": f"{batching.policy}, at most {batching.max_size:,} events",
+        "shed": ", ".join(config.shed) or "nothing",
+        "order kept": config.ordering,
+        "delivery": config.delivery.replace("_", " "),
+    }
+
+
+def _model(config: PipelineConfig, models: Sequence[ModelInfo]) -> dict[str, str]:
+    file = {"file": Path(config.model.path).name} if config.model.path else {}
+    executor = {"executor": repr(config.model.executor)}
+    variants = {
+        f"variant {model.variant}": f"{model.digest} on {model.runs_on}".strip() for model in models
+    }
+    return file | executor | variants
+
+
+def _machine() -> dict[str, str]:
+    libraries = [f"{name} {number}" for name in _LIBRARIES if (number := _version(name))]
+    return {
+        "processor": f"{cpu_name()}, {len(os.sched_getaffinity(0))} cores for this process",
+        "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
+        "streamproc": VERSION,
+        "Python": f"{platform.python_version()}, {platform.python_implementation()}",
+        "libraries": ", ".join(libraries),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _shown(words: Sequence[str]) -> list[str]:
+    """The words; of a setting in which something sounds like a password only the key."""
+    shown = []
+    for word in words:
+        option = "--set=" if word.startswith("--set=") else ""
+        key, equals, _ = word.removeprefix(option).partition("=")
+        shown.append(f"{option}{key}=***" if equals and is_sensitive(word) else word)
+    return shown

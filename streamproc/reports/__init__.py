@@ -1,0 +1,8 @@
+"""A run as one HTML page, to be looked at, kept and sent on."""
+
+from streamproc.reports.files import ReportFile
+from streamproc.reports.page import render
+from streamproc.reports.run import Check, Run
+from streamproc.reports.words import OUTCOME_WORDS
+
+__all__ = ["OUTCOME_WORDS", "Check", "ReportFile", "Run", "render"]

@@ -1,0 +1,253 @@
+"""The tables and charts of a report, made of a run."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from streamproc.core import NS_PER_MS, NS_PER_S, Outcome
+from streamproc.reports.chart import Chart
+from streamproc.reports.distribution import histogram
+from streamproc.reports.over_time import Series, over_time
+from streamproc.reports.quantities import duration, rate, rounded, share
+from streamproc.reports.run import Run
+from streamproc.reports.scales import linear, logarithmic
+from streamproc.reports.words import OUTCOME_WORDS, STAGE_WORDS
+from streamproc.telemetry import BATCH_SIZE_BOUNDS, STAGES, LatencyCounts
+
+_ALWAYS = (Outcome.ON_TIME, Outcome.LATE, Outcome.SHED)
+"""Outcomes that are shown even where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of a table with a bar.
+
+    Attributes:
+        name: what it is about.
+        style: the bar's CSS class.
+        cells: its numbers.
+        percent: the bar's length.
+        faint_percent: the length of the paler bar around it; 0 for none.
+        words: what it means.
+    """
+
+    name: str
+    style: str
+    cells: tuple[str, ...]
+    percent: float
+    words: str = ""
+    faint_percent: float = 0.0
+
+
+def key_figures(run: Run) -> Iterator[tuple[str, str]]:
+    """The figures that are looked for first: name and value."""
+    consumed = run.accounts.consumed
+    yield "events", f"{consumed:,}"
+    yield "in time", share(run.in_time, consumed) or "-"
+    latency = run.accounts.e2e.counts()
+    if latency.count:
+        for name, q in (("p50", 50), ("p99", 99), ("p99.9", 99.9)):
+            yield f"latency {name}", duration(latency.percentile_ns(q))
+    yield "throughput", rate(run.rate_per_s)
+    if consumed:
+        yield "CPU per event", duration(run.cpu_s * NS_PER_S / consumed)
+
+
+def outcome_rows(run: Run) -> list[Row]:
+    """What became of the events; adds up to what was consumed."""
+    consumed = run.accounts.consumed
+    rows = []
+    for outcome, number in run.accounts.outcomes.items():
+        if not number and outcome not in _ALWAYS:
+            continue
+        reasons = sorted(
+            ((n, why) for (of, why), n in run.accounts.settled.items() if of is outcome and why),
+            reverse=True,
+        )
+        because = ", ".join(f"{why} {n:,}" for n, why in reasons)
+        words = OUTCOME_WORDS[outcome] + (f": {because}" if because else "")
+        percent = 100 * number / consumed if consumed else 0.0
+        cells = (f"{number:,}", share(number, consumed))
+        rows.append(Row(outcome.word, outcome.word, cells, percent, words))
+    return rows
+
+
+def stage_rows(run: Run) -> list[Row]:
+    """Where an event's time goes, stage by stage; the bars go to p50, the paler ones to p99."""
+    found = {name: stage.counts() for name, stage in run.accounts.stages.items() if stage.count}
+    longest_ns = max((counts.percentile_ns(99) for counts in found.values()), default=1) or 1
+    return [
+        Row(
+            name,
+            name,
+            tuple(
+                duration(ns)
+                for ns in (counts.percentile_ns(50), counts.percentile_ns(99), counts.mean_ns)
+            ),
+            100 * counts.percentile_ns(50) / longest_ns,
+            f"time spent {STAGE_WORDS[name]}",
+            100 * counts.percentile_ns(99) / longest_ns,
+        )
+        for name, counts in found.items()
+    ]
+
+
+def batch_rows(run: Run) -> list[Row]:
+    """How many micro-batches there were of each size."""
+    sizes = run.accounts.batch_sizes
+    total = sum(sizes)
+    names = ["1", *(f"{low + 1:,}-{high:,}" if high > low + 1 else f"{high:,}" for low, high in itertools.pairwise(BATCH_SIZE_BOUNDS)), f"over {BATCH_SIZE_BOUNDS[-1]:,}"]  # fmt: skip
+    last = max((place for place, number in enumerate(sizes) if number), default=-1)
+    most = max(sizes)
+    return [
+        Row(name, "batch", (f"{number:,}", share(number, total)), 100 * number / most)
+        for name, number in zip(names[: last + 1], sizes, strict=False)
+    ]
+
+
+def latency_charts(run: Run) -> Iterator[Chart]:
+    """How the latencies are distributed, and how they were over time."""
+    counts = run.accounts.e2e.counts()
+    if not counts.count:
+        return
+    marks = [
+        (counts.percentile_ns(q), f"p{q} {duration(counts.percentile_ns(q))}") for q in (50, 99)
+    ]
+    budget = (run.budget_ns, f"deadline {duration(run.budget_ns)}")
+    if run.from_event_time:
+        marks.append(budget)
+    yield histogram(
+        counts,
+        key="latency",
+        title="How long decisions took",
+        summary=_distribution_words(run, counts),
+        text_of=duration,
+        split_ns=run.budget_ns if run.from_event_time else None,
+        marks=marks,
+    )
+    if not run.intervals:
+        return
+    latencies = [interval.latency for interval in run.intervals]
+    lowest = min(one.percentile_ns(50) for one in latencies if one.count)
+    highest = max(one.max_ns for one in latencies)
+    if run.from_event_time:
+        highest = max(highest, run.budget_ns)
+    yield over_time(
+        key="latency-over-time",
+        title="Latency over time",
+        summary="From the event to the acknowledgement of its decision, for the decisions of each interval: "
+        "half of them were quicker than the p50, 99% quicker than the p99.",
+        y_title="latency (logarithmic)",
+        edges_s=run.edges_s,
+        series=[
+            Series("longest", "max", [one.max_ns if one.count else None for one in latencies]),
+            *(
+                Series(
+                    f"p{q}",
+                    f"p{q}",
+                    [one.percentile_ns(q) if one.count else None for one in latencies],
+                )
+                for q in (99, 50)
+            ),
+        ],
+        y=logarithmic(max(lowest, NS_PER_MS / 100), highest),
+        text_of=duration,
+        marks=[budget] if run.from_event_time else [],
+    )
+
+
+def _distribution_words(run: Run, counts: LatencyCounts) -> str:
+    text = f"{counts.count:,} decisions, from the event to the broker's acknowledgement."
+    if run.from_event_time:
+        over = counts.count - run.accounts.e2e.cumulative([run.budget_ns])[0]
+        text += (
+            f" {over:,} of them took longer than {duration(run.budget_ns)}."
+            if over
+            else (f" None took longer than {duration(run.budget_ns)}.")
+        )
+    return f"{text} A bar that is not empty is drawn at least one pixel high."
+
+
+def outcomes_chart(run: Run) -> Chart | None:
+    """What became of the events over time; None where there were none."""
+    found = [one for one in Outcome if run.accounts.outcomes[one]]
+    if not run.intervals or not found:
+        return None
+    seconds = _seconds(run)
+    rates = [i.consumed / s for i, s in zip(run.intervals, seconds, strict=True)]
+    return over_time(
+        key="outcomes-over-time",
+        title="Outcomes over time",
+        summary="Events a second that got their outcome, one outcome upon the other: the upper edge is the throughput.",
+        y_title="events a second",
+        edges_s=run.edges_s,
+        series=[
+            Series(
+                one.word,
+                one.word,
+                [i.outcome(one) / s for i, s in zip(run.intervals, seconds, strict=True)],
+            )
+            for one in found
+        ],
+        y=linear(max(rates)),
+        text_of=lambda value: rounded(value, 3),
+        stacked=True,
+    )
+
+
+def stages_chart(run: Run) -> Chart | None:
+    """The stages' mean times over time; None where nothing passed one."""
+    found = [name for name in STAGES if run.accounts.stages[name].count]
+    if not run.intervals or not found:
+        return None
+    means = [interval.stage_mean_ns for interval in run.intervals]
+    return over_time(
+        key="stages-over-time",
+        title="Where the time went, over time",
+        summary="The mean time of the events in each stage, one stage upon the other. Events that were shed count for "
+        "the stages that they passed.",
+        y_title="mean time",
+        edges_s=run.edges_s,
+        series=[Series(name, name, [mean.get(name) for mean in means]) for name in found],
+        y=linear(max(sum(mean.values()) for mean in means) / NS_PER_MS).times(NS_PER_MS),
+        text_of=duration,
+        stacked=True,
+    )
+
+
+def load_charts(run: Run) -> Iterator[Chart]:
+    """What waited: in the queue and in Kafka."""
+    if not run.intervals:
+        return
+    depths = [interval.queue_depth for interval in run.intervals]
+    for key, title, summary, values in (
+        (
+            "queue",
+            "Waiting for a batch",
+            "The most events in the scheduler's queue at a sample, four a second.",
+            depths,
+        ),
+        (
+            "lag",
+            "Still in Kafka",
+            "The most records that were still to be fetched at a sample, over all partitions.",
+            [interval.lag for interval in run.intervals],
+        ),
+    ):
+        known = [value for value in values if value is not None]
+        if known:
+            yield over_time(
+                key=key,
+                title=title,
+                summary=summary,
+                y_title="events" if key == "queue" else "records",
+                edges_s=run.edges_s,
+                series=[Series(key, "load", values)],
+                y=linear(max(known), whole=True),
+                text_of=lambda value: f"{value:,.0f}",
+                stacked=True,
+            )
+
+
+def _seconds(run: Run) -> list[float]:
+    return [max(1, i.end_ns - i.start_ns) / NS_PER_S for i in run.intervals]
