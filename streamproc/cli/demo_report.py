@@ -52,6 +52,7 @@ def write_demo_report(report: Report, plan: Plan, ended: Ended) -> None:
         )
     report.write(
         summary=ended.summary,
+        overload_meant=plan.device is not None,
         notes=list(_notes(plan)),
         checks=list(_checks(ended)),
         more_facts={

@@ -11,8 +11,9 @@ from rich.table import Table
 
 from streamproc.cli.demo_plan import Plan
 from streamproc.cli.screen import line, notes_console, table
-from streamproc.cli.summary import share, show_summary
+from streamproc.cli.summary import show_summary
 from streamproc.core import NS_PER_S, SystemClock
+from streamproc.reports import share
 from streamproc.runtime import Service
 from streamproc.telemetry import Summary
 

@@ -101,6 +101,7 @@ class Report:
         *,
         summary: Summary | None = None,
         failure: str | None = None,
+        overload_meant: bool = False,
         notes: Sequence[str] = (),
         checks: Sequence[Check] = (),
         more_facts: Mapping[str, Mapping[str, str]] | None = None,
@@ -110,6 +111,7 @@ class Report:
         Args:
             summary: the run's own; None takes how things stand.
             failure: why it ended before it was meant to.
+            overload_meant: True where the load was chosen to be too much.
             notes: what must be known to read the figures.
             checks: what was verified from outside.
             more_facts: further groups of them.
@@ -130,6 +132,7 @@ class Report:
             budget_ns=int(config.deadline.budget),
             from_event_time=config.deadline.from_ == "event_time",
             failure=None if failure is None else redact(failure),
+            overload_meant=overload_meant,
             notes=notes,
             checks=checks,
             facts={
@@ -141,6 +144,10 @@ class Report:
             self._file.write(render(run))
         except ExternalError as error:
             line(notes_console(), str(error), "bold red")
+            return
+        except Exception as error:  # noqa: BLE001 - the run's own summary, or failure, is still to be told
+            name = type(error).__name__
+            line(notes_console(), f"bug: no report could be made: {name}: {redact(str(error))}", "bold red")  # fmt: skip
             return
         self.written = self._file.path
         line(notes_console(), f"report: {self.written}")

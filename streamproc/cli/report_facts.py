@@ -4,6 +4,7 @@ import os
 import platform
 import shlex
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -57,11 +58,21 @@ def _pipeline(config: PipelineConfig) -> dict[str, str]:
 
 def _model(config: PipelineConfig, models: Sequence[ModelInfo]) -> dict[str, str]:
     file = {"file": Path(config.model.path).name} if config.model.path else {}
-    executor = {"executor": repr(config.model.executor)}
+    executor = {"executor": _options(config.model.executor)}
     variants = {
         f"variant {model.variant}": f"{model.digest} on {model.runs_on}".strip() for model in models
     }
     return file | executor | variants
+
+
+def _options(options: object) -> str:
+    """What an options' class is called, and what was set: ``Simulated: fixed 5ms, per_event 80us``."""
+    name = type(options).__name__
+    if not is_dataclass(options):
+        return name
+    values = [(field.name, getattr(options, field.name)) for field in fields(options)]
+    said = ", ".join(f"{key} {value}" for key, value in values if value is not None)
+    return f"{name}: {said}" if said else name
 
 
 def _machine() -> dict[str, str]:

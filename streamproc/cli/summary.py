@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from streamproc.cli.screen import line, table
-from streamproc.reports import OUTCOME_WORDS
+from streamproc.reports import OUTCOME_WORDS, share
 from streamproc.telemetry import Summary
 
 _STAGE_WORDS = {
@@ -60,11 +60,6 @@ def _show_times(console: Console, summary: Summary) -> None:
         style="bold",
     )
     console.print(times)
-
-
-def share(count: int, total: int) -> str:
-    """``99.87%``; empty where there is nothing."""
-    return f"{100 * count / total:.2f}%" if total else ""
 
 
 def progress_line(summary: Summary, *, rate_per_s: float, lag: int) -> str:

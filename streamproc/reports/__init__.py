@@ -2,7 +2,8 @@
 
 from streamproc.reports.files import ReportFile
 from streamproc.reports.page import render
+from streamproc.reports.quantities import share
 from streamproc.reports.run import Check, Run
 from streamproc.reports.words import OUTCOME_WORDS
 
-__all__ = ["OUTCOME_WORDS", "Check", "ReportFile", "Run", "render"]
+__all__ = ["OUTCOME_WORDS", "Check", "ReportFile", "Run", "render", "share"]

@@ -58,7 +58,7 @@ def histogram(
         key=key,
         title=title,
         summary=summary,
-        x_title="from the event to the acknowledgement (logarithmic)",
+        x_title="latency (logarithmic)",
         y_title="share of the decisions",
         x_ticks=tuple(Tick(100 * x.at(tick), text_of(tick)) for tick in x.ticks),
         y_ticks=tuple(Tick(100 * y.at(tick), f"{100 * tick:.3g}%") for tick in y.ticks),

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from streamproc.reports.chart import FULL, Bar, Chart, Format, Mark, Shape, Table, Tick
+from streamproc.reports.quantities import time_unit
 from streamproc.reports.scales import Scale, within
-
-_MINUTE_S = 60
-_HOUR_S = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ def over_time(  # noqa: PLR0913 - all by name
         marks: values with a line across, and its label.
     """
     end_s = edges_s[-1]
-    size_s, unit = _unit_of_time(end_s)
+    size_s, unit = time_unit(end_s)
     x = within(end_s / size_s)
     places = [round(FULL * x.at(edge / size_s)) for edge in edges_s]
     spans = [f"{a / size_s:.4g}-{b / size_s:.4g} {unit}" for a, b in pairwise(edges_s)]
@@ -76,29 +74,26 @@ def over_time(  # noqa: PLR0913 - all by name
     )
 
 
-def _unit_of_time(seconds: float) -> tuple[float, str]:
-    if seconds <= 3 * _MINUTE_S:
-        return 1.0, "seconds"
-    if seconds <= 3 * _HOUR_S:
-        return float(_MINUTE_S), "minutes"
-    return float(_HOUR_S), "hours"
-
-
 def _lines(places: Sequence[int], series: Sequence[Series], y: Scale) -> Iterator[Shape]:
-    middles = [(a + b) // 2 for a, b in pairwise(places)]
     for one in series:
-        path: list[str] = []
-        pen_down = False
-        for across, value in zip(middles, one.values, strict=True):
-            if value is None:
-                pen_down = False
-                continue
-            # A point alone is a line of no length: its round end is a dot.
-            path.append(
-                f"{'L' if pen_down else 'M'}{across} {_down(y, value)}{'' if pen_down else 'h0'}"
-            )
-            pen_down = True
+        known = [
+            (left, right, None if value is None else _down(y, value))
+            for (left, right), value in zip(pairwise(places), one.values, strict=True)
+        ]
+        path = [
+            _line([(left, right, down) for left, right, down in piece if down is not None])
+            for is_known, piece in groupby(known, key=lambda point: point[2] is not None)
+            if is_known
+        ]
         yield Shape(one.name, one.style, "".join(path), filled=False)
+
+
+def _line(points: Sequence[tuple[int, int, int]]) -> str:
+    """Through the middles of intervals without a gap; an interval alone is a line across it."""
+    if len(points) == 1:
+        left, right, down = points[0]
+        return f"M{left} {down}H{right}"
+    return "M" + "L".join(f"{(left + right) // 2} {down}" for left, right, down in points)
 
 
 def _areas(places: Sequence[int], series: Sequence[Series], y: Scale) -> Iterator[Shape]:

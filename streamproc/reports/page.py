@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 from streamproc.core import VERSION, Outcome
 from streamproc.reports import quantities, sections
+from streamproc.reports.advice import advice
+from streamproc.reports.moments import when_it_went_wrong
 from streamproc.reports.run import Run
-from streamproc.reports.words import advice, verdict, where_the_time_went
+from streamproc.reports.words import verdict, verified, where_the_time_went
 from streamproc.telemetry import STAGES
 
 if TYPE_CHECKING:
@@ -29,7 +31,9 @@ def render(run: Run) -> str:
             accounts=run.accounts,
             version=VERSION,
             verdict=verdict(run),
-            time_words=list(where_the_time_went(run)),
+            time_words=[*where_the_time_went(run), *when_it_went_wrong(run)],
+            verified=verified(run),
+            strip=sections.stage_strip(run),
             advice=advice(run),
             key_figures=list(sections.key_figures(run)),
             outcome_rows=sections.outcome_rows(run),
@@ -38,6 +42,8 @@ def render(run: Run) -> str:
             stage_rows=sections.stage_rows(run),
             stages_chart=sections.stages_chart(run),
             batch_rows=sections.batch_rows(run),
+            batch_words=sections.batch_words(run),
+            nothing_waited=sections.nothing_waited(run),
             load_charts=list(sections.load_charts(run)),
             patterns=[*(outcome.word for outcome in Outcome), *STAGES, "over"],
             began=quantities.moment(run.began_ns),

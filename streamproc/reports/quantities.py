@@ -21,6 +21,8 @@ def rounded(value: float, digits: int) -> str:
 
 def duration(ns: float) -> str:
     """A measured duration, two digits (the histogram's bins are 2% wide): ``420 µs``, ``3.4 ms``."""
+    if ns == 0:
+        return "0"
     for size, unit in ((NS_PER_S, "s"), (NS_PER_MS, "ms")):
         if ns >= 0.9995 * size:  # 999.6 us are 1 ms
             return f"{_whole_or(ns / size)} {unit}"
@@ -43,6 +45,15 @@ def length(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+def time_unit(seconds: float) -> tuple[float, str]:
+    """The unit for moments within so long: its seconds, and its name."""
+    if seconds <= 3 * _MINUTE_S:
+        return 1.0, "seconds"
+    if seconds <= 3 * _HOUR_S:
+        return float(_MINUTE_S), "minutes"
+    return float(_HOUR_S), "hours"
+
+
 def moment(ns: int) -> str:
     """An instant since 1970 as people write it, UTC."""
     return datetime.fromtimestamp(ns // NS_PER_S, tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -54,14 +65,17 @@ def rate(per_s: float) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """A part in percent, never rounded up to all or down to nothing: 29,999 of 30,000 are ``99.99%``."""
+    """A part in percent, never rounded up to all or down to nothing: 29,999 of 30,000 are ``99.99%``.
+
+    Empty where there is no whole.
+    """
     if whole == 0:
         return ""
     if part in (0, whole):
         return "100%" if part else "0%"
-    hundredths = part * 10_000 // whole
-    if hundredths == 0:
+    if part * 10_000 < whole:
         return "<0.01%"
+    hundredths = min((part * 20_000 + whole) // (2 * whole), 9_999)
     return f"{hundredths / 100:.2f}%"
 
 

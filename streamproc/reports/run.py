@@ -35,6 +35,7 @@ class Run:
         budget_ns: how long a decision may take.
         from_event_time: False where the budget counts from the arrival, so that it cannot be held against the
             latencies, which count from the event.
+        overload_meant: True where the load was chosen to be too much, so that there is nothing to advise.
         failure: why it ended before it was meant to; None where it did not.
         notes: what must be known to read the figures.
         checks: what was verified from outside; empty where nobody looked.
@@ -48,6 +49,7 @@ class Run:
     cpu_s: float
     budget_ns: int
     from_event_time: bool = True
+    overload_meant: bool = False
     failure: str | None = None
     notes: Sequence[str] = ()
     checks: Sequence[Check] = ()

@@ -5,17 +5,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from streamproc.core import NS_PER_MS, NS_PER_S, Outcome
-from streamproc.reports.chart import Chart
+from streamproc.reports.chart import FULL, Chart
 from streamproc.reports.distribution import histogram
 from streamproc.reports.over_time import Series, over_time
-from streamproc.reports.quantities import duration, rate, rounded, share
+from streamproc.reports.quantities import count, duration, rate, rounded, share
 from streamproc.reports.run import Run
 from streamproc.reports.scales import linear, logarithmic
-from streamproc.reports.words import OUTCOME_WORDS, STAGE_WORDS
-from streamproc.telemetry import BATCH_SIZE_BOUNDS, STAGES, LatencyCounts
+from streamproc.reports.words import OUTCOME_WORDS, STAGE_WORDS, stage_means_ns
+from streamproc.telemetry import BATCH_SIZE_BOUNDS, STAGES, BatchReason, LatencyCounts
 
 _ALWAYS = (Outcome.ON_TIME, Outcome.LATE, Outcome.SHED)
 """Outcomes that are shown even where there are none."""
+_BATCH_WORDS: dict[BatchReason, str] = {
+    "full": "since they were full",
+    "deadline": "since a deadline came near",
+    "idle": "since the model was free",
+    "drain": "since the run came to its end",
+}
+_CUT_FROM = 4
+"""Where the highest interval is so many times as high as nine of ten others, the axis ends below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +47,36 @@ class Row:
     faint_percent: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a strip that shows a whole; left and width in thousandths."""
+
+    name: str
+    left: int
+    width: int
+    text: str
+    words: str
+
+
+def stage_strip(run: Run) -> list[Part]:
+    """An event's time on average, stage by stage; empty where nothing was measured."""
+    means = stage_means_ns(run)
+    total_ns = sum(means.values())
+    if not total_ns:
+        return []
+    edges = [0, *itertools.accumulate(means.values())]
+    places = [round(FULL * edge / total_ns) for edge in edges]
+    return [
+        Part(name, left, right - left, duration(mean_ns), STAGE_WORDS[name])
+        for (name, mean_ns), (left, right) in zip(
+            means.items(), itertools.pairwise(places), strict=True
+        )
+    ]
+
+
 def key_figures(run: Run) -> Iterator[tuple[str, str]]:
     """The figures that are looked for first: name and value."""
     consumed = run.accounts.consumed
-    yield "events", f"{consumed:,}"
     yield "in time", share(run.in_time, consumed) or "-"
     latency = run.accounts.e2e.counts()
     if latency.count:
@@ -105,6 +139,21 @@ def batch_rows(run: Run) -> list[Row]:
     ]
 
 
+def batch_words(run: Run) -> str:
+    """How many micro-batches there were, and why they started when they did; empty where there were none."""
+    accounts = run.accounts
+    reasons = {reason: n for reason, n in accounts.batches.items() if n}
+    total = sum(reasons.values())
+    if not total:
+        return ""
+    why = ", ".join(
+        f"{number:,} {_BATCH_WORDS[reason]}"
+        for reason, number in sorted(reasons.items(), key=lambda item: -item[1])
+    )
+    of = f"{count(accounts.batched, 'event')} in {count(total, 'micro-batch', 'micro-batches')}"
+    return f"{of}, {rounded(accounts.batched / total, 2)} on average. They started when they did: {why}."
+
+
 def latency_charts(run: Run) -> Iterator[Chart]:
     """How the latencies are distributed, and how they were over time."""
     counts = run.accounts.e2e.counts()
@@ -128,6 +177,8 @@ def latency_charts(run: Run) -> Iterator[Chart]:
     if not run.intervals:
         return
     latencies = [interval.latency for interval in run.intervals]
+    if not any(one.count for one in latencies):
+        return
     lowest = min(one.percentile_ns(50) for one in latencies if one.count)
     highest = max(one.max_ns for one in latencies)
     if run.from_event_time:
@@ -158,12 +209,19 @@ def latency_charts(run: Run) -> Iterator[Chart]:
 
 def _distribution_words(run: Run, counts: LatencyCounts) -> str:
     text = f"{counts.count:,} decisions, from the event to the broker's acknowledgement."
+    outcomes, over = run.accounts.outcomes, 0
     if run.from_event_time:
         over = counts.count - run.accounts.e2e.cumulative([run.budget_ns])[0]
         text += (
             f" {over:,} of them took longer than {duration(run.budget_ns)}."
             if over
             else (f" None took longer than {duration(run.budget_ns)}.")
+        )
+    late = outcomes[Outcome.LATE]
+    if run.from_event_time and late > over and counts.count == run.in_time + late:
+        text += (
+            f" {late:,} are called late all the same: when they left, the time that sending "
+            "usually takes would have made them so, and a decision never promises too much."
         )
     return f"{text} A bar that is not empty is drawn at least one pixel high."
 
@@ -201,22 +259,41 @@ def stages_chart(run: Run) -> Chart | None:
     if not run.intervals or not found:
         return None
     means = [interval.stage_mean_ns for interval in run.intervals]
+    heights = sorted(sum(mean.values()) for mean in means if mean)
+    if not heights:
+        return None
+    usual, highest = heights[(9 * len(heights) - 1) // 10], heights[-1]
+    is_cut = highest > _CUT_FROM * usual > 0
+    cut = f" The plot is cut off: the highest reaches {duration(highest)}." if is_cut else ""
     return over_time(
         key="stages-over-time",
         title="Where the time went, over time",
         summary="The mean time of the events in each stage, one stage upon the other. Events that were shed count for "
-        "the stages that they passed.",
+        f"the stages that they passed.{cut}",
         y_title="mean time",
         edges_s=run.edges_s,
         series=[Series(name, name, [mean.get(name) for mean in means]) for name in found],
-        y=linear(max(sum(mean.values()) for mean in means) / NS_PER_MS).times(NS_PER_MS),
+        y=linear((2 * usual if is_cut else highest) / NS_PER_MS).times(NS_PER_MS),
         text_of=duration,
         stacked=True,
     )
 
 
+def nothing_waited(run: Run) -> str:
+    """Where nothing was ever seen waiting; empty where something was, or nobody looked."""
+    if not run.intervals:
+        return ""
+    depths = [one.queue_depth for one in run.intervals if one.queue_depth is not None]
+    places = []
+    if depths and not any(depths):
+        places.append("for a batch")
+    if not any(one.lag for one in run.intervals):
+        places.append("in Kafka")
+    return f"At no sample (four a second) anything waited {' or '.join(places)}." if places else ""
+
+
 def load_charts(run: Run) -> Iterator[Chart]:
-    """What waited: in the queue and in Kafka."""
+    """What waited in the queue and in Kafka; nothing for what never did."""
     if not run.intervals:
         return
     depths = [interval.queue_depth for interval in run.intervals]
@@ -235,7 +312,7 @@ def load_charts(run: Run) -> Iterator[Chart]:
         ),
     ):
         known = [value for value in values if value is not None]
-        if known:
+        if any(known):
             yield over_time(
                 key=key,
                 title=title,
