@@ -39,20 +39,18 @@ def _too_slow(run: Run) -> Iterator[str]:
     if missed <= _WORTH_A_WORD * accounts.consumed:
         return
     stages = {name: stage.counts() for name, stage in accounts.stages.items()}
-    broker = stages["broker"]
-    if broker.count and broker.percentile_ns(50) > _OLD_PART * run.budget_ns:
-        yield (
-            f"Events are old when they arrive: half of them by more than {duration(broker.percentile_ns(50))} of "
-            f"the {duration(run.budget_ns)}. Look at the producer's linger, its clock (docs/deadlines.md), and "
-            "whether the pipeline began on a backlog."
-        )
+    found = {name: counts for name, counts in stages.items() if counts.count}
+    if not found:
         return
-    own = {name: counts for name, counts in stages.items() if name != "broker" and counts.count}
-    if not own:
-        return
-    slowest = max(own, key=lambda name: own[name].percentile_ns(99))
-    high = duration(own[slowest].percentile_ns(99))
+    broker = found.get("broker")
+    slowest = max(found, key=lambda name: found[name].percentile_ns(99))
+    if broker is not None and broker.percentile_ns(50) > _OLD_PART * run.budget_ns:
+        slowest = "broker"
+    high, middle = (duration(found[slowest].percentile_ns(q)) for q in (99, 50))
     yield {
+        "broker": f"Events are old when they arrive: half of them by more than {middle} of the {duration(run.budget_ns)}, "
+        f"one in a hundred by more than {high}. Look at the producer's linger and its clock (docs/deadlines.md), whether "
+        "the pipeline began on a backlog, and whether others keep this machine's processors busy.",
         "decode": f"Decoding and features take up to {high} (p99): the features function is the first suspect.",
         "queue": f"Events wait up to {high} (p99) for a batch: more come than the model can do, "
         f"{_batch_words(run)}. A cheaper model, more workers (run --workers), or a longer budget helps.",

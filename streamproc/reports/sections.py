@@ -220,8 +220,8 @@ def _distribution_words(run: Run, counts: LatencyCounts) -> str:
     late = outcomes[Outcome.LATE]
     if run.from_event_time and late > over and counts.count == run.in_time + late:
         text += (
-            f" {late:,} are called late all the same: when they left, the time that sending "
-            "usually takes would have made them so, and a decision never promises too much."
+            f" The books call {late:,} late: also those that would have been when they left, with the time "
+            "that sending usually takes. A decision never promises too much."
         )
     return f"{text} A bar that is not empty is drawn at least one pixel high."
 
