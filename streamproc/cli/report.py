@@ -118,39 +118,40 @@ class Report:
         """
         if self._file is None or self._service is None:
             return
-        accounts, summary = self._service.accounts(), summary or self._service.summary()
-        if accounts is None or summary is None:
-            return
-        config, redact = self._loaded.config, self._loaded.redact
-        known = facts(config, self._service.models(), sys.argv[1:]) | dict(more_facts or {})
-        run = Run(
-            accounts=accounts,
-            intervals=self._timeline.intervals(),
-            began_ns=self._began_ns,
-            duration_s=summary["duration_s"],
-            cpu_s=summary["cpu_s"],
-            budget_ns=int(config.deadline.budget),
-            from_event_time=config.deadline.from_ == "event_time",
-            failure=None if failure is None else redact(failure),
-            overload_meant=overload_meant,
-            notes=notes,
-            checks=checks,
-            facts={
-                group: {name: redact(value) for name, value in values.items()}
-                for group, values in known.items()
-            },
-        )
+        notes_on, redact = notes_console(), self._loaded.redact
         try:
+            accounts, summary = self._service.accounts(), summary or self._service.summary()
+            if accounts is None or summary is None:
+                return
+            config = self._loaded.config
+            known = facts(config, self._service.models(), sys.argv[1:]) | dict(more_facts or {})
+            run = Run(
+                accounts=accounts,
+                intervals=self._timeline.intervals(),
+                began_ns=self._began_ns,
+                duration_s=summary["duration_s"],
+                cpu_s=summary["cpu_s"],
+                budget_ns=int(config.deadline.budget),
+                from_event_time=config.deadline.from_ == "event_time",
+                overload_meant=overload_meant,
+                failure=None if failure is None else redact(failure),
+                notes=notes,
+                checks=checks,
+                facts={
+                    group: {name: redact(value) for name, value in values.items()}
+                    for group, values in known.items()
+                },
+            )
             self._file.write(render(run))
         except ExternalError as error:
-            line(notes_console(), str(error), "bold red")
+            line(notes_on, str(error), "bold red")
             return
-        except Exception as error:  # noqa: BLE001 - the run's own summary, or failure, is still to be told
+        except Exception as error:  # noqa: BLE001 - what became of the run itself is still to be told
             name = type(error).__name__
-            line(notes_console(), f"bug: no report could be made: {name}: {redact(str(error))}", "bold red")  # fmt: skip
+            line(notes_on, f"no report, for a bug: {name}: {redact(str(error))}", "bold red")
             return
         self.written = self._file.path
-        line(notes_console(), f"report: {self.written}")
+        line(notes_on, f"report: {self.written}")
 
     async def _sample_regularly(self) -> None:
         while True:

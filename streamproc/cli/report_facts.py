@@ -10,7 +10,7 @@ from pathlib import Path
 
 from streamproc.cli.machine import cpu_name
 from streamproc.config import PipelineConfig, is_sensitive
-from streamproc.core import VERSION, ModelInfo
+from streamproc.core import VERSION, Duration, ModelInfo
 from streamproc.engine import PythonFunction
 from streamproc.runtime import dead_letter_topic
 
@@ -71,7 +71,12 @@ def _options(options: object) -> str:
     if not is_dataclass(options):
         return name
     values = [(field.name, getattr(options, field.name)) for field in fields(options)]
-    said = ", ".join(f"{key} {value}" for key, value in values if value is not None)
+    # The repr of a secret hides it; that of a duration is longer than what people write.
+    said = ", ".join(
+        f"{key} {value if isinstance(value, Duration) else repr(value)}"
+        for key, value in values
+        if value is not None
+    )
     return f"{name}: {said}" if said else name
 
 
