@@ -41,15 +41,22 @@ def test_the_demo_keeps_its_promises(tmp_path: Path) -> None:
     assert summary["simulated"] is None
     assert set(summary["latency_ms"]) == {"p50", "p90", "p99", "p999", "max"}
     assert "seen from outside: 683 different decisions" in answer.err
-    assert list(tmp_path.iterdir()) == []
+    (report,) = tmp_path.iterdir()  # it leaves the report, and nothing else
+    assert summary["report"] == report.name == "streamproc-demo.html"
+    page = report.read_text(encoding="utf-8")
+    assert "Verified from outside: " in page
+    assert "of 683 events" in page or "All 683 events" in page
+    assert "Latency over time" in page
 
 
 def test_an_overloaded_demo_sheds_and_says_why(tmp_path: Path) -> None:
     words = ("--duration", "2s", "--rate", "500", "--overload", "4")
-    answer = streamproc("demo", *words, "--json", cwd=tmp_path)
+    answer = streamproc("demo", *words, "--json", "--no-report", cwd=tmp_path)
     assert answer.code == 0, answer.err
     summary = answer.json
     adds_up(summary)
+    assert "report" not in summary
+    assert list(tmp_path.iterdir()) == []
     assert summary["outcomes"]["shed"] > summary["consumed"] / 2
     assert summary["reasons"]["expired"] == summary["outcomes"]["shed"]
     assert summary["outcomes"]["on_time"] > 0
@@ -133,10 +140,14 @@ def test_run_ends_after_so_many_or_when_idle(tmp_path: Path, broker: str) -> Non
     assert first.code == 0, first.err
     assert first.json["consumed"] == 4
     assert "direction: ticks -> decisions; endpoints on http://127.0.0.1:" in first.err
-    second = streamproc(*run_words(broker), "--stop-when-idle", "1s", cwd=tmp_path)
+    idle = ("--stop-when-idle", "1s", "--report", "second.html")
+    second = streamproc(*run_words(broker), *idle, cwd=tmp_path)
     assert second.code == 0, second.err
     assert second.json["consumed"] == 6  # it goes on where the first one ended
     assert sum(second.json["outcomes"].values()) == 6
+    assert second.json["report"] == "second.html"
+    assert "6 events" in (tmp_path / "second.html").read_text(encoding="utf-8")
+    assert [path.name for path in tmp_path.iterdir()] == ["second.html"]
 
 
 def test_sigterm_drains_and_gives_the_summary(tmp_path: Path, broker: str) -> None:

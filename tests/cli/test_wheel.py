@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.support import ROOT, environment, streamproc
 
+PAGE_PARTS = ("page.html.jinja", "parts.html.jinja", "page.css")
+
 pytest.importorskip("hatchling", reason="the wheel is built with hatchling, without a network")
 
 
@@ -38,6 +40,7 @@ def test_the_demo_works_from_the_wheel(unpacked: Path, tmp_path: Path) -> None:
     assert answer.code == 0, answer.err
     assert answer.json["verified"]["ok"]
     assert answer.json["consumed"] == 336
+    assert "Latency over time" in (tmp_path / "streamproc-demo.html").read_text(encoding="utf-8")
 
 
 def test_a_project_can_be_made_from_the_wheel(unpacked: Path, tmp_path: Path) -> None:
@@ -54,3 +57,4 @@ def test_nothing_that_is_not_meant_travels(unpacked: Path) -> None:
     assert not [n for n in names if n.startswith("tests/") or n.endswith(".pyc")]
     assert "streamproc/_data/replay/market/LICENSE.hftbacktest.txt" in names
     assert "streamproc/templates/market/models/direction.onnx" in names
+    assert {f"streamproc/reports/templates/{name}" for name in PAGE_PARTS} <= names
