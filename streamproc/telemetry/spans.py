@@ -14,7 +14,7 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from streamproc.core import NS_PER_MS, VERSION, Outcome
+from streamproc.core import NS_PER_MS, NS_PER_S, VERSION, Outcome
 from streamproc.telemetry.traces import Journey
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ PARTITION = "messaging.destination.partition.id"
 GROUP = "messaging.consumer.group.name"
 OFFSET = "messaging.kafka.offset"
 KEY = "messaging.kafka.message.key"
+ERROR_TYPE = "error.type"
 PIPELINE = "streamproc.pipeline"
 OUTCOME = "streamproc.outcome"
 REASON = "streamproc.reason"
@@ -41,6 +42,8 @@ CAUSE = "streamproc.trace.cause"
 MODEL = "streamproc.model"
 
 _KEY_CHARACTERS = 128
+_WAIT_MAX_NS = 7 * 24 * 3600 * NS_PER_S
+"""What Kafka keeps by default. An event that is older has a wrong time, not a span of fifty years."""
 
 
 class SpanMaker:
@@ -82,7 +85,7 @@ class SpanMaker:
         if journey.parent_span_id:
             process.parent_span_id = journey.parent_span_id
         self._describe(process, journey)
-        if 0 < journey.event_time_ns <= journey.arrival_ns:
+        if 0 <= journey.arrival_ns - journey.event_time_ns <= _WAIT_MAX_NS:
             began, ended = journey.event_time_ns, journey.arrival_ns
             self._child(spans, "poll", topic, journey, ids.poll, began, ended)
         if journey.admitted_ns and journey.started_ns:
@@ -143,6 +146,7 @@ class SpanMaker:
         if journey.outcome is Outcome.DEAD_LETTER:
             span.status.code = Status.STATUS_CODE_ERROR
             span.status.message = journey.reason
+            add(attribute(ERROR_TYPE, journey.reason))
 
     def _make_template(self, kind: str, topic: str, partition: int) -> Span:
         """What all spans of a kind have in common."""
