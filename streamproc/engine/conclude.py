@@ -372,6 +372,6 @@ def _passed_on(events: EventBatch) -> dict[int, Headers]:
 
 
 def _traceparents(headers: Mapping[int, Headers]) -> dict[int, bytes]:
-    """The rows that are traced."""
-    found = {row: dict(own).get(TRACEPARENT) for row, own in headers.items()}
-    return {row: value for row, value in found.items() if value is not None}
+    """The rows whose context goes on; what is no ``traceparent`` may be any bytes, and is left out."""
+    found = {row: incoming(own) for row, own in headers.items()}
+    return {row: value for row, value in found.items() if value is not None and parent_of(value)}
