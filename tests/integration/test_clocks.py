@@ -14,6 +14,7 @@ from tests.integration.pipelines import (
     assert_adds_up,
     decisions,
     letter_ids,
+    set_up,
     write_config,
 )
 from tests.support import free_port, wait_until
@@ -83,15 +84,12 @@ def test_a_restart_onto_a_backlog_of_a_minute_sheds_it_as_expired(
 def test_a_producer_a_second_behind_is_reported(
     kafka: KafkaBroker, topic_name: str, tmp_path: Path
 ) -> None:
-    source, sink = topic_name, f"{topic_name}-out"
-    create_topics(kafka.bootstrap, source, sink, partitions=1)
     port = free_port()
-    config = write_config(
+    source, sink, config = set_up(
+        kafka,
+        topic_name,
         tmp_path,
-        name=topic_name,
-        bootstrap=kafka.bootstrap,
-        topic=source,
-        sink=sink,
+        partitions=1,
         deadline={"budget": "3s"},
         telemetry={"metrics": {"listen": f"127.0.0.1:{port}"}},
     )

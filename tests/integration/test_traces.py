@@ -21,6 +21,7 @@ from tests.integration.pipelines import (
     assert_adds_up,
     headers,
     report,
+    set_up,
     write_config,
 )
 from tests.support import free_port, wait_until
@@ -96,8 +97,14 @@ def test_one_trace_goes_from_the_producer_to_who_reads_the_decisions(
     backend: OtlpReceiver | OtelCollector,
     protocol: str,
 ) -> None:
-    source, sink = topic_name, f"{topic_name}-out"
-    create_topics(kafka.bootstrap, source, sink, partitions=1)
+    url = backend.grpc if protocol == "grpc" else backend.http
+    source, sink, config = set_up(
+        kafka,
+        topic_name,
+        tmp_path,
+        partitions=1,
+        telemetry={"traces": {"otlp": url, "protocol": protocol, "ratio": 0, "always": []}},
+    )
     producer, consumer = tracing("producer", backend), tracing("consumer", backend)
     traced = produce(producer, source, list(TICK.messages(EVENTS)))
     parents = [dict(m.headers)["traceparent"] or b"" for m in traced]
@@ -105,15 +112,6 @@ def test_one_trace_goes_from_the_producer_to_who_reads_the_decisions(
     not_sampled = parents[-1][:-2] + b"00"
     traced[-1] = traced[-1]._replace(headers=(("traceparent", not_sampled),))
     fill(kafka.bootstrap, source, [*traced, *TICK.messages(1)])
-    url = backend.grpc if protocol == "grpc" else backend.http
-    config = write_config(
-        tmp_path,
-        name=topic_name,
-        bootstrap=kafka.bootstrap,
-        topic=source,
-        sink=sink,
-        telemetry={"traces": {"otlp": url, "protocol": protocol, "ratio": 0, "always": []}},
-    )
 
     pipeline = InThread(config, stop_after=EVENTS + 1)
     pipeline.result()
@@ -188,17 +186,14 @@ def test_a_collector_that_is_no_help_costs_only_the_traces(
     kafka: KafkaBroker, topic_name: str, tmp_path: Path, no_help: str, protocol: str
 ) -> None:
     events = 20_000
-    source, sink = topic_name, f"{topic_name}-out"
-    create_topics(kafka.bootstrap, source, sink, partitions=1)
-    fill(kafka.bootstrap, source, TICK.messages(events))
-    config = write_config(
+    source, sink, config = set_up(
+        kafka,
+        topic_name,
         tmp_path,
-        name=topic_name,
-        bootstrap=kafka.bootstrap,
-        topic=source,
-        sink=sink,
+        partitions=1,
         telemetry={"traces": {"otlp": no_help, "protocol": protocol, "ratio": 1.0}},
     )
+    fill(kafka.bootstrap, source, TICK.messages(events))
     with InThread(config) as pipeline:
         pipeline.until("all decisions", lambda: pipeline.consumed == events)
         asked = time.monotonic()
