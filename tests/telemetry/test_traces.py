@@ -52,7 +52,14 @@ def test_a_journey_is_five_spans() -> None:
     assert {s.trace_id for s in spans.values()} == {journey.ids.trace_id}
     assert {s.parent_span_id for n, s in spans.items() if n != "process ticks"} == {process.span_id}
     assert spans["send decisions"].span_id == journey.ids.send
-    assert spans["send decisions"].kind == Span.SPAN_KIND_PRODUCER
+    kinds = {name: span.kind for name, span in spans.items()}
+    assert kinds == {
+        "process ticks": Span.SPAN_KIND_CONSUMER,
+        "poll ticks": Span.SPAN_KIND_CLIENT,
+        "queue": Span.SPAN_KIND_INTERNAL,
+        "infer": Span.SPAN_KIND_INTERNAL,
+        "send decisions": Span.SPAN_KIND_PRODUCER,
+    }
     assert attributes(process) == {
         "messaging.system": "kafka",
         "messaging.operation.name": "process",
@@ -90,6 +97,15 @@ def test_a_dead_letter_is_an_error_and_a_key_may_be_any_bytes() -> None:
     assert attributes(process)["error.type"] == "undecodable"
     assert attributes(process)["streamproc.row"] == 7
     assert len(attributes(process)["messaging.kafka.message.key"]) <= 128
+
+
+def test_what_is_sent_without_our_context_produces_nothing_that_goes_on() -> None:
+    """A letter keeps its own headers; a decision that is told of later was sent without a context."""
+    dead = passage(outcome=Outcome.DEAD_LETTER, reason="undecodable", decided_ns=None, topic="dlq")
+    (letter,) = journeys(dead, ratio=1.0)
+    assert spans_of(letter)["send dlq"].kind == Span.SPAN_KIND_CLIENT
+    (late,) = journeys(passage(outcome=Outcome.LATE), always=["late"])
+    assert spans_of(late)["send decisions"].kind == Span.SPAN_KIND_CLIENT
 
 
 def test_an_event_from_the_future_has_no_span_before_its_fetch() -> None:
