@@ -209,6 +209,16 @@ class Exporter:
         self._failing = True
 
 
+def check_collector(options: Traces, environ: Mapping[str, str] = os.environ) -> None:
+    """Look at what the file and the environment say of the collector; it is not asked.
+
+    Raises:
+        ConfigError: as ``make_exporter``.
+    """
+    if not disabled(environ):
+        _connect(options, environ)[0].close()
+
+
 def make_exporter(
     options: Traces,
     *,
@@ -231,19 +241,19 @@ def make_exporter(
     """
     if disabled(environ):
         return None
-    protocol = protocol_of(options, environ)
-    collector = collector_of(options, protocol, environ)
-    transport = _transport(collector, protocol)
+    transport, collector = _connect(options, environ)
     maker = SpanMaker(resource_of(pipeline), pipeline=pipeline, group=group, model=model)
     return Exporter(maker, transport, collector.url)
 
 
-def _transport(collector: Collector, protocol: str) -> Transport:
+def _connect(options: Traces, environ: Mapping[str, str]) -> tuple[Transport, Collector]:
     """The way to the collector, with its certificates read now rather than at the first request."""
+    protocol = protocol_of(options, environ)
+    collector = collector_of(options, protocol, environ)
     try:
         if protocol == "grpc":
-            return GrpcTransport(collector)
-        return HttpTransport(collector)
+            return GrpcTransport(collector), collector
+        return HttpTransport(collector), collector
     except OSError as error:
         text = f"cannot read a certificate of the collector: {error}"
         raise ConfigError(Problem(text, f"{KEY}.tls")) from error
