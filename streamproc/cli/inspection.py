@@ -83,6 +83,8 @@ def inspect_parts(loaded: LoadedConfig, clock: Clock) -> Found:
             found.attempt(lambda r=part.python, k=key: load_function(r, key=f"{k}.python"))  # type: ignore[misc]
     if executors:
         _inspect_model(loaded, executors[0], found, clock)
+    if config.telemetry.traces is not None:
+        found.attempt(lambda: _inspect_traces(config))
     if not found.problems:
         _rehearse(loaded, found)
     features, output = config.features, config.output
@@ -94,6 +96,13 @@ def inspect_parts(loaded: LoadedConfig, clock: Clock) -> Found:
     else:
         found.decisions = ", ".join(output.labels) or "the model's output as it is"
     return found
+
+
+def _inspect_traces(config: PipelineConfig) -> None:
+    from streamproc.telemetry.otlp import check_collector  # noqa: PLC0415 - 0.2 s for those who trace
+
+    if config.telemetry.traces is not None:
+        check_collector(config.telemetry.traces)
 
 
 def _inspect_model(loaded: LoadedConfig, executor: Executor, found: Found, clock: Clock) -> None:

@@ -114,7 +114,11 @@ class ArrowDecoder:
         if schema not in self._known:
             if len(self._known) > 256:  # noqa: PLR2004 - of a producer that makes a new one each time
                 self._known.clear()
-            self._known[schema] = _schema_refusal(schema, self.fields)
+            try:
+                refusal = _schema_refusal(schema, self.fields)
+            except UnicodeDecodeError:  # pyarrow reads a name only when it is asked for it
+                refusal = RecordError(Reason.UNDECODABLE, "a column's name is no text")
+            self._known[schema] = refusal
         return self._known[schema]
 
     def _columns(self, schema: Any, reads: list[_Read]) -> Decoded:  # noqa: ANN401

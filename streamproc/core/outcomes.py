@@ -49,7 +49,6 @@ class Reason(StrEnum):
     WRONG_LENGTH = "wrong_length"
     NOT_FINITE = "not_finite"
     """A NaN or an infinity where a number is needed."""
-    UNKNOWN_SCHEMA = "unknown_schema"
     FEATURES_FAILED = "features_failed"
     """The user's feature function raised."""
     MODEL_FAILED = "model_failed"

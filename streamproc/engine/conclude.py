@@ -32,11 +32,18 @@ from streamproc.engine.passages import headers_by_row, passage_of_events
 from streamproc.engine.settled import Decided, Settled
 from streamproc.engine.settlement import Settlement
 from streamproc.scheduling import Scheduler
-from streamproc.telemetry import TRACEPARENT, Passage, Tracer
+from streamproc.telemetry import (
+    TRACEPARENT,
+    TRACESTATE,
+    Passage,
+    Tracer,
+    incoming,
+    parent_of,
+)
 
 RECORD_BYTES = 256
 """More than a record's own framing, its batch's, and our header take (61 + 21 + 40 bytes)."""
-_PASSED_ON = frozenset((TRACEPARENT, "tracestate", DEADLINE_HEADER))
+_PASSED_ON = frozenset((TRACEPARENT, TRACESTATE, DEADLINE_HEADER))
 """Headers of an event that its decision has too."""
 
 
@@ -291,8 +298,10 @@ class Concluder:
             return headers
         traced = self._tracer.outgoing(source, events.offset, events.row, headers_by_row(events))
         for row, traceparent in traced.items():
-            others = [h for h in headers.get(row, ()) if h[0] != TRACEPARENT]
-            headers[row] = [(TRACEPARENT, traceparent), *others]
+            own = headers.get(row, ())
+            # A tracestate belongs to the trace that it came with: one that begins here has none.
+            gone = {TRACEPARENT} if parent_of(incoming(own)) else {TRACEPARENT, TRACESTATE}
+            headers[row] = [(TRACEPARENT, traceparent), *(h for h in own if h[0] not in gone)]
         return headers
 
     def _large(
@@ -363,6 +372,6 @@ def _passed_on(events: EventBatch) -> dict[int, Headers]:
 
 
 def _traceparents(headers: Mapping[int, Headers]) -> dict[int, bytes]:
-    """The rows that are traced."""
-    found = {row: dict(own).get(TRACEPARENT) for row, own in headers.items()}
-    return {row: value for row, value in found.items() if value is not None}
+    """The rows whose context goes on; what is no ``traceparent`` may be any bytes, and is left out."""
+    found = {row: incoming(own) for row, own in headers.items()}
+    return {row: value for row, value in found.items() if value is not None and parent_of(value)}

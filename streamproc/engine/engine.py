@@ -171,6 +171,7 @@ class Engine:
                 self._give_up_records(partition, batch, np.flatnonzero(hopeless), ordinal)
                 rows = ~hopeless
                 if not rows.any():
+                    self._account_times()
                     return
         admitted = self._intake.admit(
             batch,
@@ -184,8 +185,7 @@ class Engine:
             held = int(admitted.held.sum())
             self._accounts.fetched += held - count
             partition.tracker.holds(ordinal, admitted.held)
-        self._accounts.wrong_event_times = self._intake.times.wrong_total
-        self._accounts.unread_deadlines = self._intake.times.unread_total
+        self._account_times()
         now_ns = self._clock.now_ns()
         for part in admitted.events:
             self._events_total = int(part.number[-1]) + 1
@@ -229,6 +229,10 @@ class Engine:
     def acknowledged(self, ticket: int, acknowledged_ns: int) -> None:
         """The broker has what a ``Send`` effect asked for."""
         self._settlement.acknowledged(ticket, acknowledged_ns)
+
+    def _account_times(self) -> None:
+        self._accounts.wrong_event_times = self._intake.times.wrong_total
+        self._accounts.unread_deadlines = self._intake.times.unread_total
 
     def _start(self, run: Run, now_ns: int) -> None:
         parts = self._pending.take(run.number)

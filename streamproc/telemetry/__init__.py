@@ -15,9 +15,9 @@ from streamproc.telemetry.accounts import (
 from streamproc.telemetry.exposition import PipelineCollector, make_registry, render
 from streamproc.telemetry.histogram import BOUNDS_NS, LatencyHistogram
 from streamproc.telemetry.latency_counts import LatencyCounts
-from streamproc.telemetry.options import Metrics, Telemetry, Traces
+from streamproc.telemetry.options import Metrics, Telemetry, Tls, Traces
 from streamproc.telemetry.passage import Passage
-from streamproc.telemetry.sampling import TRACEPARENT, Sampler
+from streamproc.telemetry.sampling import TRACEPARENT, TRACESTATE, Sampler, incoming, parent_of
 from streamproc.telemetry.timeline import Interval, Timeline
 from streamproc.telemetry.traces import Journey, Tracer
 
@@ -27,6 +27,7 @@ __all__ = [
     "BOUNDS_NS",
     "STAGES",
     "TRACEPARENT",
+    "TRACESTATE",
     "Accounts",
     "BatchReason",
     "Gauges",
@@ -42,10 +43,13 @@ __all__ = [
     "Summary",
     "Telemetry",
     "Timeline",
+    "Tls",
     "Tracer",
     "Traces",
     "WorkerStates",
+    "incoming",
     "make_registry",
     "names",
+    "parent_of",
     "render",
 ]

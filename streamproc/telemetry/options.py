@@ -31,6 +31,22 @@ TraceCause = Literal["late", "shed", "degraded", "dead_letter", "slowest"]
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """How a collector behind ``https://`` is trusted, and what it trusts us by; paths of PEM files.
+
+    Attributes:
+        ca_file: the authorities that its certificate may be from; None takes
+            ``OTEL_EXPORTER_OTLP_CERTIFICATE``, else those that the system trusts.
+        cert_file: our own certificate, where it asks for one; else ``OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE``.
+        key_file: the key of our certificate; else ``OTEL_EXPORTER_OTLP_CLIENT_KEY``.
+    """
+
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Traces:
     """Traces of single events, exported by OTLP. What is not said here is taken from ``OTEL_*``.
 
@@ -39,7 +55,9 @@ class Traces:
             takes ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`` or ``OTEL_EXPORTER_OTLP_ENDPOINT``, else the local one.
         protocol: how it is spoken to; None takes ``OTEL_EXPORTER_OTLP_PROTOCOL``, else ``http/protobuf``.
         headers: sent with each request, such as an API key; else ``OTEL_EXPORTER_OTLP_HEADERS``.
-        timeout: of one request.
+        tls: certificates, for a collector behind ``https://`` that the system does not trust by itself.
+        compression: of what is sent; None takes ``OTEL_EXPORTER_OTLP_COMPRESSION``, else ``none``.
+        timeout: of one request; None takes ``OTEL_EXPORTER_OTLP_TIMEOUT`` (in ms), else 5s.
         ratio: the share of the events without a ``traceparent`` that is traced, 0 to 1. An event that comes
             with one is traced where its sender traces it.
         always: what is traced besides, whatever the share: outcomes, at most ten of each a second, and the
@@ -49,7 +67,9 @@ class Traces:
     otlp: str | None = None
     protocol: Literal["http/protobuf", "grpc"] | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    timeout: Duration = Duration.parse("5s")  # noqa: RUF009 - immutable
+    tls: Tls = Tls()
+    compression: Literal["none", "gzip"] | None = None
+    timeout: Duration | None = None
     ratio: float = 0.001
     always: Sequence[TraceCause] = ("late", "shed", "degraded", "dead_letter", "slowest")
 

@@ -5,16 +5,22 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from collections.abc import Mapping
+from typing import NamedTuple
 
-import urllib3
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.sdk.resources import Resource
 
-from streamproc.core import NS_PER_S, VERSION, ConfigError, Problem
+from streamproc.core import ConfigError, Problem
 from streamproc.telemetry.options import Traces
+from streamproc.telemetry.otlp_settings import collector_of, disabled, protocol_of, resource_of
+from streamproc.telemetry.otlp_transports import (
+    KEY,
+    Collector,
+    GrpcTransport,
+    HttpTransport,
+    NotTakenError,
+    Transport,
+)
 from streamproc.telemetry.spans import SpanMaker
 from streamproc.telemetry.traces import Journey
 
@@ -26,198 +32,191 @@ REQUEST_MAX = 512
 """Journeys in one request."""
 SLICE = 16
 """Journeys made into spans at a time: 0.3 ms in which the event loop may have to wait for the interpreter."""
+CLOSE_S = 2.0
 _PAUSE_S = 0.001
 _EVERY_S = 1.0
 _BACKOFF_MAX_S = 30.0
-CLOSE_S = 2.0
-_KEY = "telemetry.traces"
 
 
-class Transport(Protocol):
-    """Takes requests to a collector."""
+class _Made(NamedTuple):
+    """A request, and how many journeys it tells of."""
 
-    def send(self, request: ExportTraceServiceRequest) -> None:
-        """Send one.
-
-        Raises:
-            Exception: it did not arrive.
-        """
-        ...
-
-    def close(self) -> None:
-        """Disconnect."""
-        ...
+    request: ExportTraceServiceRequest
+    journeys: int
 
 
 class Exporter:
     """Takes journeys at once and exports them in its own time.
 
+    A collector that is away is asked again after 1 s, 2 s, ... 30 s, with the same request; meanwhile the
+    newest journeys wait, and nothing is made of them: a dead collector costs less than a living one.
+
     Args:
-        maker: makes spans of them.
+        maker: makes spans of journeys.
         transport: takes them to the collector.
         place: where that is, for the log.
-
-    Attributes:
-        exported: journeys that the collector has taken.
-        dropped: journeys that it has not: the queue was full, or the request failed.
+        first_backoff_s: how long a collector that is away is left alone at first.
     """
 
-    def __init__(self, maker: SpanMaker, transport: Transport, place: str) -> None:
+    def __init__(
+        self,
+        maker: SpanMaker,
+        transport: Transport,
+        place: str,
+        *,
+        first_backoff_s: float = _EVERY_S,
+    ) -> None:
         self._maker = maker
         self._transport = transport
         self._place = place
-        self._waiting: deque[Journey] = deque()
+        self._first_backoff_s = first_backoff_s
+        self._waiting: deque[Journey] = deque(maxlen=QUEUE_MAX)
+        self._under_way: _Made | None = None
         self._wake = threading.Event()
-        self._closing = False
+        self._ending = threading.Event()
         self._failing = False
-        self.exported = 0
-        self.dropped = 0
+        self._complained = False
+        # Each number is written by one thread alone, but at the end: then under the lock.
+        self._overflowed = 0
+        self._refused = 0
+        self._exported = 0
+        self._counting = threading.Lock()
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="streamproc-traces", daemon=True)
         self._thread.start()
 
+    @property
+    def exported(self) -> int:
+        """Journeys that the collector has taken."""
+        return self._exported
+
+    @property
+    def dropped(self) -> int:
+        """Journeys that it will not get: the queue was full, it refused them, or the end came first."""
+        return self._overflowed + self._refused
+
     def export(self, journey: Journey) -> None:
         """Take a journey; never blocks."""
-        if len(self._waiting) >= QUEUE_MAX:
-            self._waiting.popleft()
-            self.dropped += 1
+        if len(self._waiting) == QUEUE_MAX:
+            self._overflowed += 1
         self._waiting.append(journey)
         if len(self._waiting) == REQUEST_MAX:
             self._wake.set()
 
     def close(self) -> None:
         """Export what waits, within two seconds, and end."""
-        self._closing = True
+        self._ending.set()
         self._wake.set()
         self._thread.join(CLOSE_S)
-        self.dropped += len(self._waiting)
+        with self._counting:
+            self._closed = (
+                True  # what the collector still says is not counted: it has not said it in time
+            )
+            self._refused += len(self._waiting)
+            if self._under_way is not None:
+                self._refused += self._under_way.journeys
         self._waiting.clear()
         self._transport.close()
 
     def _run(self) -> None:
-        pause_s = _EVERY_S
+        backoff_s = self._first_backoff_s
         while True:
-            self._wake.wait(pause_s)
+            if self._failing:
+                self._ending.wait(backoff_s)  # however many come meanwhile
+            else:
+                self._wake.wait(_EVERY_S)
             self._wake.clear()
-            closing = self._closing
-            while self._waiting:
-                sent = self._send_some()
-                pause_s = _EVERY_S if sent else min(2 * pause_s, _BACKOFF_MAX_S)
-                if not sent:
-                    break
-            if closing:
+            ending = self._ending.is_set()
+            if self._send_waiting():
+                backoff_s = self._first_backoff_s
+            else:
+                backoff_s = min(2 * backoff_s, _BACKOFF_MAX_S)
+            if ending:
                 return
 
-    def _send_some(self) -> bool:
-        """Send one request; False where it did not arrive."""
+    def _send_waiting(self) -> bool:
+        """Send all that waits; False where the collector does not take it."""
+        while self._under_way is not None or self._waiting:
+            try:
+                if self._under_way is None:
+                    self._under_way = self._make()
+                answer = self._transport.send(self._under_way.request)
+            except Exception as error:  # noqa: BLE001 - whatever it is, only traces are lost
+                passing = isinstance(error, NotTakenError) and error.passing
+                self._not_taken(error, passing=passing)
+                return False
+            if not self._taken():
+                return False
+            said = answer.partial_success
+            if (said.rejected_spans or said.error_message) and not self._complained:
+                self._complained = True
+                log.warning(
+                    "traces: %s took them but for %d spans: %s; said once",
+                    self._place,
+                    said.rejected_spans,
+                    said.error_message,
+                )
+        return True
+
+    def _make(self) -> _Made:
+        """One request of what waits, made in slices so that the event loop gets its turns."""
         request = ExportTraceServiceRequest()
         count = 0
         while count < REQUEST_MAX and self._waiting:
             some = [self._waiting.popleft() for _ in range(min(SLICE, len(self._waiting)))]
-            made = self._maker.request(some)
-            if count:
+            count += len(some)
+            try:
+                made = self._maker.request(some)
+            except Exception:
+                self._refused += count
+                raise
+            if request.resource_spans:
                 spans = request.resource_spans[0].scope_spans[0].spans
                 spans.extend(made.resource_spans[0].scope_spans[0].spans)
             else:
                 request = made
-            count += len(some)
-            if not self._closing:
+            if not self._ending.is_set():
                 time.sleep(_PAUSE_S)
-        try:
-            self._transport.send(request)
-        except Exception as error:  # noqa: BLE001 - whatever the transport raises, traces are only dropped
-            self.dropped += count
-            if not self._failing:
-                log.warning(
-                    "traces: %s does not take them: %s; dropped until it does", self._place, error
-                )
-            self._failing = True
-            return False
+        return _Made(request, count)
+
+    def _taken(self) -> bool:
+        """The collector has the request; False where that comes too late to be counted."""
+        with self._counting:
+            if self._closed or self._under_way is None:
+                return False
+            self._exported += self._under_way.journeys
+            self._under_way = None
         if self._failing:
             log.warning("traces: %s takes them again", self._place)
         self._failing = False
-        self.exported += count
         return True
 
-
-class HttpTransport:
-    """OTLP over HTTP, as protobuf.
-
-    Args:
-        url: where to, with its path.
-        headers: sent with each request.
-        timeout_s: of one request.
-    """
-
-    def __init__(self, url: str, headers: Mapping[str, str], timeout_s: float) -> None:
-        self._url = url
-        self._headers = {
-            "Content-Type": "application/x-protobuf",
-            "User-Agent": f"streamproc/{VERSION}",
-            **headers,
-        }
-        self._pool = urllib3.PoolManager(
-            num_pools=1, maxsize=1, retries=False, timeout=urllib3.Timeout(timeout_s)
-        )
-
-    def send(self, request: ExportTraceServiceRequest) -> None:
-        """Send one; see ``Transport``."""
-        answer = self._pool.request(
-            "POST", self._url, body=request.SerializeToString(), headers=self._headers
-        )
-        if not 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's own numbers
-            msg = f"it answered {answer.status} {answer.reason}"
-            raise OSError(msg)
-
-    def close(self) -> None:
-        """Disconnect."""
-        self._pool.clear()
+    def _not_taken(self, error: Exception, *, passing: bool) -> None:
+        """The collector has not; the request is kept where it may be taken later."""
+        with self._counting:
+            if self._closed:
+                return
+            if self._under_way is not None and not passing:
+                self._refused += self._under_way.journeys
+                self._under_way = None
+        if not self._failing:
+            log.warning(
+                "traces: %s does not take them: %s; %s until it does",
+                self._place,
+                error,
+                f"the newest {QUEUE_MAX:,} wait" if passing else "dropped",
+            )
+        self._failing = True
 
 
-class GrpcTransport:
-    """OTLP over gRPC.
-
-    Args:
-        url: ``http://host:port``, or ``https://`` for TLS.
-        headers: sent with each request.
-        timeout_s: of one request.
+def check_collector(options: Traces, environ: Mapping[str, str] = os.environ) -> None:
+    """Look at what the file and the environment say of the collector; it is not asked.
 
     Raises:
-        ConfigError: grpcio is not installed.
+        ConfigError: as ``make_exporter``.
     """
-
-    def __init__(self, url: str, headers: Mapping[str, str], timeout_s: float) -> None:
-        try:
-            import grpc  # noqa: PLC0415 - an extra
-            from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (  # noqa: PLC0415
-                TraceServiceStub,
-            )
-        except ImportError as error:
-            text = (
-                "grpc needs grpcio: pip install 'streamproc[grpc]', or use protocol: http/protobuf"
-            )
-            raise ConfigError(Problem(text, f"{_KEY}.protocol")) from error
-        parts = urlsplit(url)
-        if parts.scheme == "https":
-            self._channel = grpc.secure_channel(parts.netloc, grpc.ssl_channel_credentials())
-        else:
-            self._channel = grpc.insecure_channel(parts.netloc)
-        self._call = TraceServiceStub(self._channel).Export  # type: ignore[no-untyped-call]
-        self._metadata = [(name.lower(), value) for name, value in headers.items()]
-        self._timeout_s = timeout_s
-        self._error: type[Exception] = grpc.RpcError
-
-    def send(self, request: ExportTraceServiceRequest) -> None:
-        """Send one; see ``Transport``."""
-        try:
-            self._call(request, timeout=self._timeout_s, metadata=self._metadata)
-        except self._error as error:
-            code, details = error.code(), error.details()  # type: ignore[attr-defined]
-            msg = f"{code.name}: {details}"
-            raise OSError(msg) from None
-
-    def close(self) -> None:
-        """Disconnect."""
-        self._channel.close()
+    if not disabled(environ):
+        _connect(options, environ)[0].close()
 
 
 def make_exporter(
@@ -228,7 +227,7 @@ def make_exporter(
     model: str,
     environ: Mapping[str, str] = os.environ,
 ) -> Exporter | None:
-    """The exporter of a pipeline's traces; None where ``OTEL_SDK_DISABLED`` says so.
+    """The exporter of a pipeline's traces; None where the environment turns them off.
 
     Args:
         options: what the user set.
@@ -238,48 +237,23 @@ def make_exporter(
         environ: the environment.
 
     Raises:
-        ConfigError: the protocol is not known or its package is missing.
+        ConfigError: what the file or the environment says of the collector is wrong.
     """
-    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+    if disabled(environ):
         return None
-    protocol = options.protocol or _variable(environ, "PROTOCOL") or "http/protobuf"
-    transports: dict[str, Callable[[str, Mapping[str, str], float], Transport]] = {
-        "http/protobuf": HttpTransport,
-        "grpc": GrpcTransport,
-    }
-    if protocol not in transports:
-        text = f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol!r}: there are {' and '.join(transports)}"
-        raise ConfigError(Problem(text, f"{_KEY}.protocol"))
-    url = _endpoint(options, protocol, environ)
-    headers = dict(options.headers) or _headers(_variable(environ, "HEADERS") or "")
-    resource = Resource.create().attributes
-    if str(resource.get("service.name", "")).startswith("unknown_service"):
-        resource = {**resource, "service.name": pipeline}
-    maker = SpanMaker(resource, pipeline=pipeline, group=group, model=model)
-    transport = transports[protocol](url, headers, int(options.timeout) / NS_PER_S)
-    return Exporter(maker, transport, url)
+    transport, collector = _connect(options, environ)
+    maker = SpanMaker(resource_of(pipeline), pipeline=pipeline, group=group, model=model)
+    return Exporter(maker, transport, collector.url)
 
 
-def _variable(environ: Mapping[str, str], name: str) -> str | None:
-    """A variable of the OTLP exporter, that for traces first."""
-    return environ.get(f"OTEL_EXPORTER_OTLP_TRACES_{name}") or environ.get(
-        f"OTEL_EXPORTER_OTLP_{name}"
-    )
-
-
-def _endpoint(options: Traces, protocol: str, environ: Mapping[str, str]) -> str:
-    """Where to send to; over HTTP a base URL is given the signal's path."""
-    whole = environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-    if options.otlp is None and whole:
-        return whole
-    port = 4317 if protocol == "grpc" else 4318
-    base = options.otlp or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or f"http://localhost:{port}"
-    if protocol == "grpc" or urlsplit(base).path.endswith("/v1/traces"):
-        return base
-    return f"{base.rstrip('/')}/v1/traces"
-
-
-def _headers(text: str) -> dict[str, str]:
-    """``name=value,name=value`` with percent-encoded values, as the specification has it."""
-    pairs = (item.partition("=") for item in text.split(",") if "=" in item)
-    return {name.strip().lower(): unquote(value.strip()) for name, _, value in pairs}
+def _connect(options: Traces, environ: Mapping[str, str]) -> tuple[Transport, Collector]:
+    """The way to the collector, with its certificates read now rather than at the first request."""
+    protocol = protocol_of(options, environ)
+    collector = collector_of(options, protocol, environ)
+    try:
+        if protocol == "grpc":
+            return GrpcTransport(collector), collector
+        return HttpTransport(collector), collector
+    except OSError as error:
+        text = f"cannot read a certificate of the collector: {error}"
+        raise ConfigError(Problem(text, f"{KEY}.tls")) from error

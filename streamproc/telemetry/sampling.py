@@ -13,6 +13,7 @@ import numpy as np
 from streamproc.core import Headers, Int64Array, TopicPartition
 
 TRACEPARENT = "traceparent"
+TRACESTATE = "tracestate"
 _LENGTH = 55
 """Of a ``traceparent`` of version 00 (W3C Trace Context): 2 + 32 + 16 + 2 hex digits and three hyphens."""
 _HEX = frozenset(b"0123456789abcdef")
@@ -78,6 +79,7 @@ class Sampler:
     """Chooses the events that are traced from their start.
 
     An event whose ``traceparent`` is sampled is; one that comes with another is not; of those without, a share.
+    One that is malformed is none, as W3C Trace Context has it.
 
     Args:
         pipeline: part of an event's identity: two pipelines trace different events.
@@ -113,7 +115,8 @@ class Sampler:
         sampled = [
             place for place, value in asked.items() if is_sampled(value) and parent_of(value)
         ]
-        return sorted([*(place for place in rows if place not in asked), *sampled])
+        own = (place for place in rows if parent_of(asked.get(place)) is None)
+        return sorted([*own, *sampled])
 
     def ids(
         self, source: TopicPartition, offset: int, row: int, traceparent: bytes | None

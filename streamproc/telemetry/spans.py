@@ -14,8 +14,8 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from streamproc.core import NS_PER_MS, VERSION, Outcome
-from streamproc.telemetry.traces import Journey
+from streamproc.core import NS_PER_MS, NS_PER_S, VERSION, Outcome
+from streamproc.telemetry.traces import SAMPLED, Journey
 
 if TYPE_CHECKING:
     from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
@@ -32,6 +32,7 @@ PARTITION = "messaging.destination.partition.id"
 GROUP = "messaging.consumer.group.name"
 OFFSET = "messaging.kafka.offset"
 KEY = "messaging.kafka.message.key"
+ERROR_TYPE = "error.type"
 PIPELINE = "streamproc.pipeline"
 OUTCOME = "streamproc.outcome"
 REASON = "streamproc.reason"
@@ -41,6 +42,17 @@ CAUSE = "streamproc.trace.cause"
 MODEL = "streamproc.model"
 
 _KEY_CHARACTERS = 128
+_WAIT_MAX_NS = 7 * 24 * 3600 * NS_PER_S
+"""What Kafka keeps by default. An event that is older has a wrong time, not a span of fifty years."""
+
+
+_KINDS = {
+    "process": Span.SPAN_KIND_CONSUMER,
+    "poll": Span.SPAN_KIND_CLIENT,
+    "send": Span.SPAN_KIND_PRODUCER,
+    "send alone": Span.SPAN_KIND_CLIENT,
+}
+"""The conventions' kinds: what is sent without the context of its span is a mere call of the broker."""
 
 
 class SpanMaker:
@@ -82,7 +94,7 @@ class SpanMaker:
         if journey.parent_span_id:
             process.parent_span_id = journey.parent_span_id
         self._describe(process, journey)
-        if 0 < journey.event_time_ns <= journey.arrival_ns:
+        if 0 <= journey.arrival_ns - journey.event_time_ns <= _WAIT_MAX_NS:
             began, ended = journey.event_time_ns, journey.arrival_ns
             self._child(spans, "poll", topic, journey, ids.poll, began, ended)
         if journey.admitted_ns and journey.started_ns:
@@ -92,7 +104,8 @@ class SpanMaker:
             self._child(spans, "infer", "", journey, ids.infer, began, ended)
         if journey.topic is not None:
             began = journey.decided_ns or journey.admitted_ns or journey.arrival_ns
-            self._child(spans, "send", journey.topic, journey, ids.send, began, journey.final_ns)
+            kind = "send" if _carried_on(journey) else "send alone"
+            self._child(spans, kind, journey.topic, journey, ids.send, began, journey.final_ns)
 
     def _child(
         self,
@@ -143,6 +156,7 @@ class SpanMaker:
         if journey.outcome is Outcome.DEAD_LETTER:
             span.status.code = Status.STATUS_CODE_ERROR
             span.status.message = journey.reason
+            add(attribute(ERROR_TYPE, journey.reason))
 
     def _make_template(self, kind: str, topic: str, partition: int) -> Span:
         """What all spans of a kind have in common."""
@@ -153,21 +167,27 @@ class SpanMaker:
                 kind=Span.SPAN_KIND_INTERNAL,
                 attributes=[attribute(*item) for item in model.items()],
             )
+        operation = kind.removesuffix(" alone")
         attributes: dict[str, object] = {
             SYSTEM: "kafka",
-            OPERATION_NAME: kind,
-            OPERATION_TYPE: "receive" if kind == "poll" else kind,
+            OPERATION_NAME: operation,
+            OPERATION_TYPE: "receive" if kind == "poll" else operation,
             DESTINATION: topic,
         }
-        if kind != "send":
+        if operation != "send":
             attributes |= {PARTITION: str(partition), GROUP: self._group}
         if kind == "process":
             attributes[PIPELINE] = self._pipeline
         return Span(
-            name=f"{kind} {topic}",
-            kind=Span.SPAN_KIND_PRODUCER if kind == "send" else Span.SPAN_KIND_CONSUMER,
+            name=f"{operation} {topic}",
+            kind=_KINDS[kind],
             attributes=[attribute(*item) for item in attributes.items()],
         )
+
+
+def _carried_on(journey: Journey) -> bool:
+    """Whether the record that was sent has our context: a decision whose trace was chosen before."""
+    return journey.cause == SAMPLED and journey.decided_ns > 0
 
 
 def attribute(name: str, value: object) -> KeyValue:

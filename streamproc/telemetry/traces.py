@@ -12,6 +12,8 @@ from streamproc.telemetry.options import TraceCause
 from streamproc.telemetry.passage import Passage
 from streamproc.telemetry.sampling import Sampler, SpanIds, incoming, parent_of
 
+SAMPLED = "sampled"
+"""The cause of a trace that was chosen from its start."""
 ALWAYS_PER_S = 10
 """Traces of one outcome in a second that are made only because of it: a burst of shed events must not cost
 more than the events themselves."""
@@ -92,7 +94,7 @@ class Tracer:
         """Outcomes became final: tell the journeys that are to be told."""
         chosen = self._sampler.chosen(passage.source, passage.offset, passage.row, passage.headers)
         for place in chosen:
-            self._export(self._journey(passage, place, "sampled"))
+            self._export(self._journey(passage, place, SAMPLED))
         if passage.outcome in self._always:
             told = set(chosen)
             others = (place for place in range(len(passage.offset)) if place not in told)

@@ -30,6 +30,7 @@ from streamproc.core import (
 from streamproc.engine import Infer, Send
 from streamproc.executors import Model, Simulated, load_executor
 from streamproc.runtime import Pipeline, assemble, dead_letter_topic
+from streamproc.telemetry import Journey  # noqa: TC001 - users look at its annotations
 from streamproc.testing.broker import MemoryBroker, Payload, StoredRecord
 from streamproc.testing.executor import FakeExecutor
 from streamproc.testing.result import Decision, FinalOutcome, Letter, TestResult
@@ -66,6 +67,7 @@ class PipelineTest:
         broker: the topics; ``broker.skip`` makes gaps, for example.
         clock: the clock.
         executor: what answers.
+        journeys: what is told of traced events, where the pipeline has ``telemetry.traces``.
         sink: acknowledges; ``sink.hold`` and ``sink.release`` keep acknowledgements back.
 
     Raises:
@@ -86,7 +88,9 @@ class PipelineTest:
         self.clock = clock or VirtualClock()
         self.executor = _fake(executor, config.model)
         hands = _Hands()
-        self._assembly = assemble(config, _WarmUp(self.executor, hands.clock), hands)
+        self.journeys: list[Journey] = []
+        warm_up = _WarmUp(self.executor, hands.clock)
+        self._assembly = assemble(config, warm_up, hands, self.journeys.append)
         hands.clock = self.clock
         self._engine = self._assembly.engine
         self._assembly.settlement.witness = self._witness

@@ -62,6 +62,20 @@ MISTAKES = [
         ["check", "{market}", "--offline", "--set", "model.path=pipeline.yaml"],
         "model.path: {folder}/pipeline.yaml is no model that works here",
     ),
+    (
+        ["check", "{market}", "--offline", "--set", "telemetry.traces={headers: {a b: x}}"],
+        "telemetry.traces.headers: 'a b' is no header's name",
+    ),
+    (
+        [
+            "check",
+            "{market}",
+            "--offline",
+            "--set",
+            "telemetry.traces={otlp: https://c, tls: {ca_file: no.pem}}",
+        ],
+        "telemetry.traces.tls: cannot read a certificate of the collector",
+    ),
     (["demo", "--template", "audio"], "template audio is not yet in streamproc"),
     (["demo", "--template", "mraket"], "there is no template 'mraket': there is market"),
     (["demo", "--duration", "0s"], "must be longer than 0"),

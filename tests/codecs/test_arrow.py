@@ -240,6 +240,15 @@ def test_null_lists_of_fixed_size_and_numbers_beyond_their_type() -> None:
     assert rows_rejected(decoded) == [(0, [1], Reason.MISSING_FIELD), (0, [2], Reason.WRONG_TYPE)]
 
 
+@pytest.mark.parametrize("name", [b"symbol", b"unused"])
+def test_a_columns_name_that_is_no_text_is_an_answer(name: bytes) -> None:
+    damaged = record().replace(name, b"\xff" + name[1:])
+    decoded = decoder().decode([damaged, record()])
+    assert {number: error.reason for number, error in decoded.rejected.items()} == (
+        {0: Reason.UNDECODABLE} if name == b"symbol" else {}
+    )
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_a_damaged_record_is_an_answer_and_never_a_crash(data: st.DataObject) -> None:

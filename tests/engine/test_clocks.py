@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from replay.market.deadlines_off import clocks
 from streamproc.codecs import JsonCodec
 from streamproc.core import NS_PER_MS, NS_PER_S, Duration
 from streamproc.engine import Deadline, EventTime, Skew
@@ -71,6 +73,116 @@ def test_a_producer_a_second_behind(slow: Any, on_time: int) -> None:
     assert (result.summary["outcomes"]["on_time"] == 0) == (on_time == 0)
     (behind_ns,) = test._engine.skews_ns().values()
     assert behind_ns == NS_PER_S
+
+
+def test_the_recording_after_an_outage_of_a_minute() -> None:
+    """Nobody read for its first minute. What waited is shed; what comes then has a right clock's deadlines."""
+    test = test_of()
+    outage_ns, count = 60 * NS_PER_S, 3_200
+    shift_ns = test.now_ns - clocks().arrival_ns[0]
+    arrival_ns, event_ns, right_ns = (column[:count] + shift_ns for column in clocks())
+    fetched_ns = np.maximum(arrival_ns, test.now_ns + outage_ns)
+    for ts, at_ns in zip(event_ns.tolist(), fetched_ns.tolist(), strict=True):
+        test.send("ticks", {"x": 1.0, "ts": ts}, at_ns=at_ns)
+    result = test.run()
+    waited = arrival_ns < fetched_ns
+    decided = np.zeros(count, np.bool_)
+    late_ms = np.zeros(count)
+    for decision in result.decisions:
+        decided[decision.offset] = True
+        late_ms[decision.offset] = (decision.deadline_ns - right_ns[decision.offset]) / MS - 50
+    assert waited.sum() > 2_500
+    # Older than the clock is ahead: expired, but for the one that the scheduler tries.
+    old = fetched_ns - right_ns > 1_300 * MS
+    assert np.count_nonzero(decided & old) <= 1
+    # Younger ones seem to come from the future until the clock is known. The last few are taken for fresh.
+    assert np.count_nonzero(decided & waited) <= 12
+    assert result.summary["reasons"] == {"expired": count - len(result.decisions)}
+    assert decided[~waited].all()
+    assert late_ms[~waited].min() >= 0
+    assert late_ms[~waited].max() <= 25, late_ms[~waited].max()
+
+
+# -- deadlines of the events' own, and times that are none
+
+
+def test_a_deadline_in_a_header_comes_in_and_goes_on_with_the_decision() -> None:
+    test = test_of(latest=Duration.parse("80ms"))
+    now_ns = test.now_ns
+    asked = [b"%d" % (now_ns + ms * MS) for ms in (40, 70, 900, -1)] + [b"soon"]
+    for own in asked:
+        test.send("ticks", {"x": 1.0, "ts": now_ns}, headers={"x-deadline-ns": own})
+    result = test.run()
+    assert {d.offset: (d.deadline_ns - now_ns) // MS for d in result.decisions} == {
+        0: 40,
+        1: 70,
+        2: 80,  # as far as ``latest`` allows, and passed on as it came
+        4: 50,
+    }
+    passed_on = {d.offset: dict(d.record.headers)["x-deadline-ns"] for d in result.decisions}
+    assert passed_on == {n: own for n, own in enumerate(asked) if n != 3}
+    assert result.outcome_of("ticks/0/3") == "shed"
+    assert test._assembly.accounts.unread_deadlines == 1
+
+
+def test_a_deadline_that_is_no_number_is_counted_though_its_event_is_shed_undecoded() -> None:
+    test = PipelineTest(pipeline(deadline=Deadline(budget=BUDGET)))
+    now_ns = test.now_ns
+    for at_ns in (now_ns, now_ns + 20 * MS):  # the first one is tried all the same
+        asked = {"x-deadline-ns": b"soon"}
+        test.send("ticks", {"x": 1.0}, headers=asked, timestamp_ns=now_ns - NS_PER_S, at_ns=at_ns)
+    result = test.run()
+    assert result.outcome_of("ticks/0/1") == "shed"
+    assert test._assembly.accounts.unread_deadlines == 2
+
+
+def test_a_deadline_in_a_field() -> None:
+    test = PipelineTest(
+        pipeline(
+            codec=JsonCodec(fields={"x": "float64", "due": "int64"}),
+            deadline=Deadline(budget=BUDGET, field="due", unit="ms"),
+        )
+    )
+    now_ns = test.now_ns
+    for due_ms in (now_ns // MS + 40, 0, now_ns // MS - 1):
+        test.send("ticks", {"x": 1.0, "due": due_ms})
+    result = test.run()
+    assert [(d.deadline_ns - now_ns) // MS for d in result.decisions] == [40, 50]
+    assert result.outcome_of("ticks/0/2") == "shed"
+
+
+def test_a_time_from_the_far_future_is_the_arrival_instead_and_is_counted() -> None:
+    test = test_of(max_future=Duration.parse("2s"))
+    now_ns = test.now_ns
+    for ahead_ns in (NS_PER_S, 3 * NS_PER_S, 3_600 * NS_PER_S):
+        test.send("ticks", {"x": 1.0, "ts": now_ns + ahead_ns})
+    decisions = test.run().decisions
+    assert [d.event_time_ns - now_ns for d in decisions] == [NS_PER_S, 0, 0]
+    assert [d.deadline_ns - now_ns for d in decisions] == [50 * MS] * 3
+    assert test._assembly.accounts.wrong_event_times == 2
+
+
+@pytest.mark.parametrize(
+    ("event_time", "from_", "value"),
+    [
+        pytest.param(EventTime(field="ts", unit="ns"), "event_time", 0, id="no time in the field"),
+        pytest.param(EventTime(), "event_time", 0, id="no timestamp"),
+        pytest.param(EventTime(field="ts", unit="ns"), "arrival", 1, id="counted from the arrival"),
+    ],
+)
+def test_the_arrival_stands_in(event_time: EventTime, from_: Any, value: int) -> None:
+    test = PipelineTest(
+        pipeline(
+            codec=JsonCodec(fields={"x": "float64", "ts": "int64"}),
+            event_time=event_time,
+            deadline=Deadline(budget=BUDGET, from_=from_),
+        )
+    )
+    at_ns = test.now_ns + NS_PER_S
+    test.send("ticks", {"x": 1.0, "ts": value}, at_ns=at_ns, timestamp_ns=-1)
+    (decision,) = test.run().decisions
+    assert decision.deadline_ns == at_ns + 50 * MS
+    assert decision.event_time_ns == (value or at_ns)
 
 
 def test_clocks_that_are_off_are_said_once(caplog: pytest.LogCaptureFixture) -> None:

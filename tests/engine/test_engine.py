@@ -14,6 +14,7 @@ from streamproc.connectors.kafka import KafkaSink
 from streamproc.core import InvariantError, Size
 from streamproc.engine import EventTime, Outcomes, Output, PythonFunction
 from streamproc.runtime.assembly import UNTRIED_SEND_NS
+from streamproc.telemetry import Metrics, Telemetry, Traces
 from streamproc.testing import (
     FakeExecutor,
     OutcomeChecker,
@@ -470,6 +471,33 @@ def test_trace_contexts_are_passed_on() -> None:
         "streamproc-outcome": b"on_time",
     }
     assert dict(plain.record.headers) == {"streamproc-outcome": b"on_time"}
+
+
+def test_a_trace_goes_on_in_the_decision_or_begins_with_it() -> None:
+    telemetry = Telemetry(metrics=Metrics(listen=None), traces=Traces(ratio=1.0, always=()))
+    test = PipelineTest(pipeline(telemetry=telemetry), executor=FakeExecutor())
+    trace, state = "4bf92f3577b34da6a3ce929d0e0e4736", ("tracestate", b"a=1")
+    sampled, not_sampled = (
+        f"00-{trace}-00f067aa0ba902b7-{flags}".encode() for flags in ("01", "00")
+    )
+    for traceparent in (sampled, not_sampled, b"00-\xff", None):
+        headers = [] if traceparent is None else [("traceparent", traceparent)]
+        test.send("ticks", {"x": 1.0}, headers=[*headers, state])
+    result = test.run()
+    told = {journey.offset: journey for journey in test.journeys}
+    assert told.keys() == {0, 2, 3}
+    headers_of = [dict(d.record.headers) for d in result.decisions]
+    # A sampled parent: the same trace, with our span as the parent of what comes next.
+    assert headers_of[0]["traceparent"] == told[0].ids.traceparent
+    assert (told[0].ids.trace_id.hex(), told[0].parent_span_id.hex()) == (trace, "00f067aa0ba902b7")
+    assert headers_of[0]["tracestate"] == b"a=1"
+    # One that is not sampled is handed on untouched.
+    assert (headers_of[1]["traceparent"], headers_of[1]["tracestate"]) == (not_sampled, b"a=1")
+    # None, or a malformed one: a trace of its own, which no foreign state belongs to.
+    for number in (2, 3):
+        assert headers_of[number]["traceparent"] == told[number].ids.traceparent
+        assert told[number].parent_span_id == b""
+        assert "tracestate" not in headers_of[number]
 
 
 def test_labels() -> None:

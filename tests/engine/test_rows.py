@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from streamproc.codecs.arrow import arrow_record
 from streamproc.core import NS_PER_MS, Columns, EventBatch, object_column
 from streamproc.engine import EventTime, Outcomes, PythonFunction
 from streamproc.executors import Model, Simulated
+from streamproc.telemetry import Metrics, Telemetry, Traces
 from streamproc.testing import PipelineTest
 from tests.engine.pipelines import MS, decide_at_length, pipeline, reference_to, within
 
@@ -62,6 +64,28 @@ def test_columnar_decisions_are_one_record_a_batch_and_partition() -> None:
     assert len(records) == 1
     assert result.decisions[0].record.key is None
     assert dict(result.decisions[0].record.headers)["streamproc-outcome"] == b"on_time"
+
+
+@pytest.mark.parametrize("ratio", [0.0, 1.0])
+@BOTH
+def test_a_traceparent_of_any_bytes_breaks_no_batch(decisions: Any, ratio: float) -> None:
+    telemetry = Telemetry(metrics=Metrics(listen=None), traces=Traces(ratio=ratio))
+    test = made(decisions=decisions, telemetry=telemetry)
+    good = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    for value in (b"\xff\xfe", b"\xff" * 55, b"", good):
+        test.send("ticks", rows(1, 2), headers={"traceparent": value})
+    result = test.run()
+    assert Counter(result.summary["outcomes"])["on_time"] == 8
+
+
+def test_columns_carry_on_the_contexts_that_are_one() -> None:
+    test = made(decisions=ArrowDecisions())
+    good = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    for value in (b"\xff\xfe", good):
+        test.send("ticks", rows(1), headers={"traceparent": value})
+    (record,) = {d.record.offset: d.record for d in test.run().decisions}.values()
+    table = pa.ipc.open_stream(record.value).read_all()
+    assert table["traceparent"].to_pylist() == [None, good.decode()]
 
 
 def test_a_row_that_does_not_fit_leaves_the_others_alone() -> None:

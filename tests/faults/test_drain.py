@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.pipelines import TICK, InThread, assert_adds_up, write_config
-from tests.support.kafka import Message, committed, create_topics, fill
+from tests.integration.pipelines import TICK, InThread, assert_adds_up, set_up
+from tests.support.kafka import Message, committed, fill
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,19 +36,9 @@ def test_the_drain_does_not_wait_for_what_is_not_sent(
     changes: dict[str, Any],
 ) -> None:
     """What is dropped is never acknowledged by the broker: its outcome alone must end the wait."""
-    source, sink = topic_name, f"{topic_name}-out"
-    create_topics(kafka.bootstrap, source, sink, partitions=1)
+    source, _, config = set_up(kafka, topic_name, tmp_path, partitions=1, model=SLOW, **changes)
     messages = [m._replace(value=b"{") if broken else m for m in TICK.messages(20_000)]
     fill(kafka.bootstrap, source, messages)
-    config = write_config(
-        tmp_path,
-        name=topic_name,
-        bootstrap=kafka.bootstrap,
-        topic=source,
-        sink=sink,
-        model=SLOW,
-        **changes,
-    )
     with InThread(config) as pipeline:
         pipeline.until("it works", lambda: pipeline.consumed > 500)
         asked = time.monotonic()
@@ -65,11 +55,7 @@ def test_one_event_after_the_other_is_decided_at_once(
     kafka: KafkaBroker, topic_name: str, tmp_path: Path
 ) -> None:
     """Nothing waits for company: no event is held back until the next comes."""
-    source, sink = topic_name, f"{topic_name}-out"
-    create_topics(kafka.bootstrap, source, sink, partitions=1)
-    config = write_config(
-        tmp_path, name=topic_name, bootstrap=kafka.bootstrap, topic=source, sink=sink
-    )
+    source, _, config = set_up(kafka, topic_name, tmp_path, partitions=1)
     [value] = [m.value for m in TICK.messages(1)]
     with InThread(config) as pipeline:
         pipeline.ready()

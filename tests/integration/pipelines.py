@@ -11,7 +11,7 @@ import threading
 import time
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 import msgspec
 import yaml
@@ -20,13 +20,14 @@ from streamproc.config import load
 from streamproc.runtime import Pipeline, Service
 from tests.benchmarks.workloads import WORKLOADS
 from tests.support import Background, wait_until
-from tests.support.kafka import Message, Record, fill, read, stream
+from tests.support.kafka import Message, Record, create_topics, fill, read, stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from streamproc.core import Int64Array, Outcome, TopicPartition
     from streamproc.telemetry import Summary
+    from tests.support.kafka import KafkaBroker
 
 TICK = WORKLOADS["tick"]
 NS_PER_S = 1_000_000_000
@@ -71,6 +72,34 @@ def write_config(
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
     return path
+
+
+class Setup(NamedTuple):
+    """A pipeline's topics, made, and its file, written."""
+
+    source: str
+    sink: str
+    config: Path
+
+
+def set_up(
+    kafka: KafkaBroker, name: str, folder: Path, *, partitions: int = 4, **more: Any
+) -> Setup:
+    """Make the topics ``NAME`` and ``NAME-out``, and write the file of the pipeline ``NAME`` between them.
+
+    Args:
+        kafka: the broker.
+        name: of the pipeline and its source topic.
+        folder: for the file.
+        partitions: of each topic.
+        **more: merged over the file; see ``write_config``.
+    """
+    source, sink = name, f"{name}-out"
+    create_topics(kafka.bootstrap, source, sink, partitions=partitions)
+    config = write_config(
+        folder, name=name, bootstrap=kafka.bootstrap, topic=source, sink=sink, **more
+    )
+    return Setup(source, sink, config)
 
 
 def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from tests.integration.pipelines import (
     decisions,
     headers,
     right_answers,
+    set_up,
     write_config,
 )
 from tests.support import wait_until
@@ -32,12 +33,8 @@ BUDGET_NS = 600_000_000_000
 def test_every_event_gets_its_whole_decision(
     kafka: KafkaBroker, topic_name: str, tmp_path: Path
 ) -> None:
-    source, sink = topic_name, f"{topic_name}-out"
-    create_topics(kafka.bootstrap, source, sink)
+    source, sink, config = set_up(kafka, topic_name, tmp_path)
     fill(kafka.bootstrap, source, TICK.messages(EVENTS))
-    config = write_config(
-        tmp_path, name=topic_name, bootstrap=kafka.bootstrap, topic=source, sink=sink
-    )
 
     summary = InThread(config, stop_after=EVENTS).result()
 
@@ -115,12 +112,8 @@ def test_headers_of_traced_events_and_records_without_keys(
 
 
 def test_the_command_runs_until_idle(kafka: KafkaBroker, topic_name: str, tmp_path: Path) -> None:
-    source, sink = topic_name, f"{topic_name}-out"
-    create_topics(kafka.bootstrap, source, sink)
+    source, _, config = set_up(kafka, topic_name, tmp_path)
     fill(kafka.bootstrap, source, TICK.messages(1_000))
-    config = write_config(
-        tmp_path, name=topic_name, bootstrap=kafka.bootstrap, topic=source, sink=sink
-    )
     command = Command(config, "--stop-when-idle", "500ms")
     try:
         assert command.process.wait(30) == 0, command.log_tail()
@@ -135,19 +128,10 @@ def test_the_command_runs_until_idle(kafka: KafkaBroker, topic_name: str, tmp_pa
 def test_sigterm_finishes_what_was_taken_in(
     kafka: KafkaBroker, topic_name: str, tmp_path: Path
 ) -> None:
-    source, sink = topic_name, f"{topic_name}-out"
-    events = 60_000
-    create_topics(kafka.bootstrap, source, sink)
-    fill(kafka.bootstrap, source, TICK.messages(events))
     simulated = {"executor": {"simulated": {"fixed": "5ms", "per_event": "20us"}}}
-    config = write_config(
-        tmp_path,
-        name=topic_name,
-        bootstrap=kafka.bootstrap,
-        topic=source,
-        sink=sink,
-        model=simulated,
-    )
+    source, sink, config = set_up(kafka, topic_name, tmp_path, model=simulated)
+    events = 60_000
+    fill(kafka.bootstrap, source, TICK.messages(events))
     command = Command(config)
     try:
         wait_until("the first decisions", lambda: sum(end_offsets(kafka.bootstrap, sink).values()))

@@ -15,6 +15,7 @@ from tests.integration.pipelines import (
     InThread,
     assert_adds_up,
     decisions,
+    set_up,
     write_config,
 )
 from tests.support import free_port, wait_until
@@ -33,18 +34,15 @@ LATEST = {
 def test_latest_is_committed_before_the_first_fetch(
     kafka: KafkaBroker, topic_name: str, tmp_path: Path
 ) -> None:
-    source, sink = topic_name, f"{topic_name}-out"
-    create_topics(kafka.bootstrap, source, sink, partitions=2)
-    fill(kafka.bootstrap, source, TICK.messages(100))
-    start = end_offsets(kafka.bootstrap, source)
-    config = write_config(
+    source, sink, config = set_up(
+        kafka,
+        topic_name,
         tmp_path,
-        name=topic_name,
-        bootstrap=kafka.bootstrap,
-        topic=source,
-        sink=sink,
+        partitions=2,
         source=LATEST,
     )
+    fill(kafka.bootstrap, source, TICK.messages(100))
+    start = end_offsets(kafka.bootstrap, source)
     killed = Command(config)
     try:
         wait_until(
@@ -72,13 +70,9 @@ def test_latest_is_committed_before_the_first_fetch(
 def test_earliest_begins_with_what_retention_left(
     kafka: KafkaBroker, topic_name: str, tmp_path: Path
 ) -> None:
-    source, sink = topic_name, f"{topic_name}-out"
-    create_topics(kafka.bootstrap, source, sink, partitions=1)
+    source, _, config = set_up(kafka, topic_name, tmp_path, partitions=1)
     fill(kafka.bootstrap, source, TICK.messages(300))
     _delete_before(kafka.bootstrap, source, 120)
-    config = write_config(
-        tmp_path, name=topic_name, bootstrap=kafka.bootstrap, topic=source, sink=sink
-    )
 
     summary = InThread(config, stop_after=180).result()
 
@@ -91,14 +85,11 @@ def test_earliest_begins_with_what_retention_left(
 def test_a_partition_added_later_is_read_from_its_first_record(
     kafka: KafkaBroker, topic_name: str, tmp_path: Path, reset: str
 ) -> None:
-    source, sink = topic_name, f"{topic_name}-out"
-    create_topics(kafka.bootstrap, source, sink, partitions=2)
-    config = write_config(
+    source, sink, config = set_up(
+        kafka,
+        topic_name,
         tmp_path,
-        name=topic_name,
-        bootstrap=kafka.bootstrap,
-        topic=source,
-        sink=sink,
+        partitions=2,
         source={
             "kafka": {
                 "auto_offset_reset": reset,
@@ -131,12 +122,8 @@ def test_a_partition_added_later_is_read_from_its_first_record(
 def test_records_that_retention_took_are_skipped_and_counted(
     kafka: KafkaBroker, topic_name: str, tmp_path: Path
 ) -> None:
-    source, sink = topic_name, f"{topic_name}-out"
-    create_topics(kafka.bootstrap, source, sink, partitions=1)
+    source, sink, config = set_up(kafka, topic_name, tmp_path, partitions=1)
     fill(kafka.bootstrap, source, TICK.messages(1_000))
-    config = write_config(
-        tmp_path, name=topic_name, bootstrap=kafka.bootstrap, topic=source, sink=sink
-    )
     assert InThread(config, stop_after=200).result()["consumed"] == 200
     assert committed(kafka.bootstrap, topic_name, source) == {0: 200}
     _delete_before(kafka.bootstrap, source, 700)
@@ -161,11 +148,7 @@ def test_partitions_that_cannot_be_taken_over_end_the_pipeline(
     kafka: KafkaBroker, topic_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a listener raises is swallowed by aiokafka: the group would think that they are read."""
-    source, sink = topic_name, f"{topic_name}-out"
-    create_topics(kafka.bootstrap, source, sink, partitions=1)
-    config = write_config(
-        tmp_path, name=topic_name, bootstrap=kafka.bootstrap, topic=source, sink=sink
-    )
+    config = set_up(kafka, topic_name, tmp_path, partitions=1).config
 
     async def failing(*_: object) -> None:
         raise OSError("no offsets today")

@@ -2,8 +2,10 @@
 
 import gzip
 import http.server
+import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Self
 
 import grpc
@@ -20,16 +22,29 @@ from tests.support import wait_until
 class OtlpReceiver:
     """Receives what is exported to it.
 
+    Args:
+        tls: its certificate and key, PEM files; None speaks in the clear.
+
     Attributes:
-        requests: what came.
-        headers: of each request, with lower-case names.
-        refuse: answers so many requests with 503 or UNAVAILABLE.
+        requests: what came and was taken.
+        headers: of each of them, with lower-case names.
+        refuse: refuses so many requests.
+        refusal: how it does: HTTP's status and gRPC's code.
+        rejected: says so many spans of each request that it takes to be unwanted.
+        attempts: requests that came, whatever became of them.
+        open: requests wait until it is set.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: tuple[Path, Path] | None = None) -> None:
+        self._tls = tls
         self.requests: list[ExportTraceServiceRequest] = []
         self.headers: list[dict[str, str]] = []
         self.refuse = 0
+        self.refusal = (503, grpc.StatusCode.UNAVAILABLE)
+        self.rejected = 0
+        self.attempts = 0
+        self.open = threading.Event()
+        self.open.set()
 
     def __enter__(self) -> Self:
         receiver = self
@@ -38,8 +53,8 @@ class OtlpReceiver:
             def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
                 metadata = {name: str(value) for name, value in context.invocation_metadata()}
                 if not receiver._take(request, metadata):
-                    context.abort(grpc.StatusCode.UNAVAILABLE, "asked to refuse")
-                return ExportTraceServiceResponse()
+                    context.abort(receiver.refusal[1], "asked to refuse")
+                return receiver._answer()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -51,9 +66,11 @@ class OtlpReceiver:
                 named = {name.lower(): value for name, value in self.headers.items()}
                 right = self.path == "/v1/traces"
                 taken = right and receiver._take(ExportTraceServiceRequest.FromString(body), named)
-                self.send_response(200 if taken else 503)
-                self.send_header("content-length", "0")
+                answer = receiver._answer().SerializeToString() if taken else b""
+                self.send_response(200 if taken else receiver.refusal[0] if right else 404)
+                self.send_header("content-length", str(len(answer)))
                 self.end_headers()
+                self.wfile.write(answer)
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -61,15 +78,26 @@ class OtlpReceiver:
         self._threads = ThreadPoolExecutor(2)
         self._grpc = grpc.server(self._threads)
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Service(), self._grpc)  # type: ignore[no-untyped-call]
-        self.grpc = f"http://127.0.0.1:{self._grpc.add_insecure_port('127.0.0.1:0')}"
-        self._grpc.start()
         self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http = f"http://127.0.0.1:{self._http.server_port}"
+        if self._tls is None:
+            port, scheme = self._grpc.add_insecure_port("127.0.0.1:0"), "http"
+        else:
+            certificate, key = self._tls
+            pair = (key.read_bytes(), certificate.read_bytes())
+            credentials = grpc.ssl_server_credentials([pair])
+            port, scheme = self._grpc.add_secure_port("127.0.0.1:0", credentials), "https"
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, key)
+            self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
+        self._grpc.start()
+        self.grpc = f"{scheme}://127.0.0.1:{port}"
+        self.http = f"{scheme}://127.0.0.1:{self._http.server_port}"
         self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.open.set()
         self._grpc.stop(None).wait()
         self._threads.shutdown()
         self._http.shutdown()
@@ -77,12 +105,21 @@ class OtlpReceiver:
         self._thread.join()
 
     def _take(self, request: ExportTraceServiceRequest, headers: dict[str, str]) -> bool:
+        self.attempts += 1
+        self.open.wait(30)
         if self.refuse:
             self.refuse -= 1
             return False
         self.headers.append(headers)
         self.requests.append(request)
         return True
+
+    def _answer(self) -> ExportTraceServiceResponse:
+        answer = ExportTraceServiceResponse()
+        if self.rejected:
+            answer.partial_success.rejected_spans = self.rejected
+            answer.partial_success.error_message = "too old"
+        return answer
 
     def spans(self) -> list[Span]:
         """All that came."""

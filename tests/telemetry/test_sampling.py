@@ -51,10 +51,10 @@ def test_none_and_all(ratio: float, rows: list[int]) -> None:
 
 
 def test_who_sends_a_traceparent_decides() -> None:
-    asked = headers(r0=SAMPLED, r1=UNSAMPLED, r2=b"rubbish", r3=None)
-    assert Sampler("p", 0.0).chosen(SOURCE, np.arange(5), None, asked) == [0]
-    # One that is no traceparent was not sampled by anybody; a null one is none.
-    assert Sampler("p", 1.0).chosen(SOURCE, np.arange(5), None, asked) == [0, 3, 4]
+    asked = headers(r0=SAMPLED, r1=UNSAMPLED, r2=b"rubbish", r3=None, r4=b"\xff" * 55)
+    assert Sampler("p", 0.0).chosen(SOURCE, np.arange(6), None, asked) == [0]
+    # One that is malformed is none: nobody has decided yet.
+    assert Sampler("p", 1.0).chosen(SOURCE, np.arange(6), None, asked) == [0, 2, 3, 4, 5]
 
 
 def test_the_trace_goes_on_in_the_parents_trace() -> None:

@@ -1,0 +1,197 @@
+"""The two ways to a collector: OTLP over HTTP and over gRPC."""
+
+import gzip
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import urllib3
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+from streamproc.core import VERSION, ConfigError, Problem
+
+KEY = "telemetry.traces"
+_AGENT = f"streamproc/{VERSION}"
+_PASSING_STATUS = frozenset((429, 502, 503, 504))
+_PASSING_CODES = frozenset(
+    ("CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS")
+)
+"""What OTLP's specification says to try again after."""
+_RECONNECT_MAX_MS = 5_000
+"""By itself gRPC waits up to two minutes, and a collector that is back would go unnoticed for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """Where a collector is and how it is spoken to.
+
+    Attributes:
+        url: with its path over HTTP; the host and port count over gRPC.
+        secure: whether TLS is spoken.
+        headers: sent with each request, names in lower case.
+        ca_file: the authorities that are trusted; None takes the system's.
+        cert_file: our certificate.
+        key_file: its key.
+        compressed: whether requests are gzipped.
+        timeout_s: of one request.
+    """
+
+    url: str
+    secure: bool
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    compressed: bool = False
+    timeout_s: float = 5.0
+
+
+class NotTakenError(OSError):
+    """The collector did not take a request.
+
+    Attributes:
+        passing: True where the same request may be taken later.
+    """
+
+    def __init__(self, text: str, *, passing: bool) -> None:
+        super().__init__(text)
+        self.passing = passing
+
+
+class Transport(Protocol):
+    """Takes requests to a collector."""
+
+    def send(self, request: ExportTraceServiceRequest) -> ExportTraceServiceResponse:
+        """Send one.
+
+        Raises:
+            NotTakenError: it did not arrive, or was not wanted.
+        """
+        ...
+
+    def close(self) -> None:
+        """Disconnect; a request that is under way may be given up."""
+        ...
+
+
+class HttpTransport:
+    """OTLP over HTTP, as protobuf.
+
+    Args:
+        collector: where to.
+
+    Raises:
+        OSError: a certificate cannot be read.
+    """
+
+    def __init__(self, collector: Collector) -> None:
+        self._url = collector.url
+        self._compressed = collector.compressed
+        self._headers = {
+            "content-type": "application/x-protobuf",
+            "user-agent": _AGENT,
+            **({"content-encoding": "gzip"} if collector.compressed else {}),
+            **collector.headers,
+        }
+        self._pool = urllib3.PoolManager(
+            num_pools=1,
+            maxsize=1,
+            retries=False,
+            timeout=urllib3.Timeout(collector.timeout_s),
+            ssl_context=_tls(collector) if collector.secure else None,
+        )
+
+    def send(self, request: ExportTraceServiceRequest) -> ExportTraceServiceResponse:
+        """Send one; see ``Transport``."""
+        body = request.SerializeToString()
+        if self._compressed:
+            body = gzip.compress(body, compresslevel=1)
+        try:
+            answer = self._pool.request("POST", self._url, body=body, headers=self._headers)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise NotTakenError(str(error), passing=True) from error
+        if not 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's own numbers
+            text = f"it answered {answer.status} {answer.reason or ''}".rstrip()
+            raise NotTakenError(text, passing=answer.status in _PASSING_STATUS)
+        try:
+            return ExportTraceServiceResponse.FromString(answer.data)
+        except DecodeError:  # it took them, and says so in a form of its own
+            return ExportTraceServiceResponse()
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._pool.clear()
+
+
+def _tls(collector: Collector) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=collector.ca_file)
+    if collector.cert_file is not None:
+        context.load_cert_chain(collector.cert_file, collector.key_file)
+    return context
+
+
+class GrpcTransport:
+    """OTLP over gRPC.
+
+    Args:
+        collector: where to.
+
+    Raises:
+        ConfigError: grpcio is not installed.
+        OSError: a certificate cannot be read.
+    """
+
+    def __init__(self, collector: Collector) -> None:
+        try:
+            import grpc  # noqa: PLC0415 - an extra
+            from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (  # noqa: PLC0415
+                TraceServiceStub,
+            )
+        except ImportError as error:
+            text = (
+                "grpc needs grpcio: pip install 'streamproc[grpc]', or use protocol: http/protobuf"
+            )
+            raise ConfigError(Problem(text, f"{KEY}.protocol")) from error
+        place = urlsplit(collector.url).netloc or collector.url
+        options = {
+            "compression": grpc.Compression.Gzip
+            if collector.compressed
+            else grpc.Compression.NoCompression,
+            "options": [
+                ("grpc.primary_user_agent", _AGENT),
+                ("grpc.max_reconnect_backoff_ms", _RECONNECT_MAX_MS),
+            ],
+        }
+        if collector.secure:
+            files = (collector.ca_file, collector.key_file, collector.cert_file)
+            read = [None if name is None else Path(name).read_bytes() for name in files]
+            credentials = grpc.ssl_channel_credentials(*read)
+            self._channel = grpc.secure_channel(place, credentials, **options)
+        else:
+            self._channel = grpc.insecure_channel(place, **options)
+        self._call = TraceServiceStub(self._channel).Export  # type: ignore[no-untyped-call]
+        self._metadata = list(collector.headers.items())
+        self._timeout_s = collector.timeout_s
+        self._error: type[Exception] = grpc.RpcError
+
+    def send(self, request: ExportTraceServiceRequest) -> ExportTraceServiceResponse:
+        """Send one; see ``Transport``."""
+        try:
+            answer: ExportTraceServiceResponse = self._call(
+                request, timeout=self._timeout_s, metadata=self._metadata
+            )
+        except self._error as error:
+            name, details = error.code().name, error.details()  # type: ignore[attr-defined]
+            text = f"{name}: {details}"
+            raise NotTakenError(text, passing=name in _PASSING_CODES) from None
+        return answer
+
+    def close(self) -> None:
+        """Disconnect, and give up what is under way."""
+        self._channel.close()
