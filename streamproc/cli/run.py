@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,6 +61,7 @@ def run(
                 _serve(
                     pipeline,
                     page,
+                    loaded.redact,
                     workers=workers or 1,
                     stop_after=stop_after,
                     stop_when_idle=stop_when_idle,
@@ -75,6 +77,7 @@ def run(
 async def _serve(
     pipeline: Pipeline,
     page: Report,
+    redact: Callable[[str], str],
     *,
     workers: int,
     stop_after: int | None,
@@ -114,6 +117,7 @@ async def _serve(
             stop_after=stop_after,
             stop_when_idle_ns=stop_when_idle,
             on_ready=ready,
+            redact=redact,
         )
     Signals(service.stop).install()
     watching = asyncio.create_task(_progress(service)) if notes.is_terminal else None

@@ -1,0 +1,117 @@
+"""One life of a worker: its process, and the channel to it."""
+
+import asyncio
+import contextlib
+import multiprocessing
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnProcess
+from typing import Self, cast
+
+from streamproc.runtime.workers.channel import Channel
+from streamproc.runtime.workers.messages import Job, Order, Report
+from streamproc.runtime.workers.worker import main
+
+_LAST_WORDS_S = 2.0
+"""How long a channel may stay open behind a dead process: a child of the user's code may still hold it."""
+_EXIT_S = 5.0
+"""How long a process may live behind its closed channel: a thread that never ends may hold it up."""
+
+
+class WorkerProcess:
+    """A process that runs a job; belongs to the event loop.
+
+    Args:
+        process: started.
+        channel: to it.
+    """
+
+    def __init__(self, process: SpawnProcess, channel: Channel) -> None:
+        self._process = process
+        self._channel = channel
+        self._dead = asyncio.Event()
+        asyncio.get_running_loop().add_reader(process.sentinel, self._died)
+
+    @classmethod
+    async def start(cls, job: Job) -> Self:
+        """Start one.
+
+        Raises:
+            OSError: the machine has no room for it.
+        """
+        ours, theirs = socket.socketpair()
+        # Not a daemon: those may have no children, and the user's code may want some.
+        process = multiprocessing.get_context("spawn").Process(
+            target=main, args=(job, theirs), name=f"streamproc-worker-{job.number}"
+        )
+        try:
+            with theirs, _signals_held():
+                process.start()
+            return cls(process, await Channel.open(ours))
+        except BaseException:
+            ours.close()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid or 0
+
+    def tell(self, order: Order) -> None:
+        """Send it an order; one that is gone does not hear it."""
+        self._channel.tell(order)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._process.kill()
+
+    async def live(self, hear: Callable[[Report], None]) -> str:
+        """Hand on what it reports until it is dead; gives how it ended, in words. Cancelled, it is killed."""
+        hearing = asyncio.create_task(self._hear(hear))
+        dead = asyncio.create_task(self._dead.wait())
+        try:
+            await asyncio.wait({hearing, dead}, return_when=asyncio.FIRST_COMPLETED)
+            if hearing.done():
+                await asyncio.wait({dead}, timeout=_EXIT_S)
+                self.kill()
+                await dead
+            else:
+                await asyncio.wait({hearing}, timeout=_LAST_WORDS_S)
+        finally:
+            self.kill()
+            for task in (hearing, dead):
+                task.cancel()
+            await asyncio.gather(hearing, dead, return_exceptions=True)
+            asyncio.get_running_loop().remove_reader(self._process.sentinel)
+            self._process.join()
+            words = self._end_in_words()
+            self._process.close()
+            await self._channel.close()
+        return words
+
+    async def _hear(self, hear: Callable[[Report], None]) -> None:
+        async for report in self._channel.messages():
+            hear(cast("Report", report))
+
+    def _died(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._process.sentinel)
+        self._dead.set()
+
+    def _end_in_words(self) -> str:
+        code = self._process.exitcode or 0
+        if code < 0:
+            return f"(pid {self.pid}) was killed by {signal.Signals(-code).name}"
+        return f"(pid {self.pid}) ended with exit code {code}"
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """A process started inside gets a group's Ctrl-C or SIGTERM only once it has said what it does with them."""
+    resource_tracker.ensure_running()  # its start, which would be inside, ends the holding
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
