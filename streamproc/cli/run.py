@@ -101,6 +101,7 @@ async def _serve(
         line(notes, f"{pipeline.name}: {', '.join(source.topics)} -> {sink.topic}{by}{where}")
 
     service: Service | WorkerGroup
+    kill: Callable[[], None] | None = None
     if workers == 1:
         service = Service(
             pipeline,
@@ -119,7 +120,8 @@ async def _serve(
             on_ready=ready,
             redact=redact,
         )
-    Signals(service.stop).install()
+        kill = service.kill
+    Signals(service.stop, kill).install()
     watching = asyncio.create_task(_progress(service)) if notes.is_terminal else None
     try:
         return await service.run()

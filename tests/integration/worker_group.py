@@ -16,14 +16,12 @@ from tests.support.kafka import create_topics
 if TYPE_CHECKING:
     from pathlib import Path
 
-PARTITIONS = 4
-
 
 class WorkerCommand(Command):
     """The command with workers, over tick events.
 
     Attributes:
-        source: the topic that it reads, with 4 partitions.
+        source: the topic that it reads.
         sink: the topic that it writes.
         group: its consumer group.
     """
@@ -35,13 +33,12 @@ class WorkerCommand(Command):
         name: str,
         *args: str,
         count: int = 2,
-        make_topics: bool = True,
+        partitions: int = 4,
         **changes: Any,
     ) -> None:
         self.source, self.sink, self.group = name, f"{name}-out", name
         self._address = f"127.0.0.1:{free_port()}"
-        if make_topics:
-            create_topics(bootstrap, self.source, self.sink, partitions=PARTITIONS)
+        create_topics(bootstrap, self.source, self.sink, partitions=partitions)
         config = write_config(
             folder,
             name=name,

@@ -10,8 +10,9 @@ from streamproc.config import PipelineConfig
 from streamproc.core import NS_PER_MS, NS_PER_S, Clock, ModelInfo, process_cpu_ns
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.workers.messages import Job
+from streamproc.runtime.workers.process import WorkerProcess
 from streamproc.runtime.workers.slots import Slots
-from streamproc.runtime.workers.supervised import SupervisedWorker
+from streamproc.runtime.workers.supervised import StartLife, SupervisedWorker
 from streamproc.runtime.workers.worker import END_GRACE_NS
 from streamproc.telemetry import Accounts, Gauges, Metrics, Summary, WorkerStates
 
@@ -37,6 +38,7 @@ class WorkerGroup:
         stop_when_idle_ns: end when nothing came to any worker for so long; None for no end.
         on_ready: is told the address of the HTTP endpoints when all workers have joined.
         redact: takes secrets out of what is logged.
+        start: starts a worker's process.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class WorkerGroup:
         stop_when_idle_ns: int | None = None,
         on_ready: Callable[[str | None], None] | None = None,
         redact: Callable[[str], str] = str,
+        start: StartLife = WorkerProcess.start,
     ) -> None:
         self._config = config
         self._count = count
@@ -57,6 +60,7 @@ class WorkerGroup:
         self._stop_when_idle_ns = stop_when_idle_ns
         self._on_ready = on_ready
         self._redact = redact
+        self._start = start
         self._stopping = asyncio.Event()
         self._started_ns = clock.now_ns()
         self._cpu_ns = process_cpu_ns()
@@ -70,6 +74,11 @@ class WorkerGroup:
     def stop(self) -> None:
         """Ask for the end: the workers finish what they have taken in."""
         self._stopping.set()
+
+    def kill(self) -> None:
+        """End all processes at once, as a crash would."""
+        for worker in self.workers:
+            worker.kill()
 
     async def run(self) -> Summary:
         """Run to the end.
@@ -87,6 +96,7 @@ class WorkerGroup:
             self.workers = [
                 SupervisedWorker(
                     self._job(number, slot),
+                    start=self._start,
                     books=self._blank,
                     clock=self._clock,
                     redact=self._redact,

@@ -26,9 +26,13 @@ class WorkerProcess:
     Args:
         process: started.
         channel: to it.
+
+    Attributes:
+        pid: its number.
     """
 
     def __init__(self, process: SpawnProcess, channel: Channel) -> None:
+        self.pid = process.pid or 0
         self._process = process
         self._channel = channel
         self._dead = asyncio.Event()
@@ -53,11 +57,6 @@ class WorkerProcess:
         except BaseException:
             ours.close()
             raise
-
-    @property
-    def pid(self) -> int:
-        """Its number."""
-        return self._process.pid or 0
 
     def tell(self, order: Order) -> None:
         """Send it an order; one that is gone does not hear it."""

@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol, TypeAlias
 
 from streamproc.core import NS_PER_MS, NS_PER_S, Clock, ExternalError, ModelInfo
-from streamproc.runtime.workers.messages import Failed, Job, Report, Snapshot, Warm
-from streamproc.runtime.workers.process import WorkerProcess
+from streamproc.runtime.workers.messages import Failed, Job, Order, Report, Snapshot, Warm
 from streamproc.telemetry import Accounts
 
 log = logging.getLogger(__name__)
@@ -22,11 +22,36 @@ _FAILURES_MAX = 5
 """So often in a row a worker may say why it cannot go on, where waiting does not help."""
 
 
+class Life(Protocol):
+    """A process that does a job; ``WorkerProcess`` says more."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        ...
+
+    def tell(self, order: Order) -> None:
+        """Send it an order."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+    async def live(self, hear: Callable[[Report], None]) -> str:
+        """Hand on what it reports until it is over; gives how it ended, in words."""
+        ...
+
+
+StartLife: TypeAlias = Callable[[Job], Awaitable[Life]]
+
+
 class SupervisedWorker:
     """Runs a job in a process, and in another one when that has died.
 
     Args:
         job: what it does.
+        start: starts a process that does it.
         books: makes empty books.
         clock: the time.
         redact: takes secrets out of a text.
@@ -44,6 +69,7 @@ class SupervisedWorker:
         self,
         job: Job,
         *,
+        start: StartLife,
         books: Callable[[], Accounts],
         clock: Clock,
         redact: Callable[[str], str],
@@ -55,9 +81,10 @@ class SupervisedWorker:
         self.restarts = 0
         self.forgiven = False
         self._job = job
+        self._start = start
         self._clock = clock
         self._redact = redact
-        self._process: WorkerProcess | None = None
+        self._process: Life | None = None
         self._failed: Failed | None = None
         self._may_join = False
         self._warm = False
@@ -108,6 +135,11 @@ class SupervisedWorker:
         if self._process is not None:
             self._process.tell("stop")
 
+    def kill(self) -> None:
+        """End its process at once."""
+        if self._process is not None:
+            self._process.kill()
+
     def look(self, looks_max: int) -> None:
         """Kill it if it has told nothing for so many looks, once it has told something at all.
 
@@ -118,7 +150,7 @@ class SupervisedWorker:
         self._silent_looks += 1
         if self._silent_looks == looks_max:
             log.warning("worker %d (pid %d) hangs: it is killed", self.number, self._process.pid)
-            self._process.kill()
+            self.kill()
 
     async def run(self) -> None:
         """Live until told to stop; cancelled, its process is killed.
@@ -138,15 +170,13 @@ class SupervisedWorker:
                 return
             self._give_up_or_wait_longer(ended)
             self._warn(ended, f"started again in {self._backoff_ns / NS_PER_S:.1f} s")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._backoff_ns / NS_PER_S):
-                    await self._stopping.wait()
+            await _set_or_after(self._stopping, self._backoff_ns / NS_PER_S)
             self.restarts += 1
 
     async def _live(self) -> str:
         """One life; gives how it ended."""
         self._failed, self._silent_looks = None, 0
-        self._process = await WorkerProcess.start(self._job)
+        self._process = await self._start(self._job)
         try:
             if self._stopping.is_set():
                 self._process.tell("stop")
@@ -201,3 +231,10 @@ class SupervisedWorker:
     def _warn(self, ended: str, what: str) -> None:
         why = f": {self._failed.error}" if self._failed else ""
         log.warning("worker %d %s; %s", self.number, self._redact(f"{ended}{why}"), what)
+
+
+async def _set_or_after(event: asyncio.Event, seconds: float) -> None:
+    """Wait until the event is set, at most so long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
