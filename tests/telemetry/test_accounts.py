@@ -222,4 +222,4 @@ def test_merged_books_are_those_of_one_who_counted_all(
 
 def test_books_with_other_deadlines_are_not_merged() -> None:
     with pytest.raises(ValueError, match="bounds differ"):
-        kept_by().merge(Accounts(pipeline="p"))
+        kept_by().merge(Accounts(pipeline="p", exact_bounds_ns=(33 * MS + 7,)))
