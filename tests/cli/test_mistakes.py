@@ -50,6 +50,10 @@ MISTAKES = [
     (["run", "{market}", "--stop-after", "0"], "Invalid value for '--stop-after'"),
     (["run", "{market}", *UNREACHABLE], f"no Kafka broker can be reached ({FREE_PORT}"),
     (
+        ["run", "{market}", "--workers", "2", *UNREACHABLE],
+        f"no Kafka broker can be reached ({FREE_PORT}",
+    ),
+    (
         ["check", "{market}", "--set", "source.kafka.bootstrap_servers=nowhere"],
         "--set source.kafka.bootstrap_servers: 'nowhere' is no host:port",
     ),

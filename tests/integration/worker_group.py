@@ -79,4 +79,6 @@ class WorkerCommand(Command):
 
     def worker_pids(self) -> list[int]:
         """Its workers, in the order of their starts."""
-        return sorted(pid for pid, line in descendants(self.pid).items() if "spawn_main" in line)
+        return sorted(
+            pid for pid, line in descendants(self.pid).items() if "workers.worker" in line
+        )

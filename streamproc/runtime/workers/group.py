@@ -28,8 +28,6 @@ class WorkerGroup:
     Until all have been ready once, the death of one is the end of all, as a single process would end: what is
     wrong is said at once. From then on a worker that dies is started again.
 
-    The user's program must be importable without running it: ``if __name__ == "__main__":``.
-
     Args:
         config: the pipeline.
         count: how many workers.

@@ -2,22 +2,28 @@
 
 import asyncio
 import contextlib
-import multiprocessing
+import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from multiprocessing import resource_tracker
-from multiprocessing.context import SpawnProcess
 from typing import Self, cast
 
 from streamproc.runtime.workers.channel import Channel
 from streamproc.runtime.workers.messages import Job, Order, Report
-from streamproc.runtime.workers.worker import main
 
 _LAST_WORDS_S = 2.0
 """How long a channel may stay open behind a dead process: a child of the user's code may still hold it."""
 _EXIT_S = 5.0
 """How long a process may live behind its closed channel: a thread that never ends may hold it up."""
+_PROGRAM = """\
+import sys
+sys.path[:] = {path!r}
+from streamproc.runtime.workers.worker import main
+main(channel={channel}, parent={parent})
+"""
+# Not multiprocessing: it would import the user's main program once more in each worker.
 
 
 class WorkerProcess:
@@ -31,12 +37,13 @@ class WorkerProcess:
         pid: its number.
     """
 
-    def __init__(self, process: SpawnProcess, channel: Channel) -> None:
-        self.pid = process.pid or 0
+    def __init__(self, process: subprocess.Popen[bytes], channel: Channel) -> None:
+        self.pid = process.pid
         self._process = process
         self._channel = channel
         self._dead = asyncio.Event()
-        asyncio.get_running_loop().add_reader(process.sentinel, self._died)
+        self._pidfd = os.pidfd_open(process.pid)
+        asyncio.get_running_loop().add_reader(self._pidfd, self._died)
 
     @classmethod
     async def start(cls, job: Job) -> Self:
@@ -46,17 +53,19 @@ class WorkerProcess:
             OSError: the machine has no room for it.
         """
         ours, theirs = socket.socketpair()
-        # Not a daemon: those may have no children, and the user's code may want some.
-        process = multiprocessing.get_context("spawn").Process(
-            target=main, args=(job, theirs), name=f"streamproc-worker-{job.number}"
-        )
+        channel = await Channel.open(ours)
+        handle = theirs.fileno()
+        program = _PROGRAM.format(path=sys.path, channel=handle, parent=os.getpid())
         try:
             with theirs, _signals_held():
-                process.start()
-            return cls(process, await Channel.open(ours))
-        except BaseException:
-            ours.close()
+                process = subprocess.Popen(  # noqa: ASYNC220, S603 - 1 ms, and it keeps the signal mask
+                    [sys.executable, "-c", program], stdin=subprocess.DEVNULL, pass_fds=[handle]
+                )
+        except OSError:
+            await channel.close()
             raise
+        channel.tell(job)
+        return cls(process, channel)
 
     def tell(self, order: Order) -> None:
         """Send it an order; one that is gone does not hear it."""
@@ -74,32 +83,29 @@ class WorkerProcess:
             await asyncio.wait({hearing, dead}, return_when=asyncio.FIRST_COMPLETED)
             if hearing.done():
                 await asyncio.wait({dead}, timeout=_EXIT_S)
-                self.kill()
-                await dead
             else:
                 await asyncio.wait({hearing}, timeout=_LAST_WORDS_S)
         finally:
-            self.kill()
+            self.kill()  # without effect on one that has ended
             for task in (hearing, dead):
                 task.cancel()
             await asyncio.gather(hearing, dead, return_exceptions=True)
-            asyncio.get_running_loop().remove_reader(self._process.sentinel)
-            self._process.join()
-            words = self._end_in_words()
-            self._process.close()
+            asyncio.get_running_loop().remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._process.wait()
             await self._channel.close()
-        return words
+        return self._end_in_words()
 
     async def _hear(self, hear: Callable[[Report], None]) -> None:
         async for report in self._channel.messages():
             hear(cast("Report", report))
 
     def _died(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._process.sentinel)
+        asyncio.get_running_loop().remove_reader(self._pidfd)
         self._dead.set()
 
     def _end_in_words(self) -> str:
-        code = self._process.exitcode or 0
+        code = self._process.returncode
         if code < 0:
             return f"(pid {self.pid}) was killed by {signal.Signals(-code).name}"
         return f"(pid {self.pid}) ended with exit code {code}"
@@ -108,7 +114,6 @@ class WorkerProcess:
 @contextlib.contextmanager
 def _signals_held() -> Iterator[None]:
     """A process started inside gets a group's Ctrl-C or SIGTERM only once it has said what it does with them."""
-    resource_tracker.ensure_running()  # its start, which would be inside, ends the holding
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield

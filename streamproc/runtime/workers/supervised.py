@@ -61,7 +61,6 @@ class SupervisedWorker:
         gone: the books of lives that are over.
         snapshot: what the present one last told; None where it has told nothing yet.
         model: its model, once it was warm.
-        restarts: how often it was started again.
         forgiven: True to start it again whatever it dies of; before, its first death is the end.
     """
 
@@ -78,7 +77,6 @@ class SupervisedWorker:
         self.gone = books()
         self.snapshot: Snapshot | None = None
         self.model: ModelInfo | None = None
-        self.restarts = 0
         self.forgiven = False
         self._job = job
         self._start = start
@@ -94,11 +92,17 @@ class SupervisedWorker:
         self._gone_cpu_ns = 0
         self._backoff_ns = BACKOFF_MIN_NS
         self._failures = 0
+        self._starts = 0
 
     @property
     def pid(self) -> int | None:
         """The present process; None between two."""
         return None if self._process is None else self._process.pid
+
+    @property
+    def restarts(self) -> int:
+        """How often it was started again."""
+        return max(0, self._starts - 1)
 
     @property
     def readiness(self) -> Mapping[str, bool]:
@@ -171,12 +175,12 @@ class SupervisedWorker:
             self._give_up_or_wait_longer(ended)
             self._warn(ended, f"started again in {self._backoff_ns / NS_PER_S:.1f} s")
             await _set_or_after(self._stopping, self._backoff_ns / NS_PER_S)
-            self.restarts += 1
 
     async def _live(self) -> str:
         """One life; gives how it ended."""
         self._failed, self._silent_looks = None, 0
         self._process = await self._start(self._job)
+        self._starts += 1
         try:
             if self._stopping.is_set():
                 self._process.tell("stop")
@@ -215,7 +219,7 @@ class SupervisedWorker:
         """
         now_ns = self._clock.now_ns()
         since_ns, self._ready_since_ns = self._ready_since_ns, None
-        if not self.restarts or (since_ns is not None and now_ns - since_ns >= _STEADY_NS):
+        if self._starts <= 1 or (since_ns is not None and now_ns - since_ns >= _STEADY_NS):
             self._backoff_ns, self._failures = BACKOFF_MIN_NS, 0
         else:
             self._backoff_ns = min(2 * self._backoff_ns, BACKOFF_MAX_NS)

@@ -1,14 +1,16 @@
 """A worker: the service in a process of its own, at the other end of a channel."""
 
 import asyncio
+import contextlib
 import logging
-import multiprocessing
 import os
+import select
 import signal
 import socket
 import sys
 import threading
-from multiprocessing.connection import wait
+from collections.abc import AsyncIterator
+from typing import cast
 
 import uvloop
 
@@ -17,7 +19,7 @@ from streamproc.core import NS_PER_S, SystemClock, process_cpu_ns
 from streamproc.runtime.pipeline import Pipeline
 from streamproc.runtime.service import DRAIN_GRACE_NS, Service
 from streamproc.runtime.workers.channel import Channel
-from streamproc.runtime.workers.messages import Failed, Job, Snapshot, Warm
+from streamproc.runtime.workers.messages import Failed, Job, Order, Snapshot, Warm
 
 log = logging.getLogger(__name__)
 
@@ -28,34 +30,36 @@ END_GRACE_NS = DRAIN_GRACE_NS + 15 * NS_PER_S
 _FAILED = 1
 
 
-def main(job: Job, end: socket.socket) -> None:
-    """Run the worker; the exit code is 0 where it was told to end."""
+def main(channel: int, parent: int) -> None:
+    """Run a worker; the exit code is 0 where it was told to end.
+
+    Args:
+        channel: the file descriptor of our end of the channel.
+        parent: the process at its other end.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the parent
-    logging.basicConfig(
-        level=job.log_level,
-        format=f"%(asctime)s %(levelname)s worker {job.number}: %(name)s: %(message)s",
-    )
-    if job.log_level > logging.DEBUG:
-        for name in ("aiokafka", "asyncio"):
-            logging.getLogger(name).setLevel(max(job.log_level, logging.WARNING))
-    threading.Thread(target=_outlive_the_parent, daemon=True).start()
-    sys.exit(uvloop.run(_live(job, end)))
+    threading.Thread(target=_outlive, args=(parent,), daemon=True).start()
+    sys.exit(uvloop.run(_live(socket.socket(fileno=channel))))
 
 
-def _outlive_the_parent() -> None:
+def _outlive(parent: int) -> None:
     """End the process some time after its parent, though its event loop may stand still."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        threading.Event().wait(END_GRACE_NS / NS_PER_S)
-        os._exit(_FAILED)
+    with contextlib.suppress(ProcessLookupError):
+        select.select([os.pidfd_open(parent)], [], [])
+    threading.Event().wait(END_GRACE_NS / NS_PER_S)
+    os._exit(_FAILED)
 
 
-async def _live(job: Job, end: socket.socket) -> int:
-    """Do the job; gives the exit code."""
+async def _live(end: socket.socket) -> int:
+    """Do the job that the parent sends; gives the exit code."""
     channel = await Channel.open(end)
+    messages = channel.messages()
     try:
-        await Worker(job, channel).run()
+        job = cast("Job", await anext(messages))
+        _set_up_logging(job)
+        await Worker(job, channel, cast("AsyncIterator[Order]", messages)).run()
+    except StopAsyncIteration:  # the parent is gone already
+        return _FAILED
     except Exception as error:
         log.debug("the worker cannot go on", exc_info=True)
         channel.tell(Failed.because(error))
@@ -65,19 +69,31 @@ async def _live(job: Job, end: socket.socket) -> int:
     return 0
 
 
+def _set_up_logging(job: Job) -> None:
+    logging.basicConfig(
+        level=job.log_level,
+        format=f"%(asctime)s %(levelname)s worker {job.number}: %(name)s: %(message)s",
+    )
+    if job.log_level > logging.DEBUG:
+        for name in ("aiokafka", "asyncio"):
+            logging.getLogger(name).setLevel(max(job.log_level, logging.WARNING))
+
+
 class Worker:
     """The service, obeying its parent and telling it how it stands.
 
     Args:
         job: what it does.
         channel: to the parent.
+        orders: what it says.
 
     Raises:
         ConfigError: the configuration does not fit, or the model does not load.
     """
 
-    def __init__(self, job: Job, channel: Channel) -> None:
+    def __init__(self, job: Job, channel: Channel, orders: AsyncIterator[Order]) -> None:
         self._channel = channel
+        self._orders = orders
         pipeline = Pipeline.from_config(job.config)
         clock = SystemClock()
         self._source = KafkaRecordSource(
@@ -102,7 +118,7 @@ class Worker:
             self._tell()
 
     async def _obey(self) -> None:
-        async for order in self._channel.messages():
+        async for order in self._orders:
             if order == "join":
                 self._cpu_ns = process_cpu_ns()
                 self._join.set()
