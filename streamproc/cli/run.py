@@ -16,6 +16,7 @@ from streamproc.cli.screen import line, notes_console, print_json, result_consol
 from streamproc.cli.signals import Signals
 from streamproc.cli.summary import progress_line, show_summary
 from streamproc.config import load
+from streamproc.connectors.kafka import check_reachable
 from streamproc.core import NS_PER_S, Duration, ExternalError, SystemClock
 from streamproc.runtime import Pipeline, Service, WorkerGroup
 
@@ -111,6 +112,8 @@ async def _serve(
             on_ready=ready,
         )
     else:
+        # A worker would say it too, when it has loaded and measured its model.
+        await check_reachable("source.kafka", pipeline.source.bootstrap_servers)
         service = WorkerGroup(
             pipeline,
             workers,
