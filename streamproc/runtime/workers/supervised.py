@@ -95,11 +95,6 @@ class SupervisedWorker:
         self._starts = 0
 
     @property
-    def pid(self) -> int | None:
-        """The present process; None between two."""
-        return None if self._process is None else self._process.pid
-
-    @property
     def restarts(self) -> int:
         """How often it was started again."""
         return max(0, self._starts - 1)
