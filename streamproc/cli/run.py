@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from streamproc.cli.screen import line, notes_console, print_json, result_consol
 from streamproc.cli.signals import Signals
 from streamproc.cli.summary import progress_line, show_summary
 from streamproc.config import load
+from streamproc.connectors.kafka import check_reachable
 from streamproc.core import NS_PER_S, Duration, ExternalError, SystemClock
 from streamproc.runtime import Pipeline, Service, WorkerGroup
 
@@ -60,6 +62,7 @@ def run(
                 _serve(
                     pipeline,
                     page,
+                    loaded.redact,
                     workers=workers or 1,
                     stop_after=stop_after,
                     stop_when_idle=stop_when_idle,
@@ -75,6 +78,7 @@ def run(
 async def _serve(
     pipeline: Pipeline,
     page: Report,
+    redact: Callable[[str], str],
     *,
     workers: int,
     stop_after: int | None,
@@ -98,6 +102,7 @@ async def _serve(
         line(notes, f"{pipeline.name}: {', '.join(source.topics)} -> {sink.topic}{by}{where}")
 
     service: Service | WorkerGroup
+    kill: Callable[[], None] | None = None
     if workers == 1:
         service = Service(
             pipeline,
@@ -107,6 +112,8 @@ async def _serve(
             on_ready=ready,
         )
     else:
+        # A worker would say it too, when it has loaded and measured its model.
+        await check_reachable("source.kafka", pipeline.source.bootstrap_servers)
         service = WorkerGroup(
             pipeline,
             workers,
@@ -114,8 +121,10 @@ async def _serve(
             stop_after=stop_after,
             stop_when_idle_ns=stop_when_idle,
             on_ready=ready,
+            redact=redact,
         )
-    Signals(service.stop).install()
+        kill = service.kill
+    Signals(service.stop, kill).install()
     watching = asyncio.create_task(_progress(service)) if notes.is_terminal else None
     try:
         return await service.run()

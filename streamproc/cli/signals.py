@@ -15,10 +15,12 @@ class Signals:
 
     Args:
         ask: asks for the end.
+        kill: ends at once what would outlive this process.
     """
 
-    def __init__(self, ask: Callable[[], None]) -> None:
+    def __init__(self, ask: Callable[[], None], kill: Callable[[], None] | None = None) -> None:
         self._ask = ask
+        self._kill = kill
         self.asked = False
 
     def install(self) -> None:
@@ -32,6 +34,8 @@ class Signals:
         if self.asked:
             print(f"streamproc: {name} again: ended at once", file=sys.stderr, flush=True)
             sys.stdout.flush()
+            if self._kill is not None:
+                self._kill()
             os._exit(_SIGNALLED + number)
         self.asked = True
         print(

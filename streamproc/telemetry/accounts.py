@@ -56,10 +56,12 @@ class WorkerStates:
     Attributes:
         by_state: how many are ``starting``, ``ready`` and ``down``.
         restarts: how often one was started again.
+        cpu_seconds: what they have used.
     """
 
     by_state: Mapping[str, int]
     restarts: int
+    cpu_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,6 +240,11 @@ def _gauges(gauges: Gauges) -> Iterator[Metric]:
             "Workers that were started again.",
             value=gauges.workers.restarts,
         )
+        yield CounterMetricFamily(
+            names.WORKER_CPU,
+            "CPU time of the workers since they joined; process_* is the parent's.",
+            value=gauges.workers.cpu_seconds,
+        )
     for name, text, value in (
         (names.CONSUMER_LAG, "Age of the oldest record still to be fetched.", gauges.lag_seconds),
         (names.LOOP_LAG, "How late the event loop last was.", gauges.loop_lag_seconds),

@@ -26,6 +26,7 @@ TRACES_EXPORTED: Final = "streamproc_traces_exported_total"
 TRACES_DROPPED: Final = "streamproc_traces_dropped_total"
 WORKERS: Final = "streamproc_workers"
 WORKER_RESTARTS: Final = "streamproc_worker_restarts_total"
+WORKER_CPU: Final = "streamproc_worker_cpu_seconds_total"
 VARIANT: Final = "streamproc_variant_info"
 BUILD: Final = "streamproc_build_info"
 

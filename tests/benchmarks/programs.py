@@ -55,11 +55,15 @@ class Program:
         command: its command line.
         answer: reads one of its decisions: the workload, the record's key and value.
         events_share: how many of the events it is given: less for a slow one, so that a round stays short.
+        by_default: whether it runs where none is named.
+        sums_up: whether it prints the summary of ``streamproc run --json``.
     """
 
     command: Callable[[Task], list[str]]
     answer: Callable[[Workload, bytes | None, bytes], Answer]
     events_share: float = 1.0
+    by_default: bool = True
+    sums_up: bool = False
 
 
 def _loop(file: str, *more: str) -> Callable[[Task], list[str]]:
@@ -116,11 +120,15 @@ def streamproc_config(task: Task) -> dict[str, Any]:
     }
 
 
-def _streamproc(task: Task) -> list[str]:
-    config = task.folder / f"{task.sink}.yaml"
-    config.write_text(yaml.safe_dump(streamproc_config(task), sort_keys=False))
-    program = Path(sys.executable).parent / "streamproc"
-    return [str(program), "run", str(config), "--stop-after", str(task.events), "--json"]
+def _streamproc(*more: str) -> Callable[[Task], list[str]]:
+    def command(task: Task) -> list[str]:
+        config = task.folder / f"{task.sink}.yaml"
+        config.write_text(yaml.safe_dump(streamproc_config(task), sort_keys=False))
+        program = Path(sys.executable).parent / "streamproc"
+        end = ["--stop-after", str(task.events)]
+        return [str(program), "run", str(config), *end, "--json", *more]
+
+    return command
 
 
 def _streamproc_answer(workload: Workload, key: bytes | None, value: bytes) -> Answer:
@@ -130,8 +138,11 @@ def _streamproc_answer(workload: Workload, key: bytes | None, value: bytes) -> A
 
 
 PROGRAMS = {
-    "streamproc": Program(_streamproc, _streamproc_answer),
+    "streamproc": Program(_streamproc(), _streamproc_answer, sums_up=True),
     "plain": Program(_loop("plain_loop.py"), _loop_answer, events_share=0.2),
     "confluent-greedy": Program(_loop("confluent_loop.py", "--take", "greedy"), _loop_answer),
     "confluent-consume": Program(_loop("confluent_loop.py", "--take", "consume"), _loop_answer),
+    "streamproc-2-workers": Program(
+        _streamproc("--workers", "2"), _streamproc_answer, by_default=False, sums_up=True
+    ),
 }

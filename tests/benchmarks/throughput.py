@@ -177,7 +177,7 @@ class Bench:
                 f"{run.program} ended with status {run.status}:\n{program.log_tail()}",
                 file=sys.stderr,
             )
-        elif run.program == "streamproc":
+        elif PROGRAMS[run.program].sums_up:
             run.summary = json.loads(stdout.read_text())
 
     def _watch(self, run: Run, task: Task, program: Background) -> None:
@@ -249,13 +249,14 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 
 def _ratios(programs: dict[str, Any]) -> dict[str, dict[str, float | str]]:
-    """How many times the CPU time, and which part of the rate, a loop has of streamproc's."""
+    """How many times the CPU time, and which part of the rate, another has of streamproc's."""
 
     def cost(program: str, window: str = "steady") -> float:
         return programs[program][f"{window}_cpu_s_per_million"]["median"]
 
     confluent = [name for name in programs if name.startswith("confluent-")]
-    peers = [name for name in ("plain", min(confluent, key=cost, default="")) if name in programs]
+    names = ("plain", min(confluent, key=cost, default=""), "streamproc-2-workers")
+    peers = [name for name in names if name in programs]
     if "streamproc" not in programs or not cost("streamproc"):
         return {}
     return {
@@ -302,7 +303,12 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     parser.add_argument("--workloads", default=",".join(WORKLOADS), help="default: %(default)s")
-    parser.add_argument("--programs", default=",".join(PROGRAMS), help="default: %(default)s")
+    usual = ",".join(name for name, program in PROGRAMS.items() if program.by_default)
+    parser.add_argument(
+        "--programs",
+        default=usual,
+        help=f"of {', '.join(PROGRAMS)} (default: %(default)s)",
+    )
     parser.add_argument(
         "--quick", action="store_true", help="one round of 100,000: whether it works"
     )

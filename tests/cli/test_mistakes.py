@@ -39,12 +39,20 @@ MISTAKES = [
     (["run"], "Missing argument 'CONFIG'"),
     (["run", "{market}", "--bogus"], "No such option: --bogus"),
     (["run", "none.yaml"], "none.yaml: cannot be read: No such file"),
-    (["run", "{market}", "--workers", "2"], "--workers 2 is not yet in streamproc"),
+    (["run", "{market}", "--workers", "two"], "'two' is no number of processes"),
+    (
+        ["run", "{market}", "--workers", "0"],
+        "'0' is no number of processes: write 1 or more, or auto",
+    ),
     (["run", "{market}", "--set", "nme=x"], "nme: unknown key; did you mean name?"),
     (["run", "{market}", "--set", "name"], "--set: must be KEY=VALUE"),
     (["run", "{market}", "--stop-when-idle", "5"], "'5' is no duration"),
     (["run", "{market}", "--stop-after", "0"], "Invalid value for '--stop-after'"),
     (["run", "{market}", *UNREACHABLE], f"no Kafka broker can be reached ({FREE_PORT}"),
+    (
+        ["run", "{market}", "--workers", "2", *UNREACHABLE],
+        f"no Kafka broker can be reached ({FREE_PORT}",
+    ),
     (
         ["check", "{market}", "--set", "source.kafka.bootstrap_servers=nowhere"],
         "--set source.kafka.bootstrap_servers: 'nowhere' is no host:port",

@@ -133,6 +133,30 @@ async def test_a_stop_finishes_what_was_taken_in() -> None:
     assert world.committed == {T0: 5, T1: 5}
 
 
+async def test_it_is_warm_before_it_joins_and_joins_when_it_may() -> None:
+    may_join = asyncio.Event()
+    world = World(service={"before_join": may_join.wait})
+    world.produce(10)
+    running = world.start()
+    await until(lambda: world.service.readiness()["model"])
+    assert not world.service.readiness()["assignment"]
+    assert world.decided == 0
+    may_join.set()
+    assert (await running)["consumed"] == 10
+
+
+async def test_a_stop_while_it_may_not_join_yet_is_an_end() -> None:
+    may_join = asyncio.Event()
+    world = World(ends=False, service={"before_join": may_join.wait})
+    world.produce(10)
+    running = world.start()
+    await until(lambda: world.service.readiness()["model"])
+    world.service.stop()
+    may_join.set()
+    assert (await running)["consumed"] == 0
+    assert world.executor.closed
+
+
 async def test_a_stop_before_the_start_stops_at_once() -> None:
     world = World(ends=False)
     world.produce(10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -9,11 +10,11 @@ import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 T = TypeVar("T")
 
@@ -126,3 +127,17 @@ def _with_us() -> list[str]:
     """A prefix by which the program ends when this process is killed; Linux only, and only there needed."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """The living children of a process, and theirs: pid and command line; Linux only."""
+    found: dict[int, str] = {}
+    left = [pid]
+    while left:
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            for thread in Path(f"/proc/{left.pop()}/task").iterdir():
+                for child in map(int, (thread / "children").read_text().split()):
+                    line = Path(f"/proc/{child}/cmdline").read_bytes()
+                    found[child] = line.replace(b"\0", b" ").decode(errors="replace")
+                    left.append(child)
+    return found

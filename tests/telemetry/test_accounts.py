@@ -1,6 +1,8 @@
 """The books add up, whatever is entered."""
 
 import json
+import pickle
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamproc.core import InvariantError, Outcome, Reason
-from streamproc.telemetry import BATCH_SIZE_BOUNDS, STAGES, Accounts
+from streamproc.telemetry import BATCH_REASONS, BATCH_SIZE_BOUNDS, STAGES, Accounts
+from streamproc.telemetry.accounts import _COUNTERS
 
 MS = 1_000_000
 
@@ -146,3 +149,77 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match="at least one event, was 0"):
         accounts.batch(0, "full")
     assert accounts.consumed == 0
+
+
+Entry = Callable[[Accounts], None]
+
+
+def latency(value_ns: int) -> Entry:
+    return lambda accounts: accounts.latency(np.array([value_ns]))
+
+
+def own(value_ns: int) -> Entry:
+    return lambda accounts: accounts.own.add(np.array([value_ns]))
+
+
+def counted(name: str) -> Entry:
+    return lambda accounts: setattr(accounts, name, getattr(accounts, name) + 1)
+
+
+entries = st.lists(
+    st.one_of(
+        singly.map(lambda e: lambda accounts: accounts.settle(*e)),
+        st.integers(-MS, 100 * MS).map(latency),
+        st.integers(0, 100 * MS).map(own),
+        st.tuples(st.sampled_from(STAGES), st.integers(0, MS), st.integers(1, 9)).map(
+            lambda e: lambda accounts: accounts.stage_constant(*e)
+        ),
+        st.tuples(st.integers(1, 10_000), st.sampled_from(BATCH_REASONS)).map(
+            lambda e: lambda accounts: accounts.batch(*e)
+        ),
+        st.sampled_from([name for name in _COUNTERS if name != "batched"]).map(counted),
+    ),
+    max_size=30,
+)
+
+
+def kept_by(*parts: list[Entry]) -> Accounts:
+    accounts = Accounts(pipeline="p", exact_bounds_ns=(50 * MS,))
+    for entry in (entry for part in parts for entry in part):
+        entry(accounts)
+    return accounts
+
+
+def everything(accounts: Accounts) -> object:
+    """All that books hold, by their own attributes: a new one that is not merged is found."""
+    histograms = {"e2e": accounts.e2e, "own": accounts.own, **accounts.stages}
+    rest = {
+        k: v for k, v in vars(accounts).items() if k not in ("e2e", "own", "stages", "_by_code")
+    }
+    return (
+        rest,
+        accounts._by_code.tolist(),
+        {name: vars_of(histogram) for name, histogram in histograms.items()},
+    )
+
+
+def vars_of(histogram: object) -> object:
+    found = histogram.__getstate__()
+    assert isinstance(found, dict)
+    return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in found.items()}
+
+
+@given(entries, entries)
+def test_merged_books_are_those_of_one_who_counted_all(
+    first: list[Entry], second: list[Entry]
+) -> None:
+    merged, other = kept_by(first), kept_by(second)
+    before = everything(other)
+    merged.merge(pickle.loads(pickle.dumps(other)))  # noqa: S301
+    assert everything(merged) == everything(kept_by(first, second))
+    assert everything(other) == before
+
+
+def test_books_with_other_deadlines_are_not_merged() -> None:
+    with pytest.raises(ValueError, match="bounds differ"):
+        kept_by().merge(Accounts(pipeline="p", exact_bounds_ns=(33 * MS + 7,)))

@@ -14,6 +14,7 @@ from streamproc.telemetry import (
     Accounts,
     Gauges,
     PipelineCollector,
+    WorkerStates,
     make_registry,
     names,
     render,
@@ -26,7 +27,7 @@ Read = Callable[[Accounts, Gauges], dict[str, Metric]]
 
 def page(accounts: Accounts, gauges: Gauges, accept: str) -> tuple[str, str]:
     collector = PipelineCollector(
-        accounts,
+        lambda: accounts,
         gauges=lambda: gauges,
         models=lambda: [ModelInfo(variant="full", digest="sha256:ab", runs_on="CPU")],
         version="1.2.3",
@@ -145,6 +146,18 @@ def test_gauges_and_infos(read: Read) -> None:
     assert found[labelled(names.VARIANT, variant="full", digest="sha256:ab", runs_on="CPU")] == 1
 
 
+def test_workers(read: Read) -> None:
+    states = WorkerStates(
+        by_state={"starting": 0, "ready": 3, "down": 1}, restarts=2, cpu_seconds=1.5
+    )
+    found = samples(read(Accounts(pipeline="p"), Gauges(workers=states)))
+    assert found[labelled(names.WORKERS, state="ready")] == 3
+    assert found[labelled(names.WORKERS, state="starting")] == 0
+    assert found[labelled(names.WORKERS, state="down")] == 1
+    assert found[labelled(names.WORKER_RESTARTS)] == 2
+    assert found[labelled(names.WORKER_CPU)] == 1.5
+
+
 def test_counters(read: Read) -> None:
     accounts = Accounts(pipeline="p")
     accounts.acked_late, accounts.handed_back, accounts.skipped = 1, 2, 3
@@ -163,6 +176,9 @@ def test_what_is_not_measured_is_not_exposed(read: Read) -> None:
         names.EVENT_TIME_SKEW,
         names.LOOP_LAG,
         names.STAGE_LATENCY + "_bucket",
+        names.WORKERS,
+        names.WORKER_RESTARTS,
+        names.WORKER_CPU,
     }
     assert not found & absent
 

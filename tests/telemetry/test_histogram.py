@@ -1,6 +1,7 @@
 """The histogram: exact at its bounds, 2% elsewhere."""
 
 import math
+import pickle
 from fractions import Fraction
 
 import numpy as np
@@ -120,6 +121,15 @@ def test_merge_is_counting_together(first: list[int], second: list[int]) -> None
     merged = filled(first)
     merged.merge(filled(second))
     assert state(merged) == state(filled(first + second))
+
+
+@given(latencies, latencies)
+def test_another_process_gets_the_same(first: list[int], second: list[int]) -> None:
+    sent = pickle.loads(pickle.dumps(filled(first)))  # noqa: S301
+    assert state(sent) == state(filled(first))
+    sent.add(np.array(second, dtype=np.int64))
+    assert state(sent) == state(filled(first + second))
+    assert sent.cumulative([DEADLINE_NS]) == filled(first + second).cumulative([DEADLINE_NS])
 
 
 def test_the_values_are_copied_and_left_as_they_are() -> None:

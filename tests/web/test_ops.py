@@ -61,7 +61,7 @@ def readiness(live_readiness: dict[str, bool]) -> dict[str, bool]:
 
 def make_server(readiness: Mapping[str, bool], host: str = "127.0.0.1", port: int = 0) -> OpsServer:
     collector = PipelineCollector(
-        Accounts(pipeline="p"), gauges=Gauges, models=lambda: (), version="0"
+        lambda: Accounts(pipeline="p"), gauges=Gauges, models=lambda: (), version="0"
     )
     app = ops_app(registry=make_registry(collector), readiness=lambda: readiness)
     return OpsServer(app, host, port)
@@ -143,7 +143,7 @@ async def test_a_failure_inside_is_a_500_that_tells_nothing() -> None:
         raise RuntimeError("secret")
 
     collector = PipelineCollector(
-        Accounts(pipeline="p"), gauges=Gauges, models=lambda: (), version="0"
+        lambda: Accounts(pipeline="p"), gauges=Gauges, models=lambda: (), version="0"
     )
     server = OpsServer(ops_app(registry=make_registry(collector), readiness=broken), "127.0.0.1", 0)
     await server.start()

@@ -23,6 +23,7 @@ from streamproc.connectors.kafka.connection import (
     explained,
     stop_within,
 )
+from streamproc.connectors.kafka.membership import forget_instance
 from streamproc.connectors.kafka.options import KafkaSource
 from streamproc.connectors.kafka.raw_records import RawLists, Record, flat, install
 from streamproc.connectors.kafka.start_offsets import positions_of, settle_start
@@ -67,6 +68,8 @@ class KafkaRecordSource:
         self._assignments_total = 0
         self.skipped_total = 0
         """Records that were gone before they could be read (retention)."""
+        self.leaves_for_good = False
+        """True to leave the group at the end though a static member: it will not come back within the session."""
 
     @property
     def _client(self) -> AIOKafkaConsumer:
@@ -211,6 +214,8 @@ class KafkaRecordSource:
         """Leave the group; see ``Source``."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
+            if self.leaves_for_good:
+                forget_instance(consumer)
             await stop_within(consumer.stop(), "source.kafka: the consumer", STOP_TIMEOUT_S)
 
     async def assigned(self, partitions: Collection[KafkaPartition]) -> None:

@@ -1,11 +1,11 @@
-"""What a worker and its parent say to each other over their pipe."""
+"""What a worker and its parent say to each other."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from streamproc.config import PipelineConfig
-from streamproc.core import ModelInfo
+from streamproc.core import ConfigError, ExternalError, InvariantError, ModelInfo
 from streamproc.telemetry import Accounts, Gauges
 
 Order: TypeAlias = Literal["join", "stop"]
@@ -36,10 +36,10 @@ class Warm:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How a worker stands.
+    """How a worker stands; the whole of it, so that one that is left out is no loss.
 
     Attributes:
-        accounts: its books.
+        accounts: its books since it started.
         gauges: what is waiting in it.
         readiness: what its readiness waits for, and whether it is there.
         cpu_ns: what it has used since it joined.
@@ -56,12 +56,23 @@ class Failed:
     """The worker cannot go on.
 
     Attributes:
-        text: why.
-        config: True where the configuration is wrong, so that another try would end alike.
+        error: why, as the parent raises it.
     """
 
-    text: str
-    config: bool
+    error: Exception
+
+    @classmethod
+    def because(cls, error: Exception) -> "Failed":
+        """What can be told of an exception: not every one can be pickled."""
+        if isinstance(error, ConfigError | ExternalError | InvariantError):
+            return cls(error)
+        return cls(RuntimeError(f"{type(error).__name__}: {error}"))
+
+    @property
+    def may_pass(self) -> bool:
+        """True where another try may end otherwise without anybody doing something."""
+        return isinstance(self.error, ExternalError) and self.error.retriable
 
 
 Report: TypeAlias = Warm | Snapshot | Failed
+"""From the worker."""

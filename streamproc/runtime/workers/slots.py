@@ -1,47 +1,46 @@
 """Numbers for workers that no other process on this machine has in the same group."""
 
-import fcntl
+import errno
 import hashlib
-import os
 import socket
-import tempfile
-from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 
 class Slots:
-    """Takes numbers for as long as it is entered; a process that dies gives its numbers back.
+    """Takes the lowest free numbers for as long as it is entered; they are free again when the process dies.
 
-    A member id must be the same after a restart, and never be used twice at a time: Kafka would put the
-    first one out. So each number is a locked file.
+    A static member's id must be the same after a restart, and never be used twice at a time: Kafka would put
+    the first one out. So a number is a bound name of Linux' abstract sockets: it ends with its process, leaves
+    no file behind, and is seen by all that share the network, and with it the host's name, whatever their ``/tmp``.
 
     Args:
         group: what the numbers are for.
         count: how many.
 
     Attributes:
-        names: one for each, such as ``host-0``.
+        numbers: those that it has.
     """
 
     def __init__(self, group: str, count: int) -> None:
-        digest = hashlib.sha256(group.encode()).hexdigest()[:16]
-        self._prefix = Path(tempfile.gettempdir()) / f"streamproc-{os.getuid()}-{digest}"
+        self._name = f"\0streamproc/{hashlib.sha256(group.encode()).hexdigest()[:16]}"
         self._count = count
-        self._held: list[IO[str]] = []
-        self.names: list[str] = []
+        self._held: list[socket.socket] = []
+        self.numbers: list[int] = []
 
     def __enter__(self) -> Self:
         number = 0
         while len(self._held) < self._count:
-            file = Path(f"{self._prefix}-{number}.lock").open("w", encoding="utf-8")
+            lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.close()
+                lock.bind(f"{self._name}/{number}")
+            except OSError as error:
+                lock.close()
+                if error.errno != errno.EADDRINUSE:
+                    raise
             else:
-                self._held.append(file)
-                self.names.append(f"{socket.gethostname()}-{number}")
+                self._held.append(lock)
+                self.numbers.append(number)
             number += 1
         return self
 
@@ -51,5 +50,5 @@ class Slots:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for file in self._held:
-            file.close()
+        for lock in self._held:
+            lock.close()

@@ -1,116 +1,150 @@
-"""A worker: the service in a process of its own, at the other end of a pipe."""
+"""A worker: the service in a process of its own, at the other end of a channel."""
 
 import asyncio
 import contextlib
 import logging
-import pickle
+import os
+import select
 import signal
+import socket
 import sys
-from multiprocessing.connection import Connection
+import threading
+from collections.abc import AsyncIterator
+from typing import cast
 
 import uvloop
 
-from streamproc.core import ConfigError, StreamprocError, process_cpu_ns
+from streamproc.connectors.kafka import KafkaRecordSource
+from streamproc.core import NS_PER_S, SystemClock, process_cpu_ns
 from streamproc.runtime.pipeline import Pipeline
-from streamproc.runtime.service import Service
-from streamproc.runtime.workers.messages import Failed, Job, Report, Snapshot, Warm
+from streamproc.runtime.service import DRAIN_GRACE_NS, Service
+from streamproc.runtime.workers.channel import Channel
+from streamproc.runtime.workers.messages import Failed, Job, Order, Snapshot, Warm
+
+log = logging.getLogger(__name__)
 
 SNAPSHOT_EVERY_S = 0.25
-_CONFIG_WRONG = 2
+"""What a killed worker had counted is known up to so long before. One is 60 KB and 0.1 ms of the event loop."""
+END_GRACE_NS = DRAIN_GRACE_NS + 15 * NS_PER_S
+"""How long a worker may take to end: its drain, the last commit and the leaving of Kafka."""
 _FAILED = 1
 
 
-def main(job: Job, pipe: Connection) -> None:
-    """Run the worker; its exit code is a command's."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # a terminal sends it to us too: the parent tells us
+def main(channel: int, parent: int) -> None:
+    """Run a worker; the exit code is 0 where it was told to end.
+
+    Args:
+        channel: the file descriptor of our end of the channel.
+        parent: the process at its other end.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the parent
+    threading.Thread(target=_outlive, args=(parent,), daemon=True).start()
+    sys.exit(uvloop.run(_live(socket.socket(fileno=channel))))
+
+
+def _outlive(parent: int) -> None:
+    """End the process some time after its parent, though its event loop may stand still."""
+    with contextlib.suppress(ProcessLookupError):
+        select.select([os.pidfd_open(parent)], [], [])
+    threading.Event().wait(END_GRACE_NS / NS_PER_S)
+    os._exit(_FAILED)
+
+
+async def _live(end: socket.socket) -> int:
+    """Do the job that the parent sends; gives the exit code."""
+    channel = await Channel.open(end)
+    messages = channel.messages()
+    try:
+        job = cast("Job", await anext(messages))
+        _set_up_logging(job)
+        await Worker(job, channel, cast("AsyncIterator[Order]", messages)).run()
+    except StopAsyncIteration:  # the parent is gone already
+        return _FAILED
+    except Exception as error:
+        log.debug("the worker cannot go on", exc_info=True)
+        channel.tell(Failed.because(error))
+        return _FAILED
+    finally:
+        await channel.close()
+    return 0
+
+
+def _set_up_logging(job: Job) -> None:
     logging.basicConfig(
         level=job.log_level,
         format=f"%(asctime)s %(levelname)s worker {job.number}: %(name)s: %(message)s",
     )
-    for name in ("aiokafka", "asyncio"):
-        logging.getLogger(name).setLevel(max(job.log_level, logging.WARNING))
-    try:
-        uvloop.run(_Worker(job, pipe).run())
-    except ConfigError as error:
-        _say(pipe, Failed(str(error), config=True))
-        sys.exit(_CONFIG_WRONG)
-    except StreamprocError as error:
-        _say(pipe, Failed(str(error), config=False))
-        sys.exit(_FAILED)
+    if job.log_level > logging.DEBUG:
+        for name in ("aiokafka", "asyncio"):
+            logging.getLogger(name).setLevel(max(job.log_level, logging.WARNING))
 
 
-class _Worker:
-    def __init__(self, job: Job, pipe: Connection) -> None:
-        self._pipe = pipe
+class Worker:
+    """The service, obeying its parent and telling it how it stands.
+
+    Args:
+        job: what it does.
+        channel: to the parent.
+        orders: what it says.
+
+    Raises:
+        ConfigError: the configuration does not fit, or the model does not load.
+    """
+
+    def __init__(self, job: Job, channel: Channel, orders: AsyncIterator[Order]) -> None:
+        self._channel = channel
+        self._orders = orders
         pipeline = Pipeline.from_config(job.config)
-        self._parts = pipeline.parts()
+        clock = SystemClock()
+        self._source = KafkaRecordSource(
+            pipeline.source, group_id=pipeline.source.group_id or pipeline.name, clock=clock
+        )
+        self._parts = pipeline.parts(source=self._source, clock=clock)
         self._service = Service(pipeline, self._parts, before_join=self._wait_to_join)
         self._join = asyncio.Event()
         self._cpu_ns = process_cpu_ns()
 
     async def run(self) -> None:
-        """Run until told to stop, or until the parent is gone."""
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self._pipe.fileno(), self._hear)
-        loop.add_signal_handler(signal.SIGTERM, self._stop)
-        telling = asyncio.create_task(self._tell_regularly())
+        """Run until told to stop, by the parent, by SIGTERM, or by the parent's end."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._stop)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+        beside = [asyncio.create_task(self._obey()), asyncio.create_task(self._tell_regularly())]
         try:
             await self._service.run()
         finally:
-            telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
-            loop.remove_reader(self._pipe.fileno())
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             self._tell()
 
+    async def _obey(self) -> None:
+        async for order in self._orders:
+            if order == "join":
+                self._cpu_ns = process_cpu_ns()
+                self._join.set()
+            else:
+                self._stop()
+        self._stop()  # the parent is gone
+
     def _stop(self) -> None:
+        """End in order; the others get our partitions at once, not when the session is over."""
+        self._source.leaves_for_good = True
         self._service.stop()
         self._join.set()
 
-    def _hear(self) -> None:
-        try:
-            order = self._pipe.recv()
-        except (EOFError, OSError):  # the parent is gone: its group gets our partitions
-            asyncio.get_running_loop().remove_reader(self._pipe.fileno())
-            order = "stop"
-        if order == "join":
-            self._cpu_ns = process_cpu_ns()
-            self._join.set()
-        else:
-            self._stop()
-
     async def _wait_to_join(self) -> None:
         """Say that the model is warm, and wait until the others' are."""
-        _say(self._pipe, Warm(self._parts.executor.info))
+        self._channel.tell(Warm(self._parts.executor.info))
         await self._join.wait()
 
     async def _tell_regularly(self) -> None:
         while True:
             await asyncio.sleep(SNAPSHOT_EVERY_S)
-            snapshot = self._snapshot()
-            if snapshot is not None:
-                # A parent that does not read must not hold up the event loop.
-                await asyncio.to_thread(self._send, snapshot)
+            if self._channel.is_clear:  # else the parent is behind: the next one says it all
+                self._tell()
 
     def _tell(self) -> None:
-        snapshot = self._snapshot()
-        if snapshot is not None:
-            self._send(snapshot)
-
-    def _snapshot(self) -> bytes | None:
-        accounts = self._service.accounts()
-        if accounts is None:
-            return None
-        cpu_ns = process_cpu_ns() - self._cpu_ns
-        service = self._service
-        return pickle.dumps(Snapshot(accounts, service.gauges(), service.readiness(), cpu_ns))
-
-    def _send(self, message: bytes) -> None:
-        with contextlib.suppress(OSError):  # the parent is gone: `_hear` knows
-            self._pipe.send_bytes(message)
-
-
-def _say(pipe: Connection, report: Report) -> None:
-    with contextlib.suppress(OSError):
-        pipe.send_bytes(pickle.dumps(report))
+        service, accounts = self._service, self._service.accounts()
+        if accounts is not None:
+            cpu_ns = process_cpu_ns() - self._cpu_ns
+            self._channel.tell(Snapshot(accounts, service.gauges(), service.readiness(), cpu_ns))

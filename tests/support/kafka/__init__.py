@@ -18,6 +18,7 @@ from tests.support.kafka.topics import (
     delete_topics,
     end_offsets,
     fill,
+    members,
     read,
     stream,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "end_offsets",
     "fill",
     "kafka_version",
+    "members",
     "read",
     "stream",
     "why_unavailable",

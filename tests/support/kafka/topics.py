@@ -237,3 +237,15 @@ def committed(bootstrap: str, group: str, topic: str) -> dict[int, int]:
     finally:
         consumer.close()
     return {place.partition: place.offset for place in found if place.offset >= 0}
+
+
+def members(bootstrap: str, group: str) -> dict[str, set[int]]:
+    """The members of a group by their instance id, or their member id, and the partitions that each has."""
+    admin = _admin(bootstrap)  # kept: without it the answer would never come
+    found = admin.describe_consumer_groups([group], request_timeout=10)[group].result(20)
+    return {
+        member.group_instance_id or member.member_id: {
+            tp.partition for tp in member.assignment.topic_partitions
+        }
+        for member in found.members
+    }
