@@ -132,7 +132,10 @@ class LatencyModel:
             run_ns=run_ns,
             size_max=len(self._curve_ns),
             quantile=self._quantile,
-            corrections={2.0**place: level for place, level in zip(*self._known(), strict=True)},
+            corrections={
+                min(2.0**place, float(len(self._curve_ns))): level
+                for place, level in zip(*self._known(), strict=True)
+            },
         ).dumps()
 
     @classmethod
@@ -175,7 +178,9 @@ class LatencyModel:
         moved = float(ratio[rank])
         if abs(moved - 1.0) <= _NOTICEABLE and bucket in self._place:
             return
-        place = float(self._log_size[row].mean())
+        place = max(
+            float(self._log_size[row].mean()), float(bucket)
+        )  # an ulp below, it were another's
         before = float(np.interp(place, *self._known())) if self._place else 1.0
         # What a bucket learns first is the curve's shape; from then on, what has changed for all.
         if bucket in self._settled or self._runs <= _ENOUGH:
