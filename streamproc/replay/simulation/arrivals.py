@@ -64,7 +64,8 @@ def poisson(*, duration_ns: int) -> RateProfile:
 def bursty(
     rng: np.random.Generator,
     *,
-    duration_ns: int,
+    duration_ns: int = 0,
+    bursts_min: int = 1,
     burst_ns: int = 40_000_000,
     gap_ns: int = 120_000_000,
     ratio: float = 10.0,
@@ -75,13 +76,14 @@ def bursty(
 
     Args:
         rng: the source of chance.
-        duration_ns: how long it lasts at least: it ends with the gap in which this passes.
+        duration_ns: how long it lasts at least; it ends with a burst.
+        bursts_min: how many bursts it has at least.
         burst_ns: mean length of a burst.
         gap_ns: mean length of a gap.
         ratio: the rate in a burst over that in a gap.
     """
     lengths: list[int] = []
-    while sum(lengths) < duration_ns:
+    while sum(lengths) < duration_ns or len(lengths) < 2 * bursts_min:
         lengths += [1 + int(rng.exponential(gap_ns)), 1 + int(rng.exponential(burst_ns))]
     bursts = len(lengths) // 2
     return _profile(lengths, [1.0, ratio] * bursts, bursts=bursts)
