@@ -132,6 +132,7 @@ class Scheduler:
             slots=self._slots,
             budget_ns=self._budget_ns,
             send_ns=self._send.send_ns,
+            peak_ratio=self._rate.peak_ratio(now_ns),
         )
 
     def hopeless(self, deadline_ns: Int64Array, now_ns: int) -> BoolArray:
