@@ -1,23 +1,57 @@
 """The heart: which event is decided when, with which others, and which not at all. Pure, sans-I/O."""
 
+from streamproc.scheduling.ladder import Variant
+from streamproc.scheduling.lanes import LaneSpec
 from streamproc.scheduling.latency_model import LatencyModel, SendLatency
-from streamproc.scheduling.options import Batching, Ordering, ShedPolicy
+from streamproc.scheduling.offered import Offered
+from streamproc.scheduling.options import Batching, Lane, Ordering
+from streamproc.scheduling.policies.options import (
+    SHED_POLICIES,
+    CoDel,
+    Conflate,
+    Expired,
+    Planner,
+    Priority,
+    ShedName,
+    ShedPolicy,
+    SkipAhead,
+    TailDrop,
+    Utility,
+    shed_policies,
+)
 from streamproc.scheduling.queue import DeadlineQueue
 from streamproc.scheduling.scheduler import PROBE_EVERY_NS, Scheduler
-from streamproc.scheduling.steps import BatchReason, Idle, Run, Shed, Step
+from streamproc.scheduling.steps import BatchReason, Idle, Run, Shed, SkipTo, Step, WaitUntil
 
 __all__ = [
     "PROBE_EVERY_NS",
+    "SHED_POLICIES",
     "BatchReason",
     "Batching",
+    "CoDel",
+    "Conflate",
     "DeadlineQueue",
+    "Expired",
     "Idle",
+    "Lane",
+    "LaneSpec",
     "LatencyModel",
+    "Offered",
     "Ordering",
+    "Planner",
+    "Priority",
     "Run",
     "Scheduler",
     "SendLatency",
     "Shed",
+    "ShedName",
     "ShedPolicy",
+    "SkipAhead",
+    "SkipTo",
     "Step",
+    "TailDrop",
+    "Utility",
+    "Variant",
+    "WaitUntil",
+    "shed_policies",
 ]

@@ -9,11 +9,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from streamproc.core import BoolArray, EventBatch, Int64Array, InvariantError, Reason
-from streamproc.scheduling.latency_model import LatencyModel, SendLatency
-from streamproc.scheduling.options import Batching, Ordering, ShedPolicy
+from streamproc.core import BoolArray, Int64Array, InvariantError, Reason
+from streamproc.scheduling.ladder import Variant
+from streamproc.scheduling.lanes import LaneSpec
+from streamproc.scheduling.latency_model import SendLatency
+from streamproc.scheduling.offered import Offered
+from streamproc.scheduling.options import Batching, Ordering
 from streamproc.scheduling.planners import work_conserving
 from streamproc.scheduling.policies import expired
+from streamproc.scheduling.policies.options import Expired, ShedPolicy
 from streamproc.scheduling.queue import DeadlineQueue
 from streamproc.scheduling.steps import BatchReason, Idle, Run, Shed, Step
 
@@ -29,9 +33,10 @@ class Scheduler:
         batching: how micro-batches are made.
         shed: the policies that may give events up; with none, all are run however late.
         ordering: whose events must not overtake each other.
-        latency: how long batches take.
+        variants: of the model, the best first.
         send: how long a decision takes to the broker.
         slots: how many batches may run at the same time.
+        lanes: the lanes, the last of which takes what no other does.
     """
 
     def __init__(
@@ -40,13 +45,16 @@ class Scheduler:
         batching: Batching,
         shed: Sequence[ShedPolicy],
         ordering: Ordering,
-        latency: LatencyModel,
+        variants: Sequence[Variant],
         send: SendLatency,
         slots: int,
+        lanes: Sequence[LaneSpec] = (LaneSpec("default"),),
     ) -> None:
+        latency = variants[0].latency
         self._size_max = min(batching.max_size, len(latency.run_ns))
-        self._sheds = "expired" in shed
+        self._sheds = any(isinstance(policy, Expired) for policy in shed)
         self._latency = latency
+        self._lanes = lanes
         self._send = send
         self._slots_free = slots
         self._queue = DeadlineQueue(keep_order=ordering != "none")
@@ -78,20 +86,42 @@ class Scheduler:
             return np.zeros(len(deadline_ns), np.bool_)
         return expired(deadline_ns, now_ns=now_ns, soonest_ns=self._soonest_ns())
 
-    def offer(self, events: EventBatch, partition: int) -> None:
-        """Take events of one partition into the queue.
+    def offer(self, offered: Offered, now_ns: int) -> None:
+        """Take events of one partition into the queue."""
+        self._queue.push(offered.number, offered.deadline_ns, offered.partition)
 
-        Args:
-            events: numbers ascending and higher than all before.
-            partition: the partition that all of them are of.
-        """
-        self._queue.push(events.number, events.deadline_ns, partition)
+    @property
+    def queue_depths(self) -> list[int]:
+        """Events that wait, by lane."""
+        return [0] * (len(self._lanes) - 1) + [len(self._queue)]
+
+    @property
+    def wants_keys(self) -> bool:
+        return False
+
+    @property
+    def variant(self) -> int:
+        return 0
+
+    def demand_workers(self, now_ns: int) -> float:
+        return 0.0
+
+    def offered(self, count: int, now_ns: int) -> None:
+        pass
+
+    def superseded(self, key_hashes: Int64Array) -> BoolArray:
+        return np.zeros(len(key_hashes), np.bool_)
+
+    def backlog(
+        self, partition: int, behind: int, newest_timestamp_ns: int, now_ns: int
+    ) -> None:
+        pass
 
     def withdraw(self, partition: int) -> Int64Array:
         """Take the waiting events of a partition out; gives their numbers."""
         return self._queue.withdraw(partition)
 
-    def next_action(self, now_ns: int) -> Step:
+    def next_action(self, now_ns: int, *, draining: bool = False) -> Step:
         """What is to be done now; to be asked again until it is ``Idle``."""
         if not len(self._queue) or not self._slots_free:
             return Step((), Idle())
