@@ -30,4 +30,6 @@ VARIANT: Final = "streamproc_variant_info"
 BUILD: Final = "streamproc_build_info"
 
 LANE_DEFAULT: Final = "default"
-"""The label ``lane`` of a pipeline without lanes."""
+"""The label ``lane`` of a pipeline without lanes, and of what no lane takes."""
+LANE_UNKNOWN: Final = "unknown"
+"""Of what was given up before its fields, and so its lane, were known; only where there are lanes."""
