@@ -1,11 +1,12 @@
 """The heart: which event is decided when, with which others, and which not at all. Pure, sans-I/O."""
 
-from streamproc.scheduling.ladder import Variant
+from streamproc.scheduling.demand import ArrivalRate, demand_workers
+from streamproc.scheduling.ladder import Variant, VariantLadder
 from streamproc.scheduling.lanes import LaneSpec
-from streamproc.scheduling.latency_model import LatencyModel, SendLatency
+from streamproc.scheduling.latency_model import LatencyModel
 from streamproc.scheduling.offered import Offered
-from streamproc.scheduling.options import Batching, Lane, Ordering
-from streamproc.scheduling.policies.options import (
+from streamproc.scheduling.options import Batching, Lane, Ordering, PlannerName
+from streamproc.scheduling.policies import (
     SHED_POLICIES,
     CoDel,
     Conflate,
@@ -21,11 +22,23 @@ from streamproc.scheduling.policies.options import (
 )
 from streamproc.scheduling.queue import DeadlineQueue
 from streamproc.scheduling.scheduler import PROBE_EVERY_NS, Scheduler
-from streamproc.scheduling.steps import BatchReason, Idle, Run, Shed, SkipTo, Step, WaitUntil
+from streamproc.scheduling.send_latency import SendLatency
+from streamproc.scheduling.steps import (
+    Action,
+    BatchReason,
+    Idle,
+    Run,
+    Shed,
+    SkipTo,
+    Step,
+    WaitUntil,
+)
 
 __all__ = [
     "PROBE_EVERY_NS",
     "SHED_POLICIES",
+    "Action",
+    "ArrivalRate",
     "BatchReason",
     "Batching",
     "CoDel",
@@ -39,6 +52,7 @@ __all__ = [
     "Offered",
     "Ordering",
     "Planner",
+    "PlannerName",
     "Priority",
     "Run",
     "Scheduler",
@@ -52,6 +66,8 @@ __all__ = [
     "TailDrop",
     "Utility",
     "Variant",
+    "VariantLadder",
     "WaitUntil",
+    "demand_workers",
     "shed_policies",
 ]

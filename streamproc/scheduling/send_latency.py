@@ -1,0 +1,1 @@
+from streamproc.scheduling.latency_model import SendLatency as SendLatency
