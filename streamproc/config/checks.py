@@ -17,7 +17,7 @@ from streamproc.config.tree import Path, dotted
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Problem
 from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
-from streamproc.executors import Model, PythonModel
+from streamproc.executors import Model, OnnxRuntime, PythonModel
 
 _TOPIC = re.compile(r"^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$")
 """Kafka's rule: org.apache.kafka.common.internals.Topic."""
@@ -139,6 +139,9 @@ def _model(model: Model) -> Iterator[Finding]:
     for path, executor in runs:
         if isinstance(executor, PythonModel):
             yield from _function(executor.callable, (*path, "executor", "python", "callable"))
+    for place, variant in enumerate(model.variants):
+        if variant.path is None and isinstance(variant.executor or model.executor, OnnxRuntime):
+            yield ("model", "variants", place, "path"), "is missing: name the ONNX file"
     names = [variant.name for variant in model.variants]
     for place, name in enumerate(names):
         if name in names[:place]:

@@ -106,11 +106,6 @@ class Model:
         if not self.variants and self.path is None and isinstance(self.executor, OnnxRuntime):
             msg = "path is missing: name the ONNX file, variants, or executor: {python: {callable: ...}}"
             raise ValueError(msg)
-        for place, variant in enumerate(self.variants):
-            runs = variant.executor or self.executor
-            if variant.path is None and isinstance(runs, OnnxRuntime):
-                msg = f"variants must each have a path: number {place + 1}, {variant.name!r}, has none"
-                raise ValueError(msg)
 
     @property
     def ladder(self) -> tuple[ModelVariant, ...]:

@@ -109,7 +109,7 @@ def test_what_cannot_work_is_refused(
 MODELS = [
     ("variants: []", "model.path", "is missing"),
     ("path: model.onnx\n  variants: [{name: a, path: model.onnx}]", "model.path", "must not stand beside variants"),
-    ("variants: [{name: a}]", "model.variants", "number 1, 'a', has none"),
+    ("variants: [{name: a}]", "model.variants[0].path", "is missing: name the ONNX file"),
     ("variants: [{name: a, path: gone.onnx}]", "model.variants[0].path", "there is no file"),
     ("variants: [{name: a, path: model.onnx, quality: 2}]", "model.variants[0].quality", "must be above 0"),
     ("variants: [{name: a, path: model.onnx}, {name: a, path: model.onnx}]", "model.variants[1].name", "named before"),
