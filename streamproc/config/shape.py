@@ -87,7 +87,9 @@ def choice_of(annotation: object) -> Mapping[str, type] | None:
     """The kinds that a one-key mapping may name, or None where the file has no such mapping."""
     members = get_args(annotation) if _is_union(annotation) else (annotation,)
     # Bare names, which Python users may write too, are read as the file's are.
-    kinds = frozenset(m for m in members if get_origin(m) is not Literal and m is not types.NoneType)
+    kinds = frozenset(
+        m for m in members if get_origin(m) is not Literal and m is not types.NoneType
+    )
     return CHOICES.get(kinds)  # type: ignore[arg-type]  # looks up any set of types
 
 
