@@ -71,8 +71,7 @@ def _queue_delay(batching: Batching) -> Iterator[Finding]:
     if batching.max_queue_delay != _DELAY_DEFAULT and batching.policy != "fixed":
         yield (
             ("batching", "max_queue_delay"),
-            f"is for policy: fixed; {batching.policy} waits as its own rule says: remove it, or write "
-            "policy: fixed",
+            f"is for policy: fixed; {batching.policy} has its own rule: remove it, or write policy: fixed",
         )
 
 
@@ -125,8 +124,7 @@ def _skip_ahead(
         elif deadline.latest is not None and deadline.latest > deadline.budget:
             yield (
                 path,
-                "skip_ahead would jump over events whose headers ask for more than the budget: remove "
-                "deadline.latest, or skip_ahead",
+                "skip_ahead would jump over events that deadline.latest grants more: remove deadline.latest",
             )
         elif deadline.field is not None:
             yield (

@@ -75,7 +75,9 @@ class OnnxExecutor:
             variant=variant,
             digest=digest,
             inputs=tuple(inputs),
-            outputs=tuple(_spec(tensor, path, f"{key}.path") for tensor in self._session.get_outputs()),
+            outputs=tuple(
+                _spec(tensor, path, f"{key}.path") for tensor in self._session.get_outputs()
+            ),
             batch_max=1 if sizes else None,
             runs_on=used[0],
         )

@@ -88,16 +88,16 @@ class Model:
     Attributes:
         path: the ONNX file, relative to the configuration file; None only for a Python callable, or where
             there are ``variants``.
-        variants: of the model, in place of ``path``: under load a cheaper one decides, and its decisions are
-            ``degraded``.
         executor: what runs it.
         inputs: field by model input, for a model with several inputs whose names are not the fields'.
+        variants: of the model, in place of ``path``: under load a cheaper one decides, and its decisions are
+            ``degraded``.
     """
 
     path: str | None = None
-    variants: Sequence[ModelVariant] = ()
     executor: OnnxRuntime | PythonModel | Simulated = field(default_factory=OnnxRuntime)
     inputs: Mapping[str, str] = field(default_factory=dict)
+    variants: Sequence[ModelVariant] = ()
 
     def __post_init__(self) -> None:
         if self.variants and self.path is not None:
