@@ -14,7 +14,6 @@ from streamproc.scheduling.planners.plan import Bound
 from streamproc.scheduling.queue import DEADLINE, SINCE, DeadlineQueue, Taken
 
 
-
 def _nothing() -> Int64Array:
     return np.empty(0, np.int64)
 
@@ -178,7 +177,11 @@ class Former:
     ) -> Plan:
         costs = values = None
         if self.has_costs or self.has_values:
-            rows = slice(None) if queue.is_by_deadline else np.argsort(queue.column(DEADLINE), kind="stable")
+            rows = (
+                slice(None)
+                if queue.is_by_deadline
+                else np.argsort(queue.column(DEADLINE), kind="stable")
+            )
             costs = queue.costs[rows] if self.has_costs else None
             values = queue.values[rows] if self.has_values else None
         return self._planner.plan(

@@ -7,7 +7,8 @@ import numpy as np
 
 from streamproc.core import BoolArray, Float64Array, Int64Array
 from streamproc.scheduling.offered import Offered
-from streamproc.scheduling.queue import KEY, DeadlineQueue, block_of
+from streamproc.scheduling.options import Ordering
+from streamproc.scheduling.queue import KEY, PARTITION, DeadlineQueue, block_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,13 @@ class LaneQueues:
 
     Args:
         lanes: the lanes.
-        keep_order: whether events of a key leave in the order of their numbers.
+        ordering: whose events leave in the order of their numbers.
     """
 
-    def __init__(self, lanes: Sequence[LaneSpec], *, keep_order: bool) -> None:
-        self._keep_order = keep_order
-        self.queues = [DeadlineQueue(keep_order=keep_order) for _ in lanes]
+    def __init__(self, lanes: Sequence[LaneSpec], ordering: Ordering) -> None:
+        self._keep_order = ordering != "none"
+        group = PARTITION if ordering == "partition" else KEY
+        self.queues = [DeadlineQueue(keep_order=self._keep_order, group=group) for _ in lanes]
         self.by_priority = sorted(range(len(lanes)), key=lambda lane: lanes[lane].priority)
         """Indexes of the lanes in the order in which they are served."""
         self._rank = np.argsort(np.array(self.by_priority))

@@ -61,12 +61,14 @@ class DeadlineQueue:
 
     Args:
         keep_order: whether events of a key leave in the order of their numbers.
+        group: ``KEY``, or ``PARTITION`` where all events of a partition leave in that order.
     """
 
-    __slots__ = ("_head", "_inherited", "_keep_order", "_newest_ns", "_room", "_tail")
+    __slots__ = ("_group", "_head", "_inherited", "_keep_order", "_newest_ns", "_room", "_tail")
 
-    def __init__(self, *, keep_order: bool) -> None:
+    def __init__(self, *, keep_order: bool, group: int = KEY) -> None:
         self._keep_order = keep_order
+        self._group = group
         self._room: Int64Array = np.empty((_COLUMNS, _FIRST_ROOM), np.int64)
         self._head = self._tail = 0
         self._inherited = False
@@ -88,12 +90,16 @@ class DeadlineQueue:
     @property
     def earliest_ns(self) -> int:
         """The first of the own deadlines; there must be an event."""
-        return int(self.column(DEADLINE).min() if self._inherited else self._room[DEADLINE, self._head])
+        return int(
+            self.column(DEADLINE).min() if self._inherited else self._room[DEADLINE, self._head]
+        )
 
     @property
     def latest_ns(self) -> int:
         """The last of the own deadlines; there must be an event."""
-        return int(self.column(DEADLINE).max() if self._inherited else self._room[DEADLINE, self._tail - 1])
+        return int(
+            self.column(DEADLINE).max() if self._inherited else self._room[DEADLINE, self._tail - 1]
+        )
 
     @property
     def is_by_deadline(self) -> bool:
@@ -132,14 +138,17 @@ class DeadlineQueue:
         else:
             self._merge(block, first, inherit=False)
 
-    def take(self, count: int, *, reach_ns: int, drop: bool, cost_max: float | None = None) -> Taken:
+    def take(
+        self, count: int, *, reach_ns: int, drop: bool, cost_max: float | None = None
+    ) -> Taken:
         """Take the first events, in order of service, whose own deadlines are not before an instant.
 
         Args:
             count: how many at most.
             reach_ns: the instant.
             drop: whether those before it are given up, or stay.
-            cost_max: the most that they may cost together; None for no limit.
+            cost_max: the most that they may cost together; None for no limit. Those that cost more alone are
+                passed over.
         """
         own = self.column(DEADLINE)
         if self._inherited:
@@ -148,16 +157,19 @@ class DeadlineQueue:
             dropped = np.flatnonzero(~kept) if drop else rows[:0]
         else:
             start = int(np.searchsorted(own, reach_ns))
-            rows = np.arange(start, min(start + count, len(own)))
+            rows = np.arange(
+                start, len(own) if cost_max is not None else min(start + count, len(own))
+            )
             dropped = np.arange(start if drop else 0)
-        rows, cost = rows[:count], 0.0
-        if cost_max is not None and len(rows):
-            spent = np.cumsum(self.costs[rows])
-            rows = rows[: max(1, int(np.searchsorted(spent, cost_max, side="right")))]
-            cost = float(spent[len(rows) - 1])
+        cost = 0.0
+        if cost_max is None:
+            rows = rows[:count]
+        elif len(rows):
+            rows, cost = self._within(rows, count, cost_max)
         numbers = self.column(NUMBER)
         taken = Taken(numbers[rows], numbers[dropped], cost)
-        if len(rows) + len(dropped) == (int(rows[-1]) + 1 if len(rows) else len(dropped)):
+        last = max(int(some[-1]) if len(some) else -1 for some in (rows, dropped))
+        if last + 1 == len(rows) + len(dropped):
             self._advance(len(rows) + len(dropped))  # they are the first ones
         else:
             gone = np.zeros(len(self), np.bool_)
@@ -184,6 +196,19 @@ class DeadlineQueue:
         self._newest_ns.pop(partition, None)
         return self.remove(self.column(PARTITION) == partition)
 
+    def _within(self, rows: Int64Array, count: int, cost_max: float) -> tuple[Int64Array, float]:
+        """The first of the rows that cost no more together, and what they cost.
+
+        One that alone costs more is passed over, as it would be late in a batch of its own; where all do, the first.
+        """
+        cost = self.costs[rows]
+        fits = cost <= cost_max
+        if not fits.any():
+            return rows[:1], float(cost[0])
+        rows, spent = rows[fits], np.cumsum(cost[fits])
+        count = min(count, int(np.searchsorted(spent, cost_max * (1 + 1e-12), side="right")))
+        return rows[:count], float(spent[count - 1])
+
     def _may_overtake(self, block: Int64Array, first: int, *, ascends: bool) -> bool:
         """Whether an event of the block may have a deadline before one of its partition that came earlier."""
         partition = int(block[PARTITION, 0])
@@ -202,7 +227,7 @@ class DeadlineQueue:
         place = self._head + int(np.searchsorted(self.column(ORDER), first, side="right"))
         merged = np.concatenate((self._room[:, place : self._tail], block), axis=1)
         if inherit:
-            order = inherited(merged[KEY], merged[NUMBER], merged[ORDER])
+            order = inherited(merged[self._group], merged[NUMBER], merged[ORDER])
             merged[ORDER] = order
             self._inherited = self._inherited or bool((order != merged[DEADLINE]).any())
             rows = np.lexsort((merged[NUMBER], order))

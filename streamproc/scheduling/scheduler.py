@@ -6,7 +6,7 @@ simulator and the player drive the same one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -78,7 +78,7 @@ class Scheduler:
         self._ladder = VariantLadder(self._variants, self._budget_ns)
         self._expires = any(isinstance(policy, Expired) for policy in shed)
         self._conflates = any(isinstance(policy, Conflate) for policy in shed)
-        self._lanes = LaneQueues(lanes, keep_order=ordering != "none")
+        self._lanes = LaneQueues(lanes, ordering)
         self._several_lanes = len(lanes) > 1
         self._keeps_keys = ordering == "key"
         self._shedding = Shedding(shed, self._lanes, slots=slots)
@@ -188,7 +188,11 @@ class Scheduler:
         if not len(offered):
             return
         self._rate.add(len(offered), now_ns)
-        self._former.has_costs = self._former.has_costs or offered.cost is not None
+        if (
+            offered.cost is not None
+        ):  # what is larger than any batch runs alone, and takes as long as one
+            offered = replace(offered, cost=np.clip(offered.cost, 1e-9, self._size_max))
+            self._former.has_costs = True
         self._former.has_values = self._former.has_values or offered.value is not None
         self._shedding.offer(offered, now_ns)
 

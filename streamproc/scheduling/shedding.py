@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from streamproc.core import BoolArray, Int64Array, Reason
+from streamproc.core import Int64Array, Reason, Rows
 from streamproc.scheduling.lanes import LaneQueues
 from streamproc.scheduling.offered import Offered
 from streamproc.scheduling.policies import (
@@ -71,14 +71,14 @@ class Shedding:
             old = superseded(offered.key)
             if old.any():
                 self._add(Reason.CONFLATE, offered.number[old])
-                offered = _rows(offered, ~old)
+                offered = _rows(offered, np.flatnonzero(~old))
             if len(self._lanes) and offered.key is not None:
                 self._add(Reason.CONFLATE, self._lanes.remove_keys(offered.key))
         if self._queue_max is not None:
             room = max(0, self._queue_max - len(self._lanes))
             if len(offered) > room:
                 self._add(Reason.TAIL_DROP, offered.number[room:])
-                offered = _rows(offered, slice(room))
+                offered = _rows(offered, slice(0, room, None))
         if len(offered):
             self._lanes.push(offered, now_ns)
 
@@ -100,7 +100,7 @@ class Shedding:
         self._add(Reason.PLANNER, number)
 
     def _look_at_delay(self, codel: ControlledDelay, now_ns: int) -> None:
-        since_ns, deadline_ns = self._lanes.gather((SINCE, DEADLINE))
+        (since_ns,) = self._lanes.gather((SINCE,))
         if not len(since_ns):
             return
         count = codel.excess(int(since_ns.min()), now_ns)
@@ -129,7 +129,7 @@ class Shedding:
             self._given_up.setdefault(reason, []).append(number)
 
 
-def _rows(offered: Offered, rows: BoolArray | slice) -> Offered:
+def _rows(offered: Offered, rows: Rows) -> Offered:
     """Some of the offered events."""
     return Offered(
         number=offered.number[rows],

@@ -77,7 +77,7 @@ def _by_cost(view: View) -> Plan:
     """The same where events differ in cost or value: all starts are compared."""
     count = len(view.deadline_ns)
     size_max = len(view.run_ns)
-    cost = np.ones(count) if view.cost is None else np.clip(view.cost, 1e-9, size_max)
+    cost = np.ones(count) if view.cost is None else np.maximum(view.cost, 1e-9)
     spent = _sums(cost)
     worth = np.arange(count + 1.0) if view.value is None else _sums(view.value)
     slack_ns = view.deadline_ns - (view.now_ns + view.send_ns)
