@@ -59,9 +59,9 @@ def _show(console: Console, loaded: LoadedConfig, found: Found) -> None:
             rows.add_row("output", f"{tensor_words(spec)} -> {found.decisions}")
     for variant in found.models[1:]:
         rows.add_row("or", f"{variant.variant}, {variant.digest}, on {variant.runs_on}")
-    for variant, batch_ms in found.batch_ms.items():
+    for name, batch_ms in found.batch_ms.items():
         times = ", ".join(f"{size}: {ms:.2f} ms" for size, ms in batch_ms.items())
-        of = f" ({variant})" if len(found.models) > 1 else ""
+        of = f" ({name})" if len(found.models) > 1 else ""
         rows.add_row("a batch of", f"{times}{of}; the budget is {config.deadline.budget}")
     for topic, partitions in found.topics.items():
         shape = "will be made" if partitions is None else f"{partitions} partitions"

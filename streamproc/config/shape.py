@@ -90,7 +90,7 @@ def choice_of(annotation: object) -> Mapping[str, type] | None:
     kinds = frozenset(
         m for m in members if get_origin(m) is not Literal and m is not types.NoneType
     )
-    return CHOICES.get(kinds)  # type: ignore[arg-type]  # looks up any set of types
+    return CHOICES.get(kinds)
 
 
 @cache

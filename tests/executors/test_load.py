@@ -159,7 +159,10 @@ def test_a_variant_that_takes_something_else_is_refused(make_model: MakeModel) -
 
 
 def test_a_variant_that_does_not_load_is_named(make_model: MakeModel) -> None:
-    variants = (ModelVariant("small", "gone.onnx", 0.5), ModelVariant("full", make_model(linear("n"))))
+    variants = (
+        ModelVariant("small", "gone.onnx", 0.5),
+        ModelVariant("full", make_model(linear("n"))),
+    )
     with pytest.raises(ConfigError, match=r"gone\.onnx cannot be read") as raised:
         load_executors(Model(variants=variants), VirtualClock())
     assert raised.value.problems[0].key == "model.variants[0].path"

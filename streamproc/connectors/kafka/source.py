@@ -188,6 +188,8 @@ class KafkaRecordSource:
     async def skip_to(self, source: TopicPartition, timestamp_ns: int) -> Jump | None:
         """Read on from the first record that is as young; see ``Source``."""
         tp, assignments = KafkaPartition(*source), self._assignments_total
+        if tp not in self._client.assignment():
+            return None
         timestamp_ms = max(0, -(-timestamp_ns // NS_PER_MS))
         try:
             found = (await self._client.offsets_for_times({tp: timestamp_ms}))[tp]
@@ -195,7 +197,7 @@ class KafkaRecordSource:
         except KafkaError as error:
             msg = f"source.kafka: {source.topic}/{source.partition}: where to go on is not known: {error!r}"
             raise ExternalError(msg, retriable=True) from error
-        if assignments != self._assignments_total or tp not in self._client.assignment():
+        if assignments != self._assignments_total:
             return None  # another's by now, or ours from another position
         try:
             # From here to the seek nothing is waited for: no poll can move the position in between.
