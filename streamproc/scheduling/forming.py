@@ -135,17 +135,17 @@ class Former:
     ) -> Formed:
         """The first lane with anything to run says when the batch must be done; then each gets its part of it."""
         run_ns = run_ns[: self._protecting(run_ns, send_ns)]
-        waits: list[int] = []
         for lane in self._order():
             queue = self._lanes.queues[lane]
             if not len(queue):
                 continue
-            plan = self._plan(queue, now_ns, run_ns, send_ns, draining=draining)
+            alone = len(queue) == len(self._lanes)
+            plan = self._plan(queue, now_ns, run_ns, send_ns, draining=draining, alone=alone)
             if plan.count:
                 return self._shared(queue, plan, now_ns + send_ns, run_ns, drop=drop)
             if plan.wait_until_ns is not None:
-                waits.append(plan.wait_until_ns)
-        return Formed(wait_until_ns=min(waits, default=None))
+                return Formed(wait_until_ns=plan.wait_until_ns)
+        return Formed()
 
     def _shared(
         self, first: DeadlineQueue, plan: Plan, start_ns: int, run_ns: Int64Array, *, drop: bool
@@ -173,7 +173,14 @@ class Former:
         return _joined(parts, "idle" if size == sum(available) else bound, reach_ns)
 
     def _plan(
-        self, queue: DeadlineQueue, now_ns: int, run_ns: Int64Array, send_ns: int, *, draining: bool
+        self,
+        queue: DeadlineQueue,
+        now_ns: int,
+        run_ns: Int64Array,
+        send_ns: int,
+        *,
+        draining: bool,
+        alone: bool = True,
     ) -> Plan:
         costs = values = None
         if self.has_costs or self.has_values:
@@ -196,6 +203,7 @@ class Former:
                 self._may_drop,
                 self._may_expire,
                 draining,
+                alone,
             )
         )
 

@@ -3,15 +3,23 @@
 Serving the most urgent first falls behind under overload: batches shrink to what events that are nearly late
 allow, and the executor is spent on their fixed cost. Here the batch begins at the waiting event that maximises
 answers per time, within its own deadline; what is before it is given up, since it would cost more others
-theirs. Measured against the clairvoyant optimum (``make bench``): see docs/scheduling.md. Waiting for further
-arrivals was tried, with slow and fast estimates of their rate, and gained nothing: what separates it from the
-optimum is knowing the future.
+theirs. Measured against the clairvoyant optimum (``make bench``): see docs/scheduling.md.
+
+A batch that is not full waits a moment for others, so that the first event of a burst does not take the executor
+from all the rest of it. Longer waits, and waits by slow or fast estimates of the arrival rate, were tried and
+gained less or lost: what is left to the optimum is knowing the future.
 """
 
 import numpy as np
 
 from streamproc.core import Float64Array, Int64Array
 from streamproc.scheduling.planners.plan import HOPELESS, Bound, Plan, View, bound_of, from_first
+
+_WAIT_SHARE = 5
+"""A batch waits for this part (a fifth) of the time of a batch of one: from a tenth to a quarter the goodput in
+bursts is 0.5 to 0.8 points higher, and the mean latency the same; from a half on both are worse."""
+_WAIT_MIN_NS = 1_000_000
+"""A shorter wait is none: timers of an event loop are not finer, and what a quick model takes blocks nobody."""
 
 
 class EarlyDrop:
@@ -38,6 +46,10 @@ class EarlyDrop:
         if size < len(view.run_ns):
             waiting = len(view.deadline_ns) - int(view.deadline_ns.searchsorted(reach_ns))
             bound = bound_of(size, waiting, by_deadline=True)
+        if bound == "idle" and view.alone and not view.draining:
+            wait_until_ns = _worth_waiting(view, size)
+            if wait_until_ns > view.now_ns:
+                return Plan(0, wait_until_ns=wait_until_ns)
         return Plan(size, reach_ns, bound)
 
     def completed(self, count: int, *, in_time: bool) -> None:
@@ -71,6 +83,19 @@ class EarlyDrop:
             self._best_size = np.maximum.accumulate(np.where(is_best, size, 0))
             self._of = run_ns
         return self._best_size
+
+
+def _worth_waiting(view: View, size: int) -> int:
+    """Until when to wait for further events; in the past where it is not worth it.
+
+    The wait counts from the oldest event on, and ends while one event more would still be in time.
+    """
+    wait_ns = int(view.run_ns[0]) // _WAIT_SHARE
+    if wait_ns < _WAIT_MIN_NS:
+        return view.now_ns
+    head_ns = int(view.deadline_ns[len(view.deadline_ns) - size])
+    last_start_ns = head_ns - view.send_ns - int(view.run_ns[min(size, len(view.run_ns) - 1)])
+    return min(int(view.since_ns.min()) + wait_ns, last_start_ns)
 
 
 def _by_cost(view: View) -> Plan:

@@ -25,6 +25,7 @@ class View:
         may_drop: whether events may be passed over that could still be in time.
         may_expire: whether events may be passed over that cannot be in time any more.
         draining: whether nothing more will come.
+        alone: whether no events wait in other lanes, which would fill the batch up.
     """
 
     deadline_ns: Int64Array
@@ -37,6 +38,7 @@ class View:
     may_drop: bool = True
     may_expire: bool = True
     draining: bool = False
+    alone: bool = True
 
     @property
     def soonest_ns(self) -> int:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from streamproc.scheduling import DeadlineQueue, Offered
 from streamproc.scheduling.planners import EarlyDrop
 from streamproc.scheduling.queue import block_of
-from tests.scheduling.making import MS, SEND_NS, START_NS
+from tests.scheduling.making import MS, RUN_NS, SEND_NS, START_NS
 from tests.scheduling.planners.views import taken, view
 
 
@@ -114,3 +114,17 @@ def test_the_sizes_are_learned_anew_with_the_curve() -> None:
     assert planner.plan(view([100.0] * 4, run_ns=[10 * MS] * 4)).count == 4
     steep = [10 * MS, 30 * MS, 60 * MS, 90 * MS]
     assert planner.plan(view([100.0] * 4, run_ns=steep)).count == 1
+
+
+def test_a_batch_that_is_not_full_waits_a_moment_for_others() -> None:
+    fresh = view([60.0, 60.0], waited_ms=0)
+    plan = EarlyDrop().plan(fresh)
+    assert (plan.count, plan.wait_until_ns) == (0, START_NS + RUN_NS[0] // 5)
+    assert EarlyDrop().plan(view([60.0, 60.0], waited_ms=3)).count == 2
+    assert EarlyDrop().plan(view([60.0] * 4, waited_ms=0)).count == 4, "it is full"
+    assert EarlyDrop().plan(view([60.0], waited_ms=0, draining=True)).count == 1
+    assert EarlyDrop().plan(view([17.5, 70.0], waited_ms=0)).count == 2, "one more would be late"
+
+
+def test_a_quick_model_waits_for_nobody() -> None:
+    assert EarlyDrop().plan(view([60.0], waited_ms=0, run_ns=[4 * MS, 5 * MS])).count == 1

@@ -12,7 +12,7 @@ def view(
     after_ms: Sequence[float],
     *,
     run_ns: Sequence[int] = RUN_NS,
-    waited_ms: float = 0,
+    waited_ms: float = 100,
     cost: Sequence[float] | None = None,
     value: Sequence[float] | None = None,
     may_drop: bool = True,
