@@ -1,6 +1,6 @@
 """The queue: events that wait, as sorted columns in one growing block of memory."""
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -224,7 +224,9 @@ class DeadlineQueue:
 
     def _merge(self, block: Int64Array, first: int, *, inherit: bool) -> None:
         """Put the block in its place; those that are to be served before all of it are not touched."""
-        place = self._head + int(np.searchsorted(self.column(ORDER), first, side="right"))
+        # One that inherits the very same instant may have come before others that have it.
+        side: Literal["left", "right"] = "left" if inherit else "right"
+        place = self._head + int(np.searchsorted(self.column(ORDER), first, side=side))
         merged = np.concatenate((self._room[:, place : self._tail], block), axis=1)
         if inherit:
             order = inherited(merged[self._group], merged[NUMBER], merged[ORDER])

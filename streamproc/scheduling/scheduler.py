@@ -93,6 +93,7 @@ class Scheduler:
             may_expire=self._expires,
             keep_order=ordering != "none",
         )
+        self._curves: list[Int64Array | None] = [None] * len(self._variants)
         self._rate = ArrivalRate()
         self._running: dict[int, _Running] = {}
         self._runs_total = 0
@@ -131,6 +132,7 @@ class Scheduler:
             slots=self._slots,
             budget_ns=self._budget_ns,
             send_ns=self._send.send_ns,
+            peak_ratio=self._rate.peak_ratio(now_ns),
         )
 
     def hopeless(self, deadline_ns: Int64Array, now_ns: int) -> BoolArray:
@@ -229,7 +231,7 @@ class Scheduler:
             formed = self._former.last()
             self._shedding.expire(1 << 62)
         else:
-            run_ns = self._variants[variant].latency.run_ns[: self._size_max]
+            run_ns = self._curve_ns(variant)
             self._shedding.look(now_ns, run_ns, send_ns)
             formed = self._former.form(
                 now_ns, run_ns, send_ns, draining=draining, drop=self._slots_free == 1
@@ -293,6 +295,14 @@ class Scheduler:
             send_ns=send_ns,
             slots=self._slots,
         )
+
+    def _curve_ns(self, variant: int) -> Int64Array:
+        """int64 [size_max], a variant's times; the same array for as long as they stay the same."""
+        run_ns = self._variants[variant].latency.run_ns
+        curve = self._curves[variant]
+        if curve is None or curve.base is not run_ns:
+            curve = self._curves[variant] = run_ns[: self._size_max]
+        return curve
 
     def _soonest_ns(self) -> int:
         """How long the quickest answer takes: a batch of one of the quickest variant, and its sending."""
