@@ -6,14 +6,14 @@ are there, so that one wrong key hides nothing of the others.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
-from streamproc.codecs import Codec, FieldType, JsonCodec, TensorCodec
-from streamproc.config.checked_fields import Finding, field_at
+from streamproc.codecs import ArrowCodec, Codec, FieldType, JsonCodec, TensorCodec
+from streamproc.config.foreign_names import nearest
 from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
 from streamproc.config.spec import PipelineConfig
-from streamproc.config.tree import Path, dotted
+from streamproc.config.tree import Finding, Path, dotted
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Problem
 from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
@@ -94,7 +94,7 @@ def _sink_key(codec: Codec, sink: KafkaSink) -> Iterator[Finding]:
 
 def _key(codec: Codec, name: str | None, path: Path) -> Iterator[Finding]:
     if name is not None:
-        field = yield from field_at(codec, name, path)
+        field = yield from _field(codec, name, path)
         if field and (field.shape or not (field.dtype == "str" or field.is_integer)):
             yield path, f"must be a field of type str or a whole number, {name} is {field}"
 
@@ -109,7 +109,7 @@ def _deadline(codec: Codec, deadline: Deadline) -> Iterator[Finding]:
 
 def _time(codec: Codec, name: str | None, path: Path) -> Iterator[Finding]:
     if name is not None:
-        field = yield from field_at(codec, name, path)
+        field = yield from _field(codec, name, path)
         if field and (field.shape or not field.is_integer):
             yield path, f"must be a field that is a whole number, {name} is {field}"
 
@@ -120,10 +120,28 @@ def _features(codec: Codec, features: Sequence[str] | PythonFunction) -> Iterato
         return
     for position, name in enumerate(features):
         path: Path = ("features", position)
-        field = yield from field_at(codec, name, path)
+        field = yield from _field(codec, name, path)
         if field and field.dtype == "str":
             yield path, f"must be a field of numbers, {name} is a str"
     yield from _repeated(features, ("features",))
+
+
+def _field(codec: Codec, name: str, path: Path) -> Generator[Finding, None, FieldType | None]:
+    """The type of a field that is named at a path, if it is one."""
+    if isinstance(codec, ArrowCodec) and not codec.fields:
+        return None  # they are those that are named
+    if name in codec.fields:
+        try:
+            return FieldType.parse(codec.fields[name])
+        except ValueError:
+            return None  # reported with the codec
+    where = "codec.json.fields" if isinstance(codec, JsonCodec) else "codec.arrow.fields"
+    if isinstance(codec, TensorCodec):
+        where = "the tensor"
+    near = nearest(name, codec.fields)
+    hint = f"did you mean {near}?" if near else f"there are {', '.join(codec.fields)}"
+    yield path, f"{name!r} is no field of {where}; {hint}"
+    return None
 
 
 def _output(output: Output | PythonFunction) -> Iterator[Finding]:

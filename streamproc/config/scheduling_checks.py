@@ -4,12 +4,8 @@ import math
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
-from streamproc.codecs import Codec, FieldType
-from streamproc.config.checked_fields import Finding, fields_at
-from streamproc.config.tree import Path
-from streamproc.core import Array, object_column
+from streamproc.codecs import ArrowCodec, Codec
+from streamproc.config.tree import Finding, Path
 from streamproc.engine import Deadline, EventTime
 from streamproc.features import Expression
 from streamproc.scheduling import (
@@ -49,9 +45,9 @@ def _lanes(lanes: Sequence[Lane]) -> Iterator[Finding]:
 def _lane_expressions(codec: Codec, lanes: Sequence[Lane]) -> Iterator[Finding]:
     for place, lane in enumerate(lanes):
         path: Path = ("lanes", place, "when")
-        kind = yield from _expression(codec, lane.when, path)
-        if kind is not None and kind != "b":
-            yield path, f"must be true or false, such as price > 10, was {lane.when!r}: a value"
+        when = yield from _expression(codec, lane.when, path)
+        if when is not None and not when.is_condition:
+            yield path, f"must be a condition, such as price > 10, was a number: {lane.when!r}"
 
 
 def _lanes_in_order(lanes: Sequence[Lane], ordering: Ordering) -> Iterator[Finding]:
@@ -134,39 +130,20 @@ def _skip_ahead(
 
 
 def _number(codec: Codec, text: str, path: Path) -> Iterator[Finding]:
-    kind = yield from _expression(codec, text, path)
-    if kind is not None and kind not in "iuf":
-        yield path, f"must be a number an event, such as size * price, was {text!r}"
+    expression = yield from _expression(codec, text, path)
+    if expression is not None and expression.is_condition:
+        yield path, f"must be a number, such as size * price, was a condition: {text!r}"
 
 
-def _expression(codec: Codec, text: str, path: Path) -> Generator[Finding, None, str | None]:
-    """See that an expression can be calculated; gives numpy's kind of its result, where it is known."""
+def _expression(codec: Codec, text: str, path: Path) -> Generator[Finding, None, Expression | None]:
+    """An expression over the decoded fields, if it is one, and their types are known."""
+    if isinstance(codec, ArrowCodec) and not codec.fields:
+        return None  # the fields are those that are named, with the model's types: looked at with the model
     try:
-        expression = Expression.parse(text)
+        return Expression.parse(text, codec.fields)
     except ValueError as error:
         yield path, str(error)
         return None
-    fields = yield from fields_at(codec, iter(sorted(expression.fields)), path)
-    if fields is None:
-        return None
-    try:
-        with np.errstate(all="ignore"):
-            made = np.asarray(expression.evaluate({n: _blank(k) for n, k in fields.items()}))
-    except (TypeError, ValueError) as error:
-        types = ", ".join(f"{name} is {kind}" for name, kind in fields.items())
-        yield path, f"cannot be calculated: {error}" + (f" ({types})" if types else "")
-        return None
-    if made.ndim > 1:
-        yield path, f"must be one value an event, {text!r} makes {made.shape[1]}"
-        return None
-    return made.dtype.kind
-
-
-def _blank(kind: FieldType) -> Array:
-    """Two events' values of a field (zeros, empty texts)."""
-    if kind.dtype == "str":
-        return object_column(["", ""])
-    return np.zeros((2, *kind.shape), kind.numpy)
 
 
 SCHEDULING_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (

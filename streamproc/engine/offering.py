@@ -4,8 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from streamproc.core import EventBatch, Float64Array, Int64Array
-from streamproc.engine.lanes import evaluated
+from streamproc.core import EventBatch, Int64Array
 from streamproc.features import Expression
 from streamproc.scheduling import Offered
 
@@ -41,13 +40,11 @@ class Offering:
         """
         cost = value = None
         if self._cost is not None:
-            cost = _numbers(self._cost, events)
-            if cost is not None:
-                cost = np.maximum(np.where(np.isfinite(cost) & (cost > 0), cost, 1.0), _COST_MIN)
+            cost = self._cost.values(events.columns, len(events))
+            cost = np.where(np.isfinite(cost) & (cost > 0), np.maximum(cost, _COST_MIN), 1.0)
         if self._value is not None:
-            value = _numbers(self._value, events)
-            if value is not None:
-                value = np.where(np.isfinite(value), np.maximum(value, 0.0), 0.0)
+            value = self._value.values(events.columns, len(events))
+            value = np.where(np.isfinite(value), np.maximum(value, 0.0), 0.0)
         return Offered(
             events.number,
             events.deadline_ns,
@@ -69,10 +66,3 @@ def key_hashes(keys: Iterable[bytes | None], number: Int64Array) -> Int64Array:
     hashes = np.fromiter(map(hash, keys), np.int64, len(number))
     none = hashes == _NO_KEY
     return np.where(none, ~number, hashes) if none.any() else hashes
-
-
-def _numbers(expression: Expression, events: EventBatch) -> Float64Array | None:
-    made = evaluated(expression, events.columns)
-    if made is None:
-        return None
-    return np.broadcast_to(made.astype(np.float64, copy=False), len(events))

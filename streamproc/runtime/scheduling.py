@@ -136,10 +136,7 @@ def make_offering(config: PipelineConfig, decoder: Decoder, *, keys: bool = Fals
 
 
 def _expression(text: str, decoder: Decoder, key: str) -> Expression:
-    expression = Expression.parse(text)
-    missing = sorted(expression.fields - decoder.fields.keys())
-    if missing:
-        there = ", ".join(decoder.fields)
-        text = f"{missing[0]!r} is not decoded: there are {there}; name it in the codec's fields"
-        raise ConfigError(Problem(text, key))
-    return expression
+    try:
+        return Expression.parse(text, {name: str(kind) for name, kind in decoder.fields.items()})
+    except ValueError as error:
+        raise ConfigError(Problem(str(error), key)) from None

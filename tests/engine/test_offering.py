@@ -11,6 +11,10 @@ from streamproc.features import Expression
 from tests.support.events import events_of
 
 
+def parsed(text: str) -> Expression:
+    return Expression.parse(text, {"size": "float64", "price": "float64"})
+
+
 def batch() -> EventBatch:
     columns = {
         "size": np.array([2.0, -1.0, np.nan, np.inf]),
@@ -26,13 +30,13 @@ def test_nothing_is_made_that_nobody_asks_for() -> None:
 
 
 def test_a_cost_that_is_none_is_an_ordinary_events() -> None:
-    offered = Offering(cost=Expression.parse("size")).of(batch(), 0)
+    offered = Offering(cost=parsed("size")).of(batch(), 0)
     assert offered.cost is not None
     assert offered.cost.tolist() == [2.0, 1.0, 1.0, 1.0]
 
 
 def test_a_value_that_is_none_is_worth_nothing() -> None:
-    offered = Offering(value=Expression.parse("size * price")).of(batch(), 0)
+    offered = Offering(value=parsed("size * price")).of(batch(), 0)
     assert offered.value is not None
     assert offered.value.tolist() == [20.0, 0.0, 0.0, 0.0]
 

@@ -153,7 +153,7 @@ def test_variants_load_the_best_first(make_model: MakeModel) -> None:
 def test_a_variant_that_takes_something_else_is_refused(make_model: MakeModel) -> None:
     other = make_model(identities([("x", TensorProto.FLOAT, ["n", 4])]), "other.onnx")
     variants = (ModelVariant("full", make_model(linear("n"))), ModelVariant("odd", other, 0.5))
-    with pytest.raises(ConfigError, match="'odd' takes x float32.n, 4., but 'full'") as raised:
+    with pytest.raises(ConfigError, match=r"'odd' takes x float32.n, 4., but 'full'") as raised:
         load_executors(Model(variants=variants), VirtualClock())
     assert raised.value.problems[0].key == "model.variants[1].path"
 
