@@ -37,7 +37,6 @@ class Reason(StrEnum):
     NONE = ""
     EXPIRED = "expired"
     """Shed: its deadline is past, or nearer than the soonest answer."""
-
     PLANNER = "planner"
     """Shed: answering it would have cost more others their answers."""
     TAIL_DROP = "tail_drop"

@@ -13,10 +13,12 @@ from streamproc.scheduling.policies import (
     Expired,
     Planner,
     Priority,
+    ShedName,
     ShedPolicy,
     SkipAhead,
     TailDrop,
     Utility,
+    shed_policies,
 )
 from streamproc.scheduling.queue import DeadlineQueue
 from streamproc.scheduling.scheduler import PROBE_EVERY_NS, Scheduler
@@ -56,6 +58,7 @@ __all__ = [
     "Scheduler",
     "SendLatency",
     "Shed",
+    "ShedName",
     "ShedPolicy",
     "SkipAhead",
     "SkipTo",
@@ -66,4 +69,5 @@ __all__ = [
     "VariantLadder",
     "WaitUntil",
     "demand_workers",
+    "shed_policies",
 ]

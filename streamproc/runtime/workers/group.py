@@ -6,16 +6,18 @@ import logging
 import multiprocessing
 import pickle
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from streamproc.config import PipelineConfig
 from streamproc.core import NS_PER_MS, NS_PER_S, Clock, ConfigError, ExternalError, ModelInfo
 from streamproc.runtime.endpoints import endpoints
+from streamproc.runtime.scheduling import make_accounts
 from streamproc.runtime.service import DRAIN_GRACE_NS
 from streamproc.runtime.workers.messages import Failed, Job, Order, Report, Snapshot, Warm
 from streamproc.runtime.workers.slots import Slots
+from streamproc.runtime.workers.totals import total
 from streamproc.runtime.workers.worker import main
 from streamproc.telemetry import Accounts, Gauges, Metrics, Summary, WorkerStates
 
@@ -67,7 +69,7 @@ class WorkerGroup:
         self._stop_when_idle_ns = stop_when_idle_ns
         self._on_ready = on_ready
         self._workers: list[_Worker] = []
-        self._gone = self._blank()
+        self._gone = make_accounts(config)
         self._stopping = asyncio.Event()
         self._failure: Exception | None = None
         self._started_ns = clock.now_ns()
@@ -104,7 +106,7 @@ class WorkerGroup:
 
     def accounts(self) -> Accounts:
         """The books of all workers, those of dead ones as they last told them."""
-        merged = self._blank()
+        merged = make_accounts(self._config)
         merged.merge(self._gone)
         for worker in self._workers:
             if worker.snapshot is not None:
@@ -123,18 +125,11 @@ class WorkerGroup:
         """What is waiting in all workers."""
         gauges = [worker.snapshot.gauges for worker in self._workers if worker.snapshot]
         states = [worker.state for worker in self._workers]
-        return Gauges(
-            queue_depth=sum(g.queue_depth or 0 for g in gauges),
-            lag_records={tp: n for g in gauges for tp, n in g.lag_records.items()},
-            loop_lag_seconds=max((g.loop_lag_seconds or 0.0 for g in gauges), default=None),
-            event_time_skew_seconds={
-                source: s for g in gauges for source, s in g.event_time_skew_seconds.items()
-            },
-            workers=WorkerStates(
-                {state: states.count(state) for state in ("starting", "ready", "down")},
-                sum(worker.restarts for worker in self._workers),
-            ),
+        workers = WorkerStates(
+            {state: states.count(state) for state in ("starting", "ready", "down")},
+            sum(worker.restarts for worker in self._workers),
         )
+        return total(gauges, workers)
 
     def readiness(self) -> Mapping[str, bool]:
         """What readiness waits for, by worker."""
@@ -143,10 +138,6 @@ class WorkerGroup:
             for worker in self._workers
             for what, there in worker.readiness.items()
         }
-
-    def _blank(self) -> Accounts:
-        budget_ns = int(self._config.deadline.budget)
-        return Accounts(pipeline=self._config.name, exact_bounds_ns=[budget_ns])
 
     def _job(self, number: int, name: str) -> Job:
         source = self._config.source
@@ -172,7 +163,7 @@ class WorkerGroup:
 
     def models(self) -> list[ModelInfo]:
         """The models that the workers have loaded, each once."""
-        return list(dict.fromkeys(w.model for w in self._workers if w.model is not None))
+        return list(dict.fromkeys(model for worker in self._workers for model in worker.models))
 
     async def _look_after(self, address: str | None) -> None:
         """Start the workers, and start those again that die, until the end is asked for."""
@@ -184,7 +175,7 @@ class WorkerGroup:
                 self._look_at(worker)
             if self._failure is not None:
                 return
-            if not joined and all(worker.model is not None for worker in self._workers):
+            if not joined and all(worker.models for worker in self._workers):
                 joined = True
                 self._started_ns = self._clock.now_ns()
             for worker in self._workers:
@@ -274,7 +265,7 @@ class _Worker:
         self._joined = False
         self._ready_since_ns = 0
         self.snapshot: Snapshot | None = None
-        self.model: ModelInfo | None = None
+        self.models: Sequence[ModelInfo] = ()
         self.failed: Failed | None = None
         self.was_ready = False
         self.restarts = -1
@@ -342,9 +333,7 @@ class _Worker:
 
     def buried(self) -> Accounts:
         """What a dead process had counted; forgets it."""
-        accounts = Accounts(
-            pipeline=self.job.config.name, exact_bounds_ns=[int(self.job.config.deadline.budget)]
-        )
+        accounts = make_accounts(self.job.config)
         if self.snapshot is not None:
             accounts.merge(self.snapshot.accounts)
             accounts.handed_back += (
@@ -393,8 +382,8 @@ class _Worker:
 
     def _take(self, report: Report) -> None:
         match report:
-            case Warm(model=model):
-                self.model, self._warm = model, True
+            case Warm(models=models):
+                self.models, self._warm = models, True
             case Failed():
                 self.failed = report
             case Snapshot():

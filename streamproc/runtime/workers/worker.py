@@ -82,7 +82,7 @@ class _Worker:
 
     async def _wait_to_join(self) -> None:
         """Say that the model is warm, and wait until the others' are."""
-        _say(self._pipe, Warm(self._parts.executor.info))
+        _say(self._pipe, Warm(self._service.models()))
         await self._join.wait()
 
     async def _tell_regularly(self) -> None:

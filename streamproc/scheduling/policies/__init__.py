@@ -11,10 +11,12 @@ from streamproc.scheduling.policies.options import (
     Expired,
     Planner,
     Priority,
+    ShedName,
     ShedPolicy,
     SkipAhead,
     TailDrop,
     Utility,
+    shed_policies,
 )
 from streamproc.scheduling.policies.skip_ahead import Skipper
 
@@ -26,6 +28,7 @@ __all__ = [
     "Expired",
     "Planner",
     "Priority",
+    "ShedName",
     "ShedPolicy",
     "SkipAhead",
     "Skipper",
@@ -34,5 +37,6 @@ __all__ = [
     "excess",
     "expired",
     "least_worth",
+    "shed_policies",
     "superseded",
 ]

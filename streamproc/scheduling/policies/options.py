@@ -1,7 +1,8 @@
 """The shed policies that a user can name, and what can be set of each."""
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, fields
+from typing import Literal, TypeAlias
 
 from streamproc.core import Duration
 
@@ -91,3 +92,29 @@ SHED_POLICIES: dict[str, type[ShedPolicy]] = {
     "skip_ahead": SkipAhead,
 }
 """By the names in the file."""
+ShedName: TypeAlias = Literal[
+    "expired", "planner", "tail_drop", "conflate", "priority", "utility", "codel", "skip_ahead"
+]
+"""A policy's name alone, for all its defaults."""
+
+
+def shed_policies(shed: Sequence[ShedPolicy | ShedName]) -> tuple[ShedPolicy, ...]:
+    """The policies, made of those that are only named.
+
+    Raises:
+        ValueError: there is no policy of a name, or it has no default for what it needs.
+    """
+    return tuple(_named(policy) if isinstance(policy, str) else policy for policy in shed)
+
+
+def _named(name: str) -> ShedPolicy:
+    kind = SHED_POLICIES.get(name)
+    if kind is None:
+        msg = f"{name!r} is no shed policy: there are {', '.join(SHED_POLICIES)}"
+        raise ValueError(msg)
+    needed = [field.name for field in fields(kind) if field.default is MISSING]
+    if needed:
+        msg = f"{name} needs {', '.join(needed)}: write {kind.__name__}({needed[0]}=...)"
+        raise ValueError(msg)
+    made: ShedPolicy = kind()  # type: ignore[call-arg]  # none of its fields needs a value
+    return made
