@@ -1,5 +1,6 @@
 """``streamproc simulate``: the pipeline's scheduler on a virtual clock, under any load."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -13,13 +14,14 @@ from streamproc.cli.simulate_plan import (
     SHAPES,
     Asked,
     machine_of,
+    parse_lanes,
     parse_loads,
     rules_of,
     traffics_of,
 )
 from streamproc.cli.simulate_view import as_json, page, show
 from streamproc.config import load as load_config
-from streamproc.core import Duration, process_cpu_ns
+from streamproc.core import Duration
 from streamproc.replay.simulation import compare, load_one_per_s
 from streamproc.reports import ReportFile, render_comparison
 from streamproc.scheduling import PlannerName
@@ -73,9 +75,15 @@ def simulate(
     everything: Annotated[
         bool, typer.Option("--compare", help="All planners, beside the configured one.")
     ] = False,
+    lane: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=PART", help="The part of the events in a lane, such as critical=0.2."
+        ),
+    ] = None,
     latency_model: Annotated[
-        Path | None,
-        typer.Option(metavar="F.json", help="Batch times that a run has saved."),
+        list[str] | None,
+        typer.Option(metavar="[VARIANT=]F.json", help="Batch times that a run has saved."),
     ] = None,
     executors: Annotated[
         int | None, typer.Option(min=1, max=1024, help="Batches that run at the same time.")
@@ -104,14 +112,19 @@ def simulate(
     shapes = dict(zip(SHAPES, (poisson, bursty, diurnal, flash_crowd, step), strict=True))
     asked = _asked(shapes, arrivals, recording, load or [], int(length))
     loaded = load_config(config, overrides=set_ or ())
+    try:
+        lanes = parse_lanes(lane or [], [one.name for one in loaded.config.lanes])
+    except ValueError as error:
+        msg = f"--lane: {error}"
+        raise typer.BadParameter(msg) from None
     file = None if report is None else ReportFile(report)
     with located(loaded):
         settings = loaded.config
         machine = machine_of(
-            loaded, latency_model, executors=executors, send_ns=int(send), jitter=jitter
+            loaded, latency_model or [], executors=executors, send_ns=int(send), jitter=jitter
         )
         rules = rules_of(settings)
-        traffics = traffics_of(asked, settings, machine, seed=seed)
+        traffics = traffics_of(replace(asked, lanes=lanes), settings, machine, seed=seed)
         own = settings.batching.policy
         planners: list[PlannerName] = [own]
         if everything:
@@ -119,15 +132,13 @@ def simulate(
         capacity = load_one_per_s(machine, budget_ns=int(settings.deadline.budget))
         for at, traffic in traffics.items():
             line(notes_console(), f"{at:g}x: {len(traffic):,} events")
-        started_ns = process_cpu_ns()
         trials = list(compare(traffics, machine, rules, planners, seed=seed))
-    cpu_s = (process_cpu_ns() - started_ns) / 1e9
     show(result_console(as_json=json), settings, trials, capacity_per_s=capacity)
     if file is not None:
         file.write(render_comparison(page(settings, trials, machine, capacity, asked, seed=seed)))
         line(notes_console(), f"report: {file.path}")
     if json:
-        found: dict[str, Any] = as_json(settings, trials, capacity_per_s=capacity, cpu_s=cpu_s)
+        found: dict[str, Any] = as_json(settings, trials, capacity_per_s=capacity)
         print_json(found if file is None else {**found, "report": str(file.path)})
     return DONE
 

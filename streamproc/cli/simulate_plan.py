@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from streamproc.config import LoadedConfig, PipelineConfig
 from streamproc.core import NS_PER_S, ConfigError, Int64Array, Problem
-from streamproc.executors import Simulated
+from streamproc.executors import ModelVariant, Simulated
 from streamproc.replay import Recording
 from streamproc.replay.simulation import (
     Machine,
@@ -27,7 +27,8 @@ from streamproc.replay.simulation import (
     step,
     straight_line,
 )
-from streamproc.scheduling import Expired, LaneSpec, LatencyModel
+from streamproc.runtime import lane_specs
+from streamproc.scheduling import LaneSpec, LatencyModel, shed_policies
 
 CAPACITY = "capacity"
 """Stands for a rate: the highest that the executor can sustain."""
@@ -57,6 +58,7 @@ class Asked:
         file: of the other two.
         loads: multiples of the capacity; empty for the rate or the file as it is.
         duration_ns: how long the generators go on.
+        lanes: the part of the events that is in a lane, by its name; the rest is in the last.
     """
 
     shape: str
@@ -64,6 +66,33 @@ class Asked:
     file: Path | None = None
     loads: Sequence[float] = ()
     duration_ns: int = 10 * NS_PER_S
+    lanes: Mapping[str, float] = field(default_factory=dict)
+
+
+def parse_lanes(texts: Sequence[str], names: Sequence[str]) -> dict[str, float]:
+    """Read ``critical=0.2``: the part of the events that is in a lane.
+
+    Args:
+        texts: one or more each.
+        names: of the lanes that there are.
+
+    Raises:
+        ValueError: it is none, there is no such lane, or the parts are more than all.
+    """
+    found: dict[str, float] = {}
+    for text in ",".join(texts).split(",") if texts else ():
+        name, _, part = text.partition("=")
+        if name not in names:
+            msg = f"there is no lane {name!r} in the file; there are {', '.join(names) or 'none'}"
+            raise ValueError(msg)
+        try:
+            found[name] = float(part)
+        except ValueError:
+            found[name] = -1.0
+        if not 0.0 <= found[name] <= 1.0 or sum(found.values()) > 1.0 + 1e-9:
+            msg = f"{text!r}: write the part of the events that is in the lane, such as {name}=0.2; at most 1 together"
+            raise ValueError(msg)
+    return found
 
 
 def parse_loads(texts: Sequence[str]) -> list[float]:
@@ -100,45 +129,71 @@ def rules_of(config: PipelineConfig) -> Rules:
     """What the scheduler goes by, as the service makes it of the same file."""
     return Rules(
         batching=config.batching,
-        shed=[Expired() if one == "expired" else one for one in config.shed],
+        shed=shed_policies(config.shed),
         ordering=config.ordering,
-        lanes=[LaneSpec("default", budget_ns=int(config.deadline.budget))],
+        lanes=lane_specs(config),
     )
 
 
 def machine_of(
-    loaded: LoadedConfig, saved: Path | None, *, executors: int | None, send_ns: int, jitter: float
+    loaded: LoadedConfig,
+    saved: Sequence[str],
+    *,
+    executors: int | None,
+    send_ns: int,
+    jitter: float,
 ) -> Machine:
     """What runs the batches.
 
     Args:
         loaded: the pipeline.
-        saved: a latency model that a run has saved; None takes the times of ``model.executor: simulated``.
+        saved: latency models that a run has saved, ``F.json`` or ``VARIANT=F.json``; a variant without one takes
+            the times of its ``simulated`` executor.
         executors: how many batches run at the same time; None for as many as the file says.
         send_ns: from the end of a batch to the acknowledgement of its decisions.
         jitter: see ``Machine``.
 
     Raises:
-        ConfigError: there is neither.
+        ConfigError: how long a variant's batches take is not known, or a file cannot be read.
     """
-    config = loaded.config
-    size_max, executor = config.batching.max_size, config.model.executor
-    if saved is not None:
-        run_ns = _read_model(saved).run_ns[:size_max]
-    elif isinstance(executor, Simulated):
-        run_ns = straight_line(
-            fixed_ns=int(executor.fixed), per_event_ns=int(executor.per_event), size_max=size_max
-        )
-    else:
-        message = (
-            "how long its batches take is not known here: name a saved latency model with --latency-model F.json, "
-            "or the times with --set 'model.executor={simulated: {fixed: 2ms, per_event: 100us}}'"
-        )
-        raise ConfigError(loaded.problem("model.executor", message))
-    count = executors or int(getattr(executor, "concurrency", 1))
+    ladder = loaded.config.model.ladder
+    files = dict(_named(text, ladder[0].name) for text in saved)
+    if unknown := sorted(files.keys() - {variant.name for variant in ladder}):
+        there = ", ".join(variant.name for variant in ladder)
+        message = f"--latency-model {unknown[0]}=...: there is no such variant; there are {there}"
+        raise ConfigError(message)
+    variants = [
+        SimulatedVariant(_run_ns(loaded, variant, files), variant.name, variant.quality)
+        for variant in ladder
+    ]
+    # The scheduler makes batches that every variant can run.
+    size_max = min(len(variant.run_ns) for variant in variants)
     return Machine(
-        variants=[SimulatedVariant(run_ns)], executors=count, send_ns=send_ns, jitter=jitter
+        variants=[replace(variant, run_ns=variant.run_ns[:size_max]) for variant in variants],
+        executors=executors or int(getattr(ladder[0].executor, "concurrency", 1)),
+        send_ns=send_ns,
+        jitter=jitter,
     )
+
+
+def _named(text: str, best: str) -> tuple[str, Path]:
+    name, equals, path = text.rpartition("=")
+    return (name if equals else best), Path(path)
+
+
+def _run_ns(loaded: LoadedConfig, variant: ModelVariant, files: Mapping[str, Path]) -> Int64Array:
+    size_max, executor = loaded.config.batching.max_size, variant.executor
+    if variant.name in files:
+        return _read_model(files[variant.name]).run_ns[:size_max]
+    if isinstance(executor, Simulated):
+        fixed_ns, per_event_ns = int(executor.fixed), int(executor.per_event)
+        return straight_line(fixed_ns=fixed_ns, per_event_ns=per_event_ns, size_max=size_max)
+    message = (
+        f"how long batches of {variant.name} take is not known here: name a saved latency model with "
+        f"--latency-model {variant.name}=F.json, or the times with "
+        "--set 'model.executor={simulated: {fixed: 2ms, per_event: 100us}}'"
+    )
+    raise ConfigError(loaded.problem("model.executor", message))
 
 
 def _read_model(path: Path) -> LatencyModel:
@@ -169,16 +224,38 @@ def traffics_of(
             f"{machine.send_ns / 1e6:g} ms, and the budget is {config.deadline.budget}"
         )
         raise ConfigError(Problem(message, key="deadline.budget"))
+    specs = lane_specs(config)
     if asked.shape == "arrivals" and asked.file is not None:
         given = read_arrivals(asked.file, budget_ns=budget_ns)
-        if len(given) > 1 and asked.loads:
-            return {load: given.scaled(load * capacity / given.rate_per_s) for load in asked.loads}
-        return {round(given.rate_per_s / capacity, 3): given}
-    loads = list(asked.loads) or [_rate(asked, capacity) / capacity]
+        rate = given.rate_per_s
+        if not rate:
+            message = "all its events come at one instant: it has no rate, and no load"
+            raise ConfigError(Problem(message, origin=str(asked.file)))
+        drawn = {load: given.scaled(load * capacity / rate) for load in asked.loads}
+        drawn = drawn or {round(rate / capacity, 3): given}
+    else:
+        loads = list(asked.loads) or [round(_rate(asked, capacity) / capacity, 6)]
+        drawn = {
+            load: _drawn(asked, load * capacity, budget_ns=budget_ns, seed=seed) for load in loads
+        }
     return {
-        round(load, 3): _drawn(asked, load * capacity, budget_ns=budget_ns, seed=seed)
-        for load in loads
+        load: _in_lanes(traffic, specs, asked.lanes, seed=seed) for load, traffic in drawn.items()
     }
+
+
+def _in_lanes(
+    traffic: Traffic, specs: Sequence[LaneSpec], shares: Mapping[str, float], *, seed: int
+) -> Traffic:
+    """The events by chance in lanes, each with its lane's budget where it had the default one's."""
+    if len(specs) == 1:
+        return traffic
+    parts = [shares.get(spec.name, 0.0) for spec in specs[:-1]]
+    rng = np.random.default_rng([seed, len(specs)])
+    lane = np.cumsum(parts).searchsorted(rng.random(len(traffic)), side="right")
+    budget_ns = np.array([spec.budget_ns for spec in specs])
+    own = traffic.deadline_ns != traffic.arrival_ns + specs[-1].budget_ns
+    deadline_ns = np.where(own, traffic.deadline_ns, traffic.arrival_ns + budget_ns[lane])
+    return replace(traffic, lane=lane, deadline_ns=deadline_ns)
 
 
 def _rate(asked: Asked, capacity_per_s: float) -> float:

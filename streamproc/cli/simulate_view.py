@@ -41,17 +41,15 @@ def show(
 
 
 def as_json(
-    config: PipelineConfig, trials: Sequence[Trial], *, capacity_per_s: float, cpu_s: float
+    config: PipelineConfig, trials: Sequence[Trial], *, capacity_per_s: float
 ) -> dict[str, Any]:
     """The first trial's summary, and all trials.
 
-    ``cpu_s`` is what the simulation took here, so it is the one figure that is not the same again; it is 0 in
-    ``trials``.
+    ``cpu_s`` is 0: what the simulation takes here is no figure of the pipeline's, and would differ each time.
     """
     first = _summary(config, trials[0])
     return {
         **first,
-        "cpu_s": round(cpu_s, 3),
         "capacity_per_s": round(capacity_per_s, 3),
         "trials": [
             {
@@ -64,7 +62,6 @@ def as_json(
                     str(name): number for name, number in _books(config, trial).batches.items()
                 },
                 "batch_mean": round(_batch_mean(_books(config, trial)), 3),
-                "lanes": _lanes(trial),
                 **_summary(config, trial),
             }
             for trial in trials
@@ -136,17 +133,9 @@ def _summary(config: PipelineConfig, trial: Trial) -> dict[str, Any]:
 
 
 def _books(config: PipelineConfig, trial: Trial) -> Accounts:
-    return trial.result.accounts(config.name, exact_bounds_ns=[int(config.deadline.budget)])
+    budgets = sorted({lane.budget_ns for lane in trial.lanes})
+    return trial.result.accounts(config.name, trial.lanes, exact_bounds_ns=budgets)
 
 
 def _batch_mean(books: Accounts) -> float:
     return books.batched / max(1, sum(books.batches.values()))
-
-
-def _lanes(trial: Trial) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "events": came, "in_time": good}
-        for name, (came, good) in zip(
-            trial.lanes, trial.result.by_lane(len(trial.lanes)), strict=True
-        )
-    ]

@@ -12,7 +12,7 @@ from streamproc.replay.simulation.optimum import Optimum, optimum
 from streamproc.replay.simulation.result import Result
 from streamproc.replay.simulation.simulator import Rules, simulate
 from streamproc.replay.simulation.traffic import Traffic
-from streamproc.scheduling import PlannerName
+from streamproc.scheduling import LaneSpec, PlannerName
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,14 @@ class Trial:
         planner: which.
         result: what became of the events.
         best: the most that could have been in time.
-        lanes: the lanes' names.
+        lanes: the lanes.
     """
 
     load: float
     planner: PlannerName
     result: Result
     best: Optimum
-    lanes: Sequence[str]
+    lanes: Sequence[LaneSpec]
 
     @property
     def goodput_per_s(self) -> float:
@@ -78,7 +78,7 @@ def compare(
             rng = np.random.default_rng([seed, place, zlib.crc32(planner.encode())])
             own = replace(rules, batching=replace(rules.batching, policy=planner))
             result = simulate(traffic, machine, own, rng=rng)
-            yield Trial(load, planner, result, best, [lane.name for lane in rules.lanes])
+            yield Trial(load, planner, result, best, rules.lanes)
 
 
 def load_one_per_s(machine: Machine, *, budget_ns: int) -> float:

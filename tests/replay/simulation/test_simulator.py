@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamproc.core import Outcome
+from streamproc.core import InvariantError, Outcome, Reason
 from streamproc.replay.simulation import (
     Machine,
+    Ran,
     Result,
     Rules,
     SimulatedVariant,
@@ -24,7 +25,16 @@ from streamproc.replay.simulation import (
     straight_line,
 )
 from streamproc.replay.simulation.machine import run_time_ns
-from streamproc.scheduling import Batching, Expired, LaneSpec, Planner, PlannerName, ShedPolicy
+from streamproc.scheduling import (
+    Batching,
+    Expired,
+    LaneSpec,
+    Planner,
+    PlannerName,
+    Run,
+    Shed,
+    ShedPolicy,
+)
 
 MS = 1_000_000
 BUDGET_NS = 20 * MS
@@ -73,7 +83,7 @@ def test_whatever_comes(
         ordering="key" if ordered else "none",
     )
     result = run(traffic, machine, rules)
-    books = result.accounts("p")
+    books = result.accounts("p", RULES.lanes)
     books.check()
     assert books.consumed == len(traffic)
     assert bool(shed) or books.outcomes[Outcome.SHED] == 0
@@ -129,10 +139,32 @@ def test_two_executors_do_about_twice_as_much() -> None:
     assert 1.9 < two / one < 2.1
 
 
-def test_what_is_decided_by_a_cheaper_variant_is_degraded() -> None:
-    result = run(arrivals(0.5), Machine(variants=[SimulatedVariant(RUN_NS)]))
-    assert set(result.outcome.tolist()) == {Outcome.ON_TIME}
-    assert result.quality.sum() == result.in_time
+def test_what_became_of_each_event() -> None:
+    traffic = Traffic(arrival_ns=np.zeros(4, np.int64), deadline_ns=np.array([10, 10, 5, 10]))
+    machine = Machine(variants=[SimulatedVariant(RUN_NS), SimulatedVariant(RUN_NS, "small", 0.5)])
+    first, second = (Run(1, np.array([0]), "idle"), Run(2, np.array([1, 2]), "full", variant=1))
+    ran = [Ran(first, 0, 3, 4), Ran(second, 4, 9, 10)]
+    result = Result.of(traffic, machine, ran, [Shed(np.array([3]), Reason.PLANNER)])
+    assert [Outcome(code).word for code in result.outcome] == [
+        "on_time",
+        "degraded",
+        "late",
+        "shed",
+    ]
+    assert result.quality.tolist() == [1.0, 0.5, 0.0, 0.0]
+    assert (result.in_time, result.late, result.duration_ns) == (2, 1, 10)
+    books = result.accounts("p", RULES.lanes)
+    assert books.batches["full"] == books.batches["idle"] == 1
+    assert books.reasons == {"planner": 1}
+
+
+@pytest.mark.parametrize("shed", [[], [0, 0], [0, 1]])
+def test_an_event_with_no_outcome_or_two_is_a_bug(shed: list[int]) -> None:
+    traffic = Traffic(arrival_ns=np.zeros(2, np.int64), deadline_ns=np.full(2, 10))
+    ran = [Ran(Run(1, np.array([1]), "idle"), 0, 3, 4)]
+    given_up = [Shed(np.array(shed, np.int64), Reason.EXPIRED)]
+    with pytest.raises(InvariantError, match="events without an outcome"):
+        Result.of(traffic, MACHINE, ran, given_up)
 
 
 def test_events_of_unequal_cost() -> None:
@@ -156,15 +188,17 @@ def test_lanes_are_counted_apart() -> None:
     lane = (np.arange(len(traffic)) % 5 > 0).astype(np.int64)
     lanes = [LaneSpec("high", 0, 0.5, BUDGET_NS), LaneSpec("low", 1, 0.0, BUDGET_NS)]
     result = run(replace(traffic, lane=lane), rules=replace(RULES, lanes=lanes))
+    books = result.accounts("p", lanes).lane_outcomes["high"]
     (high, high_good), (low, low_good) = result.by_lane(2)
     assert (high, low) == ((lane == 0).sum(), (lane == 1).sum())
     assert high_good + low_good == result.in_time
+    assert books[Outcome.ON_TIME] == high_good
     assert high_good / high > 0.9 > low_good / low
 
 
 def test_the_books_of_a_simulation() -> None:
     result = run(arrivals(2.0))
-    summary = result.accounts("p", exact_bounds_ns=[BUDGET_NS]).summary(1.0, 0.0)
+    summary = result.accounts("p", RULES.lanes, exact_bounds_ns=[BUDGET_NS]).summary(1.0, 0.0)
     assert sum(summary["outcomes"].values()) == summary["consumed"] == len(result.traffic)
     assert sum(summary["reasons"].values()) == summary["outcomes"]["shed"]
     assert 0 < summary["latency_ms"]["p50"] <= summary["latency_ms"]["max"] <= BUDGET_NS / MS
