@@ -57,9 +57,12 @@ def _show(console: Console, loaded: LoadedConfig, found: Found) -> None:
             rows.add_row("input", f"{tensor_words(spec)} <- {found.features}")
         for spec in model.outputs:
             rows.add_row("output", f"{tensor_words(spec)} -> {found.decisions}")
-    if found.batch_ms:
-        times = ", ".join(f"{size}: {ms:.2f} ms" for size, ms in found.batch_ms.items())
-        rows.add_row("a batch of", f"{times}; the budget is {config.deadline.budget}")
+    for variant in found.models[1:]:
+        rows.add_row("or", f"{variant.variant}, {variant.digest}, on {variant.runs_on}")
+    for name, batch_ms in found.batch_ms.items():
+        times = ", ".join(f"{size}: {ms:.2f} ms" for size, ms in batch_ms.items())
+        of = f" ({name})" if len(found.models) > 1 else ""
+        rows.add_row("a batch of", f"{times}{of}; the budget is {config.deadline.budget}")
     for topic, partitions in found.topics.items():
         shape = "will be made" if partitions is None else f"{partitions} partitions"
         rows.add_row("topic", f"{topic}, {shape}")
@@ -80,13 +83,25 @@ def _as_json(loaded: LoadedConfig, found: Found) -> dict[str, Any]:
             "inputs": [tensor_words(spec) for spec in model.inputs],
             "outputs": [tensor_words(spec) for spec in model.outputs],
         }
+    times = {
+        variant: {str(size): ms for size, ms in batch_ms.items()}
+        for variant, batch_ms in found.batch_ms.items()
+    }
     return {
         "ok": True,
         "pipeline": config.name,
         "model": described,
         "features": found.features,
         "decisions": found.decisions,
-        "batch_ms": {str(size): ms for size, ms in found.batch_ms.items()},
+        "batch_ms": times.get(model.variant, {}) if model is not None else {},
+        "variants": [
+            {
+                "variant": info.variant,
+                "digest": info.digest,
+                "batch_ms": times.get(info.variant, {}),
+            }
+            for info in found.models
+        ],
         "budget_ms": int(config.deadline.budget) / 1e6,
         "broker": found.broker,
         "topics": found.topics,

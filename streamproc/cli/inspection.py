@@ -1,6 +1,6 @@
 """What ``streamproc check`` looks at, without traffic: model, features, decisions, topics."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,7 +29,7 @@ from streamproc.core import (
     object_column,
 )
 from streamproc.engine import PythonFunction
-from streamproc.executors import load_executor, sweep
+from streamproc.executors import load_executors, sweep
 from streamproc.runtime import dead_letter_topic, make_decider, make_decoder, make_features
 from streamproc.scheduling import LatencyModel, SendLatency
 from streamproc.testing.pipeline_test import PipelineTest
@@ -48,22 +48,27 @@ class Found:
     Attributes:
         problems: what would keep the pipeline from running.
         warnings: what will let it run, and badly.
-        model: what the model is.
+        models: what the model's variants are, the best one first.
         features: where its inputs come from.
         decisions: how a decision is made.
-        batch_ms: how long a batch of so many events takes here.
+        batch_ms: by variant, how long a batch of so many events takes here.
         topics: partitions of each topic; None where it will be made.
         broker: the broker that was asked; None where none was.
     """
 
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
-    model: ModelInfo | None = None
+    models: list[ModelInfo] = field(default_factory=list)
     features: str = ""
     decisions: str = ""
-    batch_ms: dict[int, float] = field(default_factory=dict)
+    batch_ms: dict[str, dict[int, float]] = field(default_factory=dict)
     topics: dict[str, int | None] = field(default_factory=dict)
     broker: str | None = None
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """The best variant; None where it did not load."""
+        return self.models[0] if self.models else None
 
     def attempt(self, step: Callable[[], object]) -> None:
         """Do a step; what is wrong is kept, and the next one goes on."""
@@ -77,12 +82,12 @@ def inspect_parts(loaded: LoadedConfig, clock: Clock) -> Found:
     """Load the model, join the parts, and measure; all problems at once."""
     config, found = loaded.config, Found()
     executors: list[Executor] = []
-    found.attempt(lambda: executors.append(load_executor(config.model, clock)))
+    found.attempt(lambda: executors.extend(load_executors(config.model, clock)))
     for key, part in (("features", config.features), ("output", config.output)):
         if isinstance(part, PythonFunction) and not executors:  # else the joining looks for it
             found.attempt(lambda r=part.python, k=key: load_function(r, key=f"{k}.python"))  # type: ignore[misc]
     if executors:
-        _inspect_model(loaded, executors[0], found, clock)
+        _inspect_models(loaded, executors, found, clock)
     if config.telemetry.traces is not None:
         found.attempt(lambda: _inspect_traces(config))
     if not found.problems:
@@ -105,15 +110,20 @@ def _inspect_traces(config: PipelineConfig) -> None:
         check_collector(config.telemetry.traces)
 
 
-def _inspect_model(loaded: LoadedConfig, executor: Executor, found: Found, clock: Clock) -> None:
+def _inspect_models(
+    loaded: LoadedConfig, executors: Sequence[Executor], found: Found, clock: Clock
+) -> None:
     config = loaded.config
     try:
-        found.model = info = executor.info
-        found.attempt(lambda: make_features(config, info, make_decoder(config, info)))
-        found.attempt(lambda: make_decider(config, info))
-        found.attempt(lambda: _measure(loaded, executor, found, clock))
+        found.models = [executor.info for executor in executors]
+        best = found.models[0]
+        found.attempt(lambda: make_features(config, best, make_decoder(config, best)))
+        found.attempt(lambda: make_decider(config, found.models))
+        for executor in executors:
+            found.attempt(lambda e=executor: _measure(loaded, e, found, clock))  # type: ignore[misc]
     finally:
-        executor.close()
+        for executor in executors:
+            executor.close()
 
 
 def _measure(loaded: LoadedConfig, executor: Executor, found: Found, clock: Clock) -> None:
@@ -130,13 +140,13 @@ def _measure(loaded: LoadedConfig, executor: Executor, found: Found, clock: Cloc
         raise ConfigError(Problem(f"the model fails on zeros: {text}", "model")) from error
     latency = LatencyModel(sizes, run_ns, size_max=size_max)
     shown = sorted({size for size in (*SHOWN_SIZES, size_max) if size <= size_max})
-    found.batch_ms = {
+    found.batch_ms[info.variant] = {
         size: round(latency.predict_ns(size) / NS_PER_MS, _MS_DECIMALS) for size in shown
     }
     budget_ns = int(config.deadline.budget)
     send_ns = SendLatency(ceiling_ns=budget_ns).send_ns
     alone_ns = latency.predict_ns(1) + send_ns
-    if alone_ns > budget_ns // BUDGET_PART:
+    if info is found.models[-1] and alone_ns > budget_ns // BUDGET_PART:  # the quickest there is
         text = (
             f"an event alone takes {latency.predict_ns(1) / NS_PER_MS:.1f} ms in the model and about "
             f"{send_ns / NS_PER_MS:.0f} ms to the broker: more than half of the {config.deadline.budget} "
@@ -149,7 +159,7 @@ def _rehearse(loaded: LoadedConfig, found: Found) -> None:
     """Send two made-up events through the whole pipeline on a virtual clock."""
     trial = PipelineTest(loaded)
     topic = loaded.config.source.topics[0]
-    decoder = make_decoder(loaded.config, trial.executor.info)
+    decoder = make_decoder(loaded.config, trial.executors[0].info)
     for _ in range(2):
         trial.send(topic, _made_up(loaded.config, decoder.fields, trial.now_ns), key="0")
     result = trial.run()

@@ -13,6 +13,7 @@ from streamproc.config import PipelineConfig, is_sensitive
 from streamproc.core import VERSION, Duration, ModelInfo
 from streamproc.engine import PythonFunction
 from streamproc.runtime import dead_letter_topic
+from streamproc.scheduling import SHED_POLICIES, ShedName, ShedPolicy, shed_policies
 
 _LIBRARIES = ("aiokafka", "onnxruntime", "numpy", "uvloop")
 
@@ -50,14 +51,20 @@ def _pipeline(config: PipelineConfig) -> dict[str, str]:
         "deadline": f"{deadline.budget} from the {deadline.from_.replace('_', ' ')}",
         "late decisions": "published, flagged late" if config.late == "publish" else "dropped",
         "batching": f"{batching.policy}, at most {batching.max_size:,} events",
-        "shed": ", ".join(config.shed) or "nothing",
+        "shed": _policies(config.shed) or "nothing",
         "order kept": config.ordering,
         "delivery": config.delivery.replace("_", " "),
     }
 
 
+def _policies(shed: Sequence[ShedPolicy | ShedName]) -> str:
+    names = {kind: name for name, kind in SHED_POLICIES.items()}
+    return ", ".join(names[type(policy)] for policy in shed_policies(shed))
+
+
 def _model(config: PipelineConfig, models: Sequence[ModelInfo]) -> dict[str, str]:
-    file = {"file": Path(config.model.path).name} if config.model.path else {}
+    files = [Path(variant.path).name for variant in config.model.ladder if variant.path]
+    file = {"file": ", ".join(files)} if files else {}
     executor = {"executor": _options(config.model.executor)}
     variants = {
         f"variant {model.variant}": f"{model.digest} on {model.runs_on}".strip() for model in models

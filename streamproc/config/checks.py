@@ -11,14 +11,13 @@ from typing import Any
 
 from streamproc.codecs import ArrowCodec, Codec, FieldType, JsonCodec, TensorCodec
 from streamproc.config.foreign_names import nearest
+from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
 from streamproc.config.spec import PipelineConfig
-from streamproc.config.tree import Path, dotted
+from streamproc.config.tree import Finding, Path, dotted
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Problem
 from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
-from streamproc.executors import Model, PythonModel
-
-Finding = tuple[Path, str]
+from streamproc.executors import Model, OnnxRuntime, PythonModel
 
 _TOPIC = re.compile(r"^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$")
 """Kafka's rule: org.apache.kafka.common.internals.Topic."""
@@ -153,8 +152,18 @@ def _output(output: Output | PythonFunction) -> Iterator[Finding]:
 
 
 def _model(model: Model) -> Iterator[Finding]:
-    if isinstance(model.executor, PythonModel):
-        yield from _function(model.executor.callable, ("model", "executor", "python", "callable"))
+    runs: list[tuple[Path, object]] = [(("model",), model.executor)]
+    runs += [(("model", "variants", n), v.executor) for n, v in enumerate(model.variants)]
+    for path, executor in runs:
+        if isinstance(executor, PythonModel):
+            yield from _function(executor.callable, (*path, "executor", "python", "callable"))
+    for place, variant in enumerate(model.variants):
+        if variant.path is None and isinstance(variant.executor or model.executor, OnnxRuntime):
+            yield ("model", "variants", place, "path"), "is missing: name the ONNX file"
+    names = [variant.name for variant in model.variants]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            yield ("model", "variants", place, "name"), f"{name!r} is named before; keep one"
 
 
 def _model_inputs(model: Model, features: Sequence[str] | PythonFunction) -> Iterator[Finding]:
@@ -237,5 +246,6 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_source_topics, ("source",)),
     (_topics_out, ("source", "sink")),
     (_undecided, ("name", "source", "sink", "outcomes")),
+    *SCHEDULING_CHECKS,
 )
 """Each check and the parts that it takes."""

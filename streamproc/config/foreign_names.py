@@ -5,20 +5,26 @@ import re
 from collections.abc import Iterable
 
 _BATCH = "batching.max_size bounds a micro-batch"
-_DELAY = "batches are cut by the deadline (deadline.budget), not by a waiting time"
+_DELAY = (
+    "batches are cut by the deadline (deadline.budget); for a waiting time write "
+    "batching: {policy: fixed, max_queue_delay: ...}"
+)
+_LANES = "write lanes: [{name: ..., when: ..., priority: 0}]"
 _THREADS = "model.executor.onnxruntime.concurrency"
 
 # Names without case, dots, hyphens and underscores -> our key and a word about it.
 _FOREIGN = {
     # Triton Inference Server, config.pbtxt
     "maxqueuedelaymicroseconds": f"Triton's max_queue_delay_microseconds: {_DELAY}",
+    "prioritylevels": f"Triton's priority_levels: {_LANES}",
+    "defaultprioritylevel": f"Triton's default_priority_level: {_LANES}",
+    "maxqueuesize": "write shed: [{tail_drop: {max_queue: ...}}]",
     "preferredbatchsize": f"Triton's preferred_batch_size: {_BATCH}",
     "dynamicbatching": "Triton's dynamic_batching: write batching",
     "instancegroup": f"Triton's instance_group: write {_THREADS}",
     "defaulttimeoutmicroseconds": "Triton's default_timeout_microseconds: write deadline.budget",
-    "maxqueuesize": "what cannot be in time is shed early (shed: [expired]); no queue is bounded by its length",
     # KServe
-    "canarytrafficpercent": "KServe's canaryTrafficPercent: one model serves; a newer one is brought in by a reload of model.path",
+    "canarytrafficpercent": "KServe's canaryTrafficPercent: model.variants are chosen by load, not by a share of the traffic",
     "maxbatchsize": f"{_BATCH}: write batching: {{max_size: ...}}",
     "maxlatency": f"KServe's maxLatency: {_DELAY}",
     "storageuri": "KServe's storageUri: write model.path",

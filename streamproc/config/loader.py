@@ -14,7 +14,7 @@ from streamproc.config.not_yet import take_out
 from streamproc.config.overrides import apply, from_arguments, from_environment
 from streamproc.config.secrets import Secret, redact, resolve
 from streamproc.config.spec import PipelineConfig
-from streamproc.config.tree import Node, dotted
+from streamproc.config.tree import Node, Path, dotted
 from streamproc.config.validate import read_parts
 from streamproc.config.yaml_lines import BYTES_MAX, read_yaml
 from streamproc.core import ConfigError, Problem
@@ -77,7 +77,7 @@ def parse(
 
     found: list[Problem] = []
     parts = read_parts(root, gone=gone, problems=found)
-    _resolve_model_path(root, parts, folder, found)
+    _resolve_model_paths(root, parts, folder, found)
     found += [root.problem(path, message) for path, message in findings(parts)]
     hopeless = {dotted(path) for path in unresolved}
     problems += [problem for problem in found if problem.key not in hopeless]
@@ -100,26 +100,41 @@ def _text_of(path: FilePath) -> str:
         raise ConfigError(Problem(f"cannot be read: {why}", origin=str(path))) from None
 
 
-def _resolve_model_path(
+def _resolve_model_paths(
     root: Node, parts: dict[str, Any], folder: FilePath, problems: list[Problem]
 ) -> None:
-    """Make ``model.path`` start from the file's folder; looked for even if the model is wrong otherwise."""
-    node = root.at(("model", "path"))
+    """Make the model's paths start from the file's folder; looked for even if the model is wrong otherwise."""
+    shown = _resolved(root, ("model", "path"), folder, problems)
+    if shown is not None and "model" in parts:
+        parts["model"] = replace(parts["model"], path=shown)
+    variants = root.at(("model", "variants"))
+    for place, _ in variants.children() if variants is not None else ():
+        shown = _resolved(root, ("model", "variants", place, "path"), folder, problems)
+        if shown is not None and "model" in parts and isinstance(place, int):
+            made = list(parts["model"].variants)
+            made[place] = replace(made[place], path=shown)
+            parts["model"] = replace(parts["model"], variants=tuple(made))
+
+
+def _resolved(
+    root: Node, path: Path, folder: FilePath, problems: list[Problem]
+) -> "str | Secret | None":
+    """The file that a path of the configuration means; None where none is written there."""
+    node = root.at(path)
     if node is None or not isinstance(node.value, str):
-        return
-    path = folder / node.value
+        return None
+    file = folder / node.value
     try:
-        found = path.is_file()
+        found = file.is_file()
     except OSError:  # such as a name that is too long
         found = False
-    shown = Secret(path) if isinstance(node.value, Secret) else str(path)
+    shown = Secret(file) if isinstance(node.value, Secret) else str(file)
     if not found:
         message = (
             f"there is no file {shown!r}; relative paths start from the configuration's folder"
         )
-        problems.append(root.problem(("model", "path"), message))
-    if "model" in parts:
-        parts["model"] = replace(parts["model"], path=shown)
+        problems.append(root.problem(path, message))
+    return shown
 
 
 def _in_order(problems: list[Problem], origin: str, secrets: frozenset[str]) -> list[Problem]:

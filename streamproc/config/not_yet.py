@@ -1,6 +1,5 @@
 """Keys and values of the agreed file that this version does not have: refused, never ignored."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -32,25 +31,12 @@ _LATER = (
     _Later("source.capture", instead=_KAFKA, part="source"),
     _Later("source.file", instead=_KAFKA, part="source"),
     *(_Later(f"codec.{n}", instead=_JSON, part="codec") for n in ("avro", "protobuf")),
-    _Later("lanes"),
-    _Later("model.variants", instead="name one model with model.path", part="model"),
     *(_Later(f"model.executor.{n}", instead=_RUNS, part="model.executor") for n in ("openvino", "remote")),
-    _Later("batching.policy", frozenset({"early_drop", "fixed", "aimd", "deferred"}), "write work_conserving, or remove it"),
-    _Later("batching.max_queue_delay"),
     _Later("outcomes.ledger_topic"),
     _Later("delivery", frozenset({"exactly_once"}), "write at_least_once, or remove it"),
     _Later("slo"),
     _Later("record"),
 )  # fmt: skip
-_POLICIES = {
-    "planner",
-    "conflate",
-    "priority",
-    "utility",
-    "codel",
-    "tail_drop",
-    "skip_ahead",
-}
 _HYPHENED = ("delivery",)
 """Keys whose values may be written with hyphens."""
 
@@ -86,10 +72,6 @@ def take_out(root: Node, problems: list[Problem]) -> set[Path]:
         said = f"{path[-1]} {node.value}" if later.values else str(path[-1])
         problems.append(root.problem(path, f"{said} is not yet in {release()}: {later.instead}"))
         gone.add(tuple((later.part or later.key).split(".")))
-    for path, name in _policies(root):
-        message = f"shed policy {name} is not yet in {release()}: remove it; there is expired"
-        problems.append(root.problem(path, message))
-        gone.add(("shed",))
     for path in gone:
         root.mapping(path[:-1]).pop(str(path[-1]), None)
     return gone
@@ -107,14 +89,5 @@ def _is_meant(node: Node, later: _Later) -> bool:
 
 
 def _asks_nothing(node: Node, later: _Later) -> bool:
-    """True for `ledger_topic: null` and `lanes: []`; a null codec or executor asks for its defaults."""
+    """True for `ledger_topic: null` and `slo: []`; a null codec or executor asks for its defaults."""
     return not later.part and (node.value is None or node.value == [])
-
-
-def _policies(root: Node) -> Iterator[tuple[Path, str]]:
-    shed = root.at(("shed",))
-    for position, node in shed.children() if shed is not None else ():
-        value = node.value
-        name = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else value
-        if isinstance(name, str) and name in _POLICIES:
-            yield ("shed", position), name

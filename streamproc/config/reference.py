@@ -39,6 +39,7 @@ def words_for(annotation: Any) -> str:  # noqa: ANN401 - a type as a value
         words = SCALARS[annotation].words
     elif choice is not None:
         words = "mapping with " + " or ".join(f"`{name}`" for name in choice)
+        words += " or null" * (types.NoneType in get_args(annotation))
     elif is_section(annotation):
         words = "mapping"
     elif get_origin(annotation) is Literal:
@@ -57,7 +58,8 @@ def _section(path: str, section: type) -> Iterator[str]:
     """One table, and those of the sections below it."""
     if path:
         yield f"### `{path}`\n\n{_markdown(summary(section))}\n"
-    yield "| key | type | default | meaning |\n|---|---|---|---|"
+    if keys_of(section):
+        yield "| key | type | default | meaning |\n|---|---|---|---|"
     below: list[tuple[str, type]] = []
     for key, field in keys_of(section).items():
         annotation: Any = field.type
@@ -68,7 +70,8 @@ def _section(path: str, section: type) -> Iterator[str]:
         below += sections
         meaning = _markdown(attributes(section).get(field.name, ""))
         yield f"| `{key}` | {words_for(annotation)} | {default} | {meaning} |"
-    yield ""
+    if keys_of(section):
+        yield ""
     for inner_path, inner in below:
         yield from _section(inner_path, inner)
 
@@ -81,6 +84,8 @@ def _sections(path: str, annotation: Any) -> Iterator[tuple[str, type]]:  # noqa
     for member in (annotation, *get_args(annotation)):
         if is_section(member):
             yield path, member
+        elif member is not annotation and choice_of(member) is not None:
+            yield from _sections(path, member)
 
 
 def _markdown(text: str) -> str:

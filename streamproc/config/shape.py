@@ -34,10 +34,12 @@ from streamproc.codecs import (
     TensorCodec,
 )
 from streamproc.config.docstrings import attributes, summary
+from streamproc.config.foreign_names import nearest
 from streamproc.config.scalars import SCALARS, shown
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import Duration, Size
 from streamproc.executors import OnnxRuntime, PythonModel, Simulated
+from streamproc.scheduling import SHED_POLICIES
 
 CHOICES: Mapping[frozenset[type], Mapping[str, type]] = {
     frozenset({KafkaSource}): {"kafka": KafkaSource},
@@ -53,6 +55,7 @@ CHOICES: Mapping[frozenset[type], Mapping[str, type]] = {
         "python": PythonModel,
         "simulated": Simulated,
     },
+    frozenset(SHED_POLICIES.values()): SHED_POLICIES,
 }
 """Where the file has one key that names the kind, and Python the object itself."""
 
@@ -82,8 +85,12 @@ def file_key(field: "Field[Any]") -> str:
 
 def choice_of(annotation: object) -> Mapping[str, type] | None:
     """The kinds that a one-key mapping may name, or None where the file has no such mapping."""
-    members = frozenset(get_args(annotation)) if _is_union(annotation) else frozenset({annotation})
-    return CHOICES.get(members)  # type: ignore[arg-type]  # looks up any set of types
+    members = get_args(annotation) if _is_union(annotation) else (annotation,)
+    # Bare names, which Python users may write too, are read as the file's are.
+    kinds = frozenset(
+        m for m in members if get_origin(m) is not Literal and m is not types.NoneType
+    )
+    return CHOICES.get(kinds)
 
 
 @cache
@@ -104,12 +111,33 @@ def default_of(field: "Field[Any]") -> object:
 
 def plain_default(field: "Field[Any]") -> object:
     """A default as the file would write it; None also where it is a whole section."""
-    default = default_of(field)
-    if isinstance(default, Duration | Size):
-        return str(default)
-    if isinstance(default, tuple):
-        return list(default)
-    return None if is_dataclass(default) else default
+    return _plain(default_of(field))
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Duration() | Size():
+            return str(value)
+        case tuple():
+            return [_name_of(item) or _plain(item) for item in value]
+        case _:
+            return None if is_dataclass(value) else value
+
+
+def _name_of(value: object) -> str | None:
+    """The bare name of what is one of a choice, with all its defaults."""
+    kinds = choice_of_kind(type(value))
+    return next((name for name, kind in kinds.items() if value == _made(kind)), None)
+
+
+def choice_of_kind(kind: type) -> Mapping[str, type]:
+    """The choice that a kind is one of; empty where it is of none."""
+    return next((kinds for members, kinds in CHOICES.items() if kind in members), {})
+
+
+def _made(kind: type) -> object:
+    needed = any(is_required(field) for field in fields(kind))
+    return None if needed else kind()
 
 
 @cache
@@ -122,10 +150,19 @@ def file_type(annotation: Any) -> Any:  # noqa: ANN401 - types as values
     if annotation in SCALARS:
         return Annotated[(object, *SCALARS[annotation].markers)]
     if choice_of(annotation) is not None:
-        return _choice(annotation)
+        return _nullable(annotation) or _choice(annotation)
     if is_section(annotation):
         return section_type(annotation)
     return _union(get_args(annotation)) if _is_union(annotation) else _generic(annotation)
+
+
+def _nullable(annotation: Any) -> Any:  # noqa: ANN401
+    """``X | None`` of a choice X; None where it cannot be null."""
+    members = get_args(annotation)
+    if types.NoneType not in members:
+        return None
+    rest = tuple(member for member in members if member is not types.NoneType)
+    return file_type(Union[rest]) | None  # noqa: UP007 - made at run time
 
 
 def _generic(annotation: Any) -> Any:  # noqa: ANN401
@@ -184,7 +221,9 @@ def _choice(annotation: object) -> Any:  # noqa: ANN401
         """A bare name, and a name with nothing behind it, mean all defaults."""
         if isinstance(value, str):
             if value not in kinds:
-                msg = f"must be a mapping with one of {names}, was {shown(value)}"
+                near = nearest(value, kinds) if type(value) is str else ""
+                hint = f"; did you mean {near}?" if near else ""
+                msg = f"must be a mapping with one of {names}, was {shown(value)}{hint}"
                 raise ValueError(msg)
             value = {value: {}}
         if isinstance(value, dict):

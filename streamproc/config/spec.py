@@ -8,7 +8,15 @@ from streamproc.codecs import Codec, Decisions, JsonDecisions
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
 from streamproc.executors import Model
-from streamproc.scheduling import Batching, Ordering, ShedPolicy
+from streamproc.scheduling import (
+    Batching,
+    Expired,
+    Lane,
+    Ordering,
+    Planner,
+    ShedName,
+    ShedPolicy,
+)
 from streamproc.telemetry import Telemetry
 
 
@@ -26,11 +34,14 @@ class PipelineConfig:
         key: a decoded field that is the event's key; None takes the record's key.
         event_time: where an event says when it happened.
         deadline: when its decision must be with the broker.
+        lanes: events that are served before others or after them, each in the first lane that matches; none
+            of them makes one queue.
         late: what happens to a decision after its deadline: it is published, flagged ``late``, or dropped.
         features: the decoded fields that are the model's inputs, or a function that makes them.
         output: how the model's output becomes the decision's.
         batching: how events are gathered.
-        shed: which events are given up, by which policies; an empty list keeps them all.
+        shed: which events are given up, by which policies, each a name or a mapping such as
+            ``tail_drop: {max_queue: 1000}``; an empty list keeps them all.
         outcomes: where the events go that are not decided.
         delivery: what a failure may cost.
         ordering: whose decisions leave in the order of their events.
@@ -46,11 +57,12 @@ class PipelineConfig:
     key: str | None = None
     event_time: EventTime = field(default_factory=EventTime)
     deadline: Deadline = field(default_factory=Deadline)
+    lanes: Sequence[Lane] = ()
     late: Literal["publish", "drop"] = "publish"
     features: Sequence[str] | PythonFunction = ()
     output: Output | PythonFunction = field(default_factory=Output)
     batching: Batching = field(default_factory=Batching)
-    shed: Sequence[ShedPolicy] = ("expired",)
+    shed: Sequence[ShedPolicy | ShedName] = (Expired(), Planner())
     outcomes: Outcomes = field(default_factory=Outcomes)
     delivery: Literal["at_least_once"] = "at_least_once"
     ordering: Ordering = "key"

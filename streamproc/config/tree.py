@@ -8,6 +8,9 @@ from streamproc.core import Problem
 Path = tuple[str | int, ...]
 """The way to a value: keys and positions in lists."""
 
+Finding = tuple[Path, str]
+"""Where something is wrong, and what."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

@@ -32,6 +32,7 @@ from streamproc.core.outcomes import Outcome, Reason
 from streamproc.core.ports import (
     AssignmentListener,
     Executor,
+    Jump,
     ModelInfo,
     SendDone,
     Sink,
@@ -62,6 +63,7 @@ __all__ = [
     "Headers",
     "Int64Array",
     "InvariantError",
+    "Jump",
     "ModelInfo",
     "ObjectArray",
     "OutRecords",

@@ -33,6 +33,7 @@ class EventBatch:
         inputs: the model's inputs by name, each [n, ...]; empty until the features are made.
         headers: the record's headers of those events that have any, by event number.
         row: int64 [n], the event's row within its record; None where a record is one event.
+        lane: int64 [n], the place of each event's lane among the pipeline's; None where there is one.
     """
 
     number: Int64Array
@@ -50,6 +51,7 @@ class EventBatch:
     inputs: Columns = field(default_factory=dict)
     headers: dict[int, Headers] = field(default_factory=dict)
     row: Int64Array | None = None
+    lane: Int64Array | None = None
 
     def __len__(self) -> int:
         return len(self.number)
@@ -92,6 +94,7 @@ class EventBatch:
             inputs={name: column[rows] for name, column in self.inputs.items()},
             headers=headers,
             row=None if self.row is None else self.row[rows],
+            lane=None if self.lane is None else self.lane[rows],
         )
 
     @classmethod
@@ -127,9 +130,10 @@ class EventBatch:
             inputs={name: np.concatenate([b.inputs[name] for b in batches]) for name in inputs},
             headers={number: h for b in batches for number, h in b.headers.items()},
             row=_joined([b.row for b in batches]),
+            lane=_joined([b.lane for b in batches]),
         )
 
 
-def _joined(rows: Sequence[Int64Array | None]) -> Int64Array | None:
-    there = [row for row in rows if row is not None]
+def _joined(columns: Sequence[Int64Array | None]) -> Int64Array | None:
+    there = [column for column in columns if column is not None]
     return np.concatenate(there) if there else None

@@ -6,7 +6,7 @@ same contract suite (``testing.contracts``).
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from streamproc.core.arrays import Columns
 from streamproc.core.records import OutRecords, RecordBatch, TopicPartition
@@ -26,6 +26,18 @@ class AssignmentListener(Protocol):
             the positions to commit for them; the source commits them before it lets go.
         """
         ...
+
+
+class Jump(NamedTuple):
+    """Where a partition's reading went on from, and where to.
+
+    Attributes:
+        start: the position behind the last record given by ``poll``.
+        end: the position from then on.
+    """
+
+    start: int
+    end: int
 
 
 class Source(Protocol):
@@ -68,6 +80,21 @@ class Source(Protocol):
 
     def lag(self) -> dict[TopicPartition, int]:
         """For each owned partition, the number of records that are still to be fetched."""
+        ...
+
+    async def skip_to(self, source: TopicPartition, timestamp_ns: int) -> Jump | None:
+        """Read a partition on from its first record that is as young as this, without fetching what lies before.
+
+        Never goes back, and never beyond the end of the log. What was fetched ahead and lies before is
+        dropped: ``poll`` gives nothing more of it.
+
+        Args:
+            source: the partition.
+            timestamp_ns: of the oldest record that is wanted, in ns since 1970.
+
+        Returns:
+            None where nothing is jumped over: no record is so old, or the partition is not ours.
+        """
         ...
 
     async def commit(self, positions: Mapping[TopicPartition, int]) -> None:

@@ -8,10 +8,11 @@ from streamproc.engine.decide import (
     PythonDecider,
     check_labels,
 )
-from streamproc.engine.effects import Effect, Infer, Send
-from streamproc.engine.engine import Engine
+from streamproc.engine.effects import Effect, Infer, Send, Skip
+from streamproc.engine.engine import Engine, EngineParts
 from streamproc.engine.event_times import DEADLINE_HEADER, EventTimes, Times
 from streamproc.engine.intake import Intake
+from streamproc.engine.lanes import Lanes
 from streamproc.engine.letters import (
     DETAIL_HEADER,
     OUTCOME_HEADER,
@@ -21,6 +22,7 @@ from streamproc.engine.letters import (
     SIZE_HEADER,
     SOURCE_HEADER,
 )
+from streamproc.engine.offering import Offering
 from streamproc.engine.options import (
     Deadline,
     EventTime,
@@ -30,6 +32,7 @@ from streamproc.engine.options import (
     Skew,
 )
 from streamproc.engine.partitions import PartitionTable
+from streamproc.engine.screen import Screen
 from streamproc.engine.settlement import Settlement, Witness
 from streamproc.engine.tracker import AcknowledgementTracker
 
@@ -49,20 +52,25 @@ __all__ = [
     "Destinations",
     "Effect",
     "Engine",
+    "EngineParts",
     "EventTime",
     "EventTimes",
     "Infer",
     "Intake",
     "LabelDecider",
+    "Lanes",
+    "Offering",
     "Outcomes",
     "Output",
     "PartitionTable",
     "PlainDecider",
     "PythonDecider",
     "PythonFunction",
+    "Screen",
     "Send",
     "Settlement",
     "Skew",
+    "Skip",
     "Times",
     "Witness",
     "check_labels",

@@ -26,6 +26,7 @@ from streamproc.engine.effects import Effect
 from streamproc.engine.event_times import DEADLINE_HEADER
 from streamproc.engine.intake import finite_rows
 from streamproc.engine.isolate import Span, isolate, text_of
+from streamproc.engine.lanes import lane_of
 from streamproc.engine.letters import OUTCOME_HEADER, Originals, letters
 from streamproc.engine.partitions import Partition, PartitionTable
 from streamproc.engine.passages import headers_by_row, passage_of_events
@@ -69,10 +70,11 @@ class Destinations:
 
 
 class Ran(NamedTuple):
-    """When a run began, and when it had ended and its turn had come, in ns."""
+    """When a run began, when it had ended and its turn had come (ns), and the variant that ran."""
 
     started_ns: int
     ended_ns: int
+    variant: int = 0
 
 
 class Concluder:
@@ -81,7 +83,7 @@ class Concluder:
     Args:
         clock: for the instant of settling what is not sent at all.
         decider: outputs to decisions.
-        encoder: decisions to bytes.
+        encoders: decisions to bytes, for each variant of the model; the best one's first.
         destinations: where things go.
         partitions: the owned partitions.
         scheduler: knows how long the way to the broker takes.
@@ -94,7 +96,7 @@ class Concluder:
         *,
         clock: Clock,
         decider: Decider,
-        encoder: DecisionEncoder,
+        encoders: Sequence[DecisionEncoder],
         destinations: Destinations,
         partitions: PartitionTable,
         scheduler: Scheduler,
@@ -103,7 +105,8 @@ class Concluder:
     ) -> None:
         self._clock = clock
         self._decider = decider
-        self._encoder = encoder
+        self._encoders = encoders
+        self._several = encoders[0].several
         self._to = destinations
         self._partitions = partitions
         self._scheduler = scheduler
@@ -159,6 +162,7 @@ class Concluder:
         ordinal: Int64Array,
         *,
         row: Int64Array | None,
+        lane: Int64Array | int,
         outcome: Outcome,
         reason: Reason | str,
         passage: Callable[[TopicPartition], Passage],
@@ -170,6 +174,7 @@ class Concluder:
             records: the records that they came in.
             ordinal: int64 [n], their records' ordinals, repeated for several of one record.
             row: int64 [n], their rows; None where each record is one event.
+            lane: int64 [n], their lanes, or one number where all are of one.
             outcome: ``SHED`` or ``DEAD_LETTER``.
             reason: why.
             passage: tells how they came through.
@@ -178,7 +183,7 @@ class Concluder:
         owner = self._partitions.at(partition)
         if owner is None:
             return []  # given up since: what was fetched of it is handed back
-        settled = Settled(partition, ordinal, outcome, reason, row=row)
+        settled = Settled(partition, ordinal, outcome, reason, lane=lane, row=row)
         if self._tracer is not None:
             way = replace(passage(owner.source), outcome=outcome, reason=str(reason), topic=topic)
             settled = replace(settled, passage=way)
@@ -203,6 +208,7 @@ class Concluder:
             Originals.of(events, detail),
             events.ordinal,
             row=events.row,
+            lane=lane_of(events),
             outcome=Outcome.DEAD_LETTER,
             reason=reason,
             passage=partial(passage_of_events, events),
@@ -240,13 +246,14 @@ class Concluder:
         if owner is None:
             return []  # given up since: another process decides about them
         late = events.deadline_ns < ran.ended_ns + self._scheduler.send_ns
+        good = Outcome.DEGRADED if ran.variant else Outcome.ON_TIME
         if not late.any():
-            return self._send(owner, events, decisions, Outcome.ON_TIME, ran)
+            return self._send(owner, events, decisions, good, ran)
         # In the order of the events: those of one key may be late and in time by turns.
         turns = np.flatnonzero(late[1:] != late[:-1]) + 1
         effects: list[Effect] = []
         for start, stop in pairwise([0, *turns.tolist(), len(events)]):
-            outcome = Outcome.LATE if late[start] else Outcome.ON_TIME
+            outcome = Outcome.LATE if late[start] else good
             rows = slice(start, stop, None)
             effects += self._send(owner, events.take(rows), decisions.take(rows), outcome, ran)
         return effects
@@ -257,20 +264,19 @@ class Concluder:
         if outcome is Outcome.LATE and not self._to.late:
             # Nothing is sent, so there is no acknowledgement to measure the latency to.
             decided = Decided(events, ran.started_ns, ran.ended_ns, ran.ended_ns, None)
-            settled = Settled(owner.index, events.ordinal, outcome, row=events.row, decided=decided)
-            self._settlement.settle(settled, ran.ended_ns)
+            self._settlement.settle(_settled(owner, events, outcome, decided), ran.ended_ns)
             return []
         headers = self._headers(owner.source, events)
-        values = self._encoder.encode(
+        values = self._encoders[ran.variant].encode(
             source=owner.source,
             outcome=outcome,
             events=events,
             decided_ns=ran.ended_ns,
             outputs=decisions,
-            traceparent=_traceparents(headers) if self._encoder.several else {},
+            traceparent=_traceparents(headers) if self._several else {},
         )
         keys = events.key.tolist()
-        if self._encoder.several:
+        if self._several:
             keys, headers = [None] * len(values), {}
         # The key stands in the value too, so a record is at most twice its value and its headers.
         if 2 * max(map(len, values)) + _most_bytes(headers) + RECORD_BYTES > self._to.bytes_max:
@@ -284,12 +290,11 @@ class Concluder:
             list(values),
             ((OUTCOME_HEADER, outcome.word.encode()),),
             headers,
-            rekeyed=self._to.rekeyed and not self._encoder.several,
+            rekeyed=self._to.rekeyed and not self._several,
         )
         handed_ns = self._clock.now_ns()
         decided = Decided(events, ran.started_ns, ran.ended_ns, handed_ns, self._to.decisions)
-        settled = Settled(owner.index, events.ordinal, outcome, row=events.row, decided=decided)
-        return [self._settlement.send(records, settled)]
+        return [self._settlement.send(records, _settled(owner, events, outcome, decided))]
 
     def _headers(self, source: TopicPartition, events: EventBatch) -> dict[int, Headers]:
         """The headers of the events that have any to be passed on, by row."""
@@ -330,7 +335,7 @@ class Concluder:
         ran: Ran,
     ) -> list[Effect]:
         """Make dead letters of the decisions that cannot be sent, and send the others."""
-        if self._encoder.several and len(events) > 1:
+        if self._several and len(events) > 1:
             middle = len(events) // 2
             effects: list[Effect] = []
             for rows in (slice(None, middle, None), slice(middle, None, None)):
@@ -344,6 +349,17 @@ class Concluder:
                 owner, events.take(fitting), decisions.take(fitting), outcome, ran
             )
         return effects
+
+
+def _settled(owner: Partition, events: EventBatch, outcome: Outcome, decided: Decided) -> Settled:
+    return Settled(
+        owner.index,
+        events.ordinal,
+        outcome,
+        lane=lane_of(events),
+        row=events.row,
+        decided=decided,
+    )
 
 
 def _header_bytes(headers: Headers) -> int:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from streamproc.core import Columns, OutRecords
+from streamproc.core import Columns, OutRecords, TopicPartition
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +14,13 @@ class Infer:
         run: the run's number.
         size: how many events.
         inputs: the model's inputs by name, each [size, ...].
+        variant: which variant of the model, 0 being the best.
     """
 
     run: int
     size: int
     inputs: Columns
+    variant: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,4 +36,17 @@ class Send:
     records: OutRecords
 
 
-Effect: TypeAlias = Infer | Send
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Jump over what is too old of a partition, then call ``skipped`` with what was jumped over.
+
+    Attributes:
+        source: the partition.
+        timestamp_ns: of the oldest record that is wanted, as its producers tell it.
+    """
+
+    source: TopicPartition
+    timestamp_ns: int
+
+
+Effect: TypeAlias = Infer | Send | Skip

@@ -15,21 +15,25 @@ from streamproc.core import (
     Columns,
     EventBatch,
     Int64Array,
+    Jump,
     Outcome,
     Reason,
     RecordBatch,
     TopicPartition,
 )
 from streamproc.engine.conclude import Concluder, Ran
-from streamproc.engine.effects import Effect, Infer
+from streamproc.engine.effects import Effect, Infer, Skip
 from streamproc.engine.intake import Intake, Rejected
+from streamproc.engine.lanes import lane_of
 from streamproc.engine.letters import Originals
+from streamproc.engine.offering import Offering
 from streamproc.engine.partitions import Partition, PartitionTable
 from streamproc.engine.passages import passage_of_events, passage_of_records
 from streamproc.engine.pending import PendingEvents
+from streamproc.engine.screen import Screen
 from streamproc.engine.settlement import Settlement
-from streamproc.scheduling import Run, Scheduler
-from streamproc.telemetry import Accounts
+from streamproc.scheduling import Idle, Run, Scheduler, SkipTo, WaitUntil
+from streamproc.telemetry import UNKNOWN, Accounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class _InFlight:
     bounds: list[int]
     """Where each partition's part of the events begins, and the end."""
     started_ns: int
+    variant: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,50 +51,86 @@ class _Finished:
     finished_ns: int
 
 
-class Engine:
-    """One pipeline's way of the data.
+@dataclass(frozen=True, slots=True)
+class EngineParts:
+    """What an engine is made of.
 
-    Args:
+    Attributes:
         clock: for the time that decoding takes; all other instants are handed in.
         intake: records to events.
+        screen: what need not be decoded.
+        offering: what the scheduler is told of events.
         scheduler: which events run when.
         concluder: outputs to decisions, and what is sent for events that are not decided.
         settlement: when outcomes are final.
         partitions: the owned partitions.
         accounts: the books.
-        keep_order: whether results leave in the order in which their runs were started.
     """
 
-    def __init__(
-        self,
-        *,
-        clock: Clock,
-        intake: Intake,
-        scheduler: Scheduler,
-        concluder: Concluder,
-        settlement: Settlement,
-        partitions: PartitionTable,
-        accounts: Accounts,
-        keep_order: bool,
-    ) -> None:
-        self._clock = clock
-        self._intake = intake
-        self._scheduler = scheduler
-        self._concluder = concluder
-        self._settlement = settlement
-        self._partitions = partitions
-        self._accounts = accounts
+    clock: Clock
+    intake: Intake
+    screen: Screen
+    offering: Offering
+    scheduler: Scheduler
+    concluder: Concluder
+    settlement: Settlement
+    partitions: PartitionTable
+    accounts: Accounts
+
+
+class Engine:
+    """One pipeline's way of the data.
+
+    Args:
+        parts: what it is made of.
+        batch_room: the largest micro-batch.
+        keep_order: whether results leave in the order in which their runs were started.
+
+    Attributes:
+        draining: set when nothing more will be taken in, so that nothing is waited for.
+        wake_ns: when ``next_effects`` is to be asked again although nothing has happened; None for never.
+    """
+
+    def __init__(self, parts: EngineParts, *, batch_room: int, keep_order: bool) -> None:
+        self._clock = parts.clock
+        self._intake = parts.intake
+        self._screen = parts.screen
+        self._offering = parts.offering
+        self._scheduler = parts.scheduler
+        self._concluder = parts.concluder
+        self._settlement = parts.settlement
+        self._partitions = parts.partitions
+        self._accounts = parts.accounts
+        self._batch_room = batch_room
         self._keep_order = keep_order
+        self._no_lane = UNKNOWN if len(parts.accounts.lanes) > 1 else 0
         self._pending = PendingEvents()
         self._effects: list[Effect] = []
         self._running: dict[int, _InFlight] = {}
         self._finished: dict[int, _Finished] = {}
         self._events_total = 0
+        self._leaving_total = 0
+        self.draining = False
+        self.wake_ns: int | None = None
 
     @property
     def queue_depth(self) -> int:
         """Events that wait for a run."""
         return self._scheduler.queue_depth
+
+    @property
+    def queue_depths(self) -> list[int]:
+        """The same by lane."""
+        return self._scheduler.queue_depths
+
+    @property
+    def variant(self) -> int:
+        """The variant of the model that the next batch would be run by, 0 being the best."""
+        return self._scheduler.variant
+
+    def demand_workers(self, now_ns: int) -> float:
+        """How many workers like this one would meet the objective for what is offered."""
+        return self._scheduler.demand_workers(now_ns)
 
     @property
     def open_total(self) -> int:
@@ -112,8 +153,10 @@ class Engine:
     def leave(self, sources: Collection[TopicPartition]) -> None:
         """Take in nothing more of these partitions; what was taken in goes on until ``release``."""
         for source in sources:
-            if partition := self._partitions.find(source):
+            partition = self._partitions.find(source)
+            if partition is not None and not partition.leaving:
                 partition.leaving = True
+                self._leaving_total += 1
 
     def open_in(self, sources: Collection[TopicPartition]) -> int:
         """Records of these partitions that were taken in and have no final outcome yet."""
@@ -128,6 +171,7 @@ class Engine:
         """
         positions = {}
         for partition in self._partitions.release(sources):
+            self._leaving_total -= partition.leaving
             positions[partition.source] = partition.tracker.position
             self._accounts.handed_back += partition.tracker.open_total
             waiting = self._scheduler.withdraw(partition.index)
@@ -163,23 +207,19 @@ class Engine:
             return
         ordinal = partition.tracker.fetched(batch.offset, batch.end_position)
         times = self._intake.times.of_records(batch)
-        rows = None
-        latest_ns = self._intake.latest_deadline_ns(batch, times)
-        if latest_ns is not None:
-            hopeless = self._scheduler.hopeless(latest_ns, self._clock.now_ns())
-            if hopeless.any():
-                self._give_up_records(partition, batch, np.flatnonzero(hopeless), ordinal)
-                rows = ~hopeless
-                if not rows.any():
-                    self._account_times()
-                    return
+        screened = self._screen.look(partition, batch, times, self._clock.now_ns())
+        for reason, record in screened.shed:
+            self._give_up_records(partition, batch, record, ordinal, reason)
+        if screened.rows is not None and not screened.rows.any():
+            self._account_times()
+            return
         admitted = self._intake.admit(
             batch,
             times,
             ordinal=ordinal,
             number=self._events_total,
             partition=partition.index,
-            rows=rows,
+            rows=screened.rows,
         )
         if admitted.held is not None:
             held = int(admitted.held.sum())
@@ -191,7 +231,7 @@ class Engine:
             self._events_total = int(part.number[-1]) + 1
             waiting = replace(part, admitted_ns=np.full(len(part), now_ns))
             self._pending.add(waiting)
-            self._scheduler.offer(waiting, partition.index)
+            self._scheduler.offer(self._offering.of(waiting, partition.index), now_ns)
             self._accounts.stage("broker", part.arrival_ns - part.event_time_ns)
             self._accounts.stage_constant("decode", now_ns - batch.arrival_ns, len(part))
         if admitted.rejected:
@@ -199,14 +239,24 @@ class Engine:
 
     def next_effects(self, now_ns: int) -> list[Effect]:
         """What is to be done now: runs as long as executors are free, and all that is to be sent."""
-        while True:
-            step = self._scheduler.next_action(now_ns)
+        draining = self.draining or self._leaving_total > 0
+        going_on = True
+        while going_on:
+            step = self._scheduler.next_action(now_ns, draining=draining)
             for shed in step.shed:
                 for part in self._pending.take(shed.number):
                     self._give_up(part, shed.reason)
-            if not isinstance(step.action, Run):
-                break
-            self._start(step.action, now_ns)
+            match step.action:
+                case Run() as run:
+                    self._start(run, now_ns)
+                case SkipTo() as skip:
+                    self._skip(skip)
+                case WaitUntil(instant_ns=instant_ns):
+                    self.wake_ns = max(instant_ns, now_ns + 1)
+                    going_on = False
+                case Idle():
+                    self.wake_ns = None
+                    going_on = False
         effects, self._effects = self._effects, []
         return effects
 
@@ -226,6 +276,16 @@ class Engine:
         self._scheduler.complete(run, finished_ns, failed=True)
         self._conclude(run, _Finished(error, finished_ns))
 
+    def skipped(self, source: TopicPartition, jump: Jump | None) -> None:
+        """The source has jumped over what a ``Skip`` effect asked for; None where there was nothing to jump."""
+        partition = self._partitions.find(source)
+        if partition is not None:
+            partition.skipping = False
+        if jump is not None:
+            self._accounts.skips["skip_ahead"] += jump.end - jump.start
+            if partition is not None:
+                partition.tracker.moved(jump.end)
+
     def acknowledged(self, ticket: int, acknowledged_ns: int) -> None:
         """The broker has what a ``Send`` effect asked for."""
         self._settlement.acknowledged(ticket, acknowledged_ns)
@@ -238,10 +298,17 @@ class Engine:
         parts = self._pending.take(run.number)
         events = EventBatch.concatenate(parts)
         bounds = np.cumsum([0, *map(len, parts)]).tolist()
-        self._running[run.run] = _InFlight(events, bounds, now_ns)
-        self._accounts.batch(len(events), run.reason)
+        self._running[run.run] = _InFlight(events, bounds, now_ns, run.variant)
+        self._accounts.batch(len(events), run.reason, room=self._batch_room)
         self._accounts.stage("queue", now_ns - events.admitted_ns)
-        self._effects.append(Infer(run.run, len(events), events.inputs))
+        self._effects.append(Infer(run.run, len(events), events.inputs, run.variant))
+
+    def _skip(self, skip: SkipTo) -> None:
+        partition = self._partitions.at(skip.partition)
+        if partition is None or partition.leaving or partition.skipping:
+            return
+        partition.skipping = True
+        self._effects.append(Skip(partition.source, skip.timestamp_ns + partition.timestamp_off_ns))
 
     def _conclude(self, run: int, finished: _Finished) -> None:
         """Decide about a run's events; where order is kept, after those of all runs before it."""
@@ -258,7 +325,7 @@ class Engine:
                 in_flight.events,
                 in_flight.bounds,
                 ended.outputs,
-                Ran(in_flight.started_ns, finished.finished_ns),
+                Ran(in_flight.started_ns, finished.finished_ns, in_flight.variant),
             )
 
     def _give_up(self, events: EventBatch, reason: Reason) -> None:
@@ -267,21 +334,28 @@ class Engine:
             Originals.of(events),
             events.ordinal,
             row=events.row,
+            lane=lane_of(events),
             outcome=Outcome.SHED,
             reason=reason,
             passage=partial(passage_of_events, events),
         )
 
     def _give_up_records(
-        self, partition: Partition, batch: RecordBatch, record: Int64Array, ordinal: int
+        self,
+        partition: Partition,
+        batch: RecordBatch,
+        record: Int64Array,
+        ordinal: int,
+        reason: Reason,
     ) -> None:
         self._effects += self._concluder.letters(
             partition.index,
             Originals.of_records(batch, record),
             record + ordinal,
             row=None,
+            lane=self._no_lane,
             outcome=Outcome.SHED,
-            reason=Reason.EXPIRED,
+            reason=reason,
             passage=partial(passage_of_records, batch, record, None),
         )
 
@@ -306,6 +380,7 @@ class Engine:
                 Originals.joined(records),
                 record + ordinal,
                 row=row,
+                lane=self._no_lane,
                 outcome=Outcome.DEAD_LETTER,
                 reason=reason,
                 passage=partial(passage_of_records, batch, record, row),

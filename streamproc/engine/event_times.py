@@ -1,6 +1,6 @@
 """When events happened, and by when their decisions must be with the broker."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -51,20 +51,34 @@ class EventTimes:
     Args:
         event_time: where an event says when it happened.
         deadline: when its decision must be with the broker.
+        lane_budgets_ns: the budget of each lane; None where there is one.
 
     Attributes:
         wrong_total: events whose time was too far ahead to be true.
         unread_total: deadlines in headers that are no number; the budget counted instead.
     """
 
-    def __init__(self, event_time: EventTime, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        event_time: EventTime,
+        deadline: Deadline,
+        lane_budgets_ns: Sequence[int] | None = None,
+    ) -> None:
         self._field = event_time.field
         self._unit_ns = UNIT_NS[event_time.unit]
         self._budget_ns = int(deadline.budget)
         self._from_arrival = deadline.from_ == "arrival"
         self._deadline_field = deadline.field
         self._deadline_unit_ns = UNIT_NS[deadline.unit]
-        self._latest_ns = int(deadline.budget if deadline.latest is None else deadline.latest)
+        budgets_ns = [self._budget_ns] if lane_budgets_ns is None else lane_budgets_ns
+        self._more_ns: Int64Array = np.array(budgets_ns, np.int64) - self._budget_ns
+        """By lane, what its budget has more than the pipeline's."""
+        self._more_max_ns = int(self._more_ns.max())
+        self._lane_latest_ns: Int64Array = np.array(budgets_ns, np.int64)
+        """By lane, how long after its arrival an event's own deadline may lie at most."""
+        if deadline.latest is not None:
+            self._lane_latest_ns[:] = deadline.latest
+        self._latest_ns = int(self._lane_latest_ns.max())
         self._max_future_ns = int(deadline.max_future)
         self._by = deadline.skew.by
         self._skew = ClockSkew(deadline.skew)
@@ -92,10 +106,16 @@ class EventTimes:
         if times is None:
             if not self._from_arrival or self._deadline_field or batch.headers:
                 return None
-            return np.full(len(batch), batch.arrival_ns + self._budget_ns)
+            return np.full(len(batch), batch.arrival_ns + self._budget_ns + self._more_max_ns)
+        latest_ns = times.deadline_ns
+        if self._more_max_ns:
+            latest_ns = latest_ns + self._more_max_ns
+            if times.own_ns is not None:
+                own_latest_ns = batch.arrival_ns + self._latest_ns
+                latest_ns = _granted(latest_ns, times.own_ns, own_latest_ns)
         if self._deadline_field is None:
-            return times.deadline_ns
-        return np.maximum(times.deadline_ns, batch.arrival_ns + self._latest_ns)
+            return latest_ns
+        return np.maximum(latest_ns, batch.arrival_ns + self._latest_ns)
 
     def of_events(
         self,
@@ -103,6 +123,7 @@ class EventTimes:
         record: Int64Array | None,
         columns: Columns,
         times: Times | None,
+        lane: Int64Array | None = None,
     ) -> Times:
         """The decoded events' times.
 
@@ -111,18 +132,26 @@ class EventTimes:
             record: int64 [m], which of them each came in; None for one of each.
             columns: the decoded fields, each [m, ...].
             times: what ``of_records`` gave for the batch.
+            lane: int64 [m], the events' lanes; None where there is one.
         """
         if times is None:
             time_ns = _nanoseconds(columns[str(self._field)], self._unit_ns)
             times = self._times(batch, record, time_ns, time_ns > 0)
         else:
             times = times.of(record)
-        if self._deadline_field is None:
+        if self._deadline_field is None and lane is None:
             return times
-        own_ns = _nanoseconds(columns[self._deadline_field], self._deadline_unit_ns)
-        if times.own_ns is not None:
-            own_ns = np.where(times.own_ns > 0, times.own_ns, own_ns)
-        return times._replace(deadline_ns=self._granted(times.deadline_ns, own_ns, batch))
+        deadline_ns, own_ns = times.deadline_ns, times.own_ns
+        at_most_ns: Int64Array | int = self._latest_ns
+        if lane is not None:
+            deadline_ns = deadline_ns + self._more_ns[lane]
+            at_most_ns = self._lane_latest_ns[lane]
+        if self._deadline_field is not None:
+            field_ns = _nanoseconds(columns[self._deadline_field], self._deadline_unit_ns)
+            own_ns = field_ns if own_ns is None else np.where(own_ns > 0, own_ns, field_ns)
+        if own_ns is not None:
+            deadline_ns = _granted(deadline_ns, own_ns, batch.arrival_ns + at_most_ns)
+        return times._replace(deadline_ns=deadline_ns)
 
     def skews_ns(self) -> dict[str, int]:
         """By source, how far its clock is behind ours in ns, where it is known; negative is ahead."""
@@ -161,7 +190,7 @@ class EventTimes:
         own_ns = self._own(batch)
         if own_ns is not None:
             own_ns = own_ns if record is None else own_ns[record]
-            deadline_ns = self._granted(deadline_ns, own_ns, batch)
+            deadline_ns = _granted(deadline_ns, own_ns, arrival_ns + self._latest_ns)
         return Times(time_ns, deadline_ns, own_ns)
 
     def _correction_ns(
@@ -207,12 +236,12 @@ class EventTimes:
         own_ns[list(found)] = list(found.values())
         return own_ns
 
-    def _granted(
-        self, deadline_ns: Int64Array, own_ns: Int64Array, batch: RecordBatch
-    ) -> Int64Array:
-        """The events' own deadlines where they have one, as far as they may go."""
-        granted = np.minimum(own_ns, batch.arrival_ns + self._latest_ns)
-        return np.where(own_ns > 0, granted, deadline_ns)
+
+def _granted(
+    deadline_ns: Int64Array, own_ns: Int64Array, latest_ns: Int64Array | int
+) -> Int64Array:
+    """The events' own deadlines where they have one, as far as they may go."""
+    return np.where(own_ns > 0, np.minimum(own_ns, latest_ns), deadline_ns)
 
 
 def _header(headers: Headers) -> bytes | None:

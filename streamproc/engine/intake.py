@@ -21,6 +21,7 @@ from streamproc.core import (
 )
 from streamproc.engine.event_times import EventTimes, Times
 from streamproc.engine.isolate import Span, isolate, text_of
+from streamproc.engine.lanes import Lanes
 from streamproc.features import Features
 
 _KEYS_MAX = 65_536
@@ -64,30 +65,24 @@ class Intake:
         features: columns to the model's inputs.
         key: the field that is the event's key; None takes the record's key.
         times: events' times and deadlines.
+        lanes: in which lane an event is; None where there is one.
     """
 
     def __init__(
-        self, *, decoder: Decoder, features: Features, key: str | None, times: EventTimes
+        self,
+        *,
+        decoder: Decoder,
+        features: Features,
+        key: str | None,
+        times: EventTimes,
+        lanes: Lanes | None = None,
     ) -> None:
         self._decoder = decoder
         self._features = features
         self._key = key
         self._keys: dict[object, bytes] = {}
+        self._lanes = lanes
         self.times = times
-
-    def latest_deadline_ns(self, batch: RecordBatch, times: Times | None) -> Int64Array | None:
-        """The latest that each record's deadline can be, from its metadata alone (int64 [n]).
-
-        Args:
-            batch: the records.
-            times: what ``times.of_records`` gave for them.
-
-        Returns:
-            None where only the decoded record can tell.
-        """
-        if self._decoder.several:
-            return None  # how many events a record holds must be known to be accounted for
-        return self.times.latest_deadline_ns(batch, times)
 
     def admit(
         self,
@@ -182,7 +177,8 @@ class Intake:
         offset = batch.offset
         if record is not None:
             record_key, value, offset = record_key[record], value[record], offset[record]
-        event_time_ns, deadline_ns, _ = self.times.of_events(batch, record, columns, times)
+        lane = None if self._lanes is None else self._lanes.of(columns, count)
+        event_time_ns, deadline_ns, _ = self.times.of_events(batch, record, columns, times, lane)
         arrival_ns = np.full(count, batch.arrival_ns)
         headers = batch.headers
         if headers:
@@ -204,6 +200,7 @@ class Intake:
             columns=columns,
             headers=headers,
             row=decoded.row,
+            lane=lane,
         )
 
     def _key_column(self, column: Array) -> ObjectArray:

@@ -17,6 +17,8 @@ class Partition:
         id_prefix: ``topic/partition/``, the first part of its decisions' ids.
         tracker: how far it is done.
         leaving: True once it is about to be given up: what is fetched of it is handed back.
+        skipping: True while the source jumps over a part of it.
+        timestamp_off_ns: what its records' timestamps have more than our timeline.
     """
 
     index: int
@@ -24,6 +26,8 @@ class Partition:
     id_prefix: str
     tracker: AcknowledgementTracker
     leaving: bool = False
+    skipping: bool = False
+    timestamp_off_ns: int = 0
 
 
 class PartitionTable:

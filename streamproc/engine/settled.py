@@ -34,6 +34,7 @@ class Settled:
         ordinal: int64 [n], their records' ordinals, repeated for several events of one.
         outcome: what becomes of them.
         reason: why.
+        lane: int64 [n], their lanes; or one number where all are of one.
         row: int64 [n], their rows within their records, -1 for a whole record; None where each is one event.
         decided: what was decided; None where nothing was.
         passage: how those that were not decided came through, for their traces; None where nobody asks.
@@ -43,6 +44,7 @@ class Settled:
     ordinal: Int64Array
     outcome: Outcome
     reason: Reason | str = Reason.NONE
+    lane: Int64Array | int = 0
     row: Int64Array | None = None
     decided: Decided | None = None
     passage: Passage | None = None

@@ -92,16 +92,26 @@ class Settlement:
                 self._tracer.ended(passage)
         count = len(settled.ordinal)
         if settled.decided is None:
-            self._accounts.settle(settled.outcome, count, settled.reason)
+            self._count(settled.outcome, settled.lane, count, settled.reason)
             return
-        missed = int(np.count_nonzero(_missed(settled, final_ns)))
+        late = _missed(settled, final_ns)
+        missed = int(np.count_nonzero(late))
         if missed:
             self._accounts.acked_late += missed
-            self._accounts.settle(Outcome.LATE, missed)
+            self._count(Outcome.LATE, _among(settled.lane, late), missed)
         if count > missed:
-            self._accounts.settle(settled.outcome, count - missed, settled.reason)
+            lane = _among(settled.lane, ~late) if missed else settled.lane
+            self._count(settled.outcome, lane, count - missed, settled.reason)
         self._accounts.latency(final_ns - settled.decided.events.event_time_ns)
         self._accounts.stage_constant("emit", final_ns - settled.decided.decided_ns, count)
+
+    def _count(
+        self, outcome: Outcome, lane: Int64Array | int, count: int, reason: str = ""
+    ) -> None:
+        if isinstance(lane, int):
+            self._accounts.settle(outcome, count, reason, lane=lane)
+        else:
+            self._accounts.settle_lanes(outcome, lane, reason)
 
     def _testify(
         self, witness: Witness, partition: Partition, settled: Settled, final_ns: int
@@ -112,6 +122,10 @@ class Settlement:
             if rows.any():
                 row = None if settled.row is None else settled.row[rows]
                 witness(partition.source, offset[rows], row, outcome, str(settled.reason), final_ns)
+
+
+def _among(lane: Int64Array | int, rows: BoolArray) -> Int64Array | int:
+    return lane if isinstance(lane, int) else lane[rows]
 
 
 def _missed(settled: Settled, final_ns: int) -> BoolArray:

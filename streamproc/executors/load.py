@@ -1,10 +1,28 @@
-"""From the configuration to an executor, and its first measurement."""
+"""From the configuration to executors, and their first measurement."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-from streamproc.core import NS_PER_MS, NS_PER_S, Clock, Columns, Executor, ModelInfo, load_function
+from streamproc.core import (
+    NS_PER_MS,
+    NS_PER_S,
+    Clock,
+    Columns,
+    ConfigError,
+    Executor,
+    ModelInfo,
+    Problem,
+    load_function,
+)
 from streamproc.executors.onnx import OnnxExecutor
-from streamproc.executors.options import Model, OnnxRuntime, PythonModel, Simulated
+from streamproc.executors.options import (
+    Model,
+    ModelVariant,
+    OnnxRuntime,
+    PythonModel,
+    Simulated,
+)
 from streamproc.executors.python import PythonExecutor
 from streamproc.executors.simulated import SimulatedExecutor
 
@@ -15,21 +33,62 @@ _UNKNOWN_NS = 2 * NS_PER_MS
 """Taken for a model that cannot be measured without real inputs: it starts on a thread, and is learned."""
 
 
-def load_executor(model: Model, clock: Clock) -> Executor:
-    """The executor that the configuration names.
+def load_executors(model: Model, clock: Clock) -> tuple[Executor, ...]:
+    """The executors of the model's variants, the best variant first.
 
     Raises:
-        ConfigError: the model does not load.
+        ConfigError: a variant does not load, or takes other inputs than the first.
     """
-    match model.executor:
-        case OnnxRuntime() as options:
-            return OnnxExecutor(model.path or "", options)
+    executors: list[Executor] = []
+    try:
+        for variant in model.ladder:
+            executors.append(_load(variant, _key_of(model, variant), clock))
+            _check_inputs(executors, _key_of(model, variant))
+    except BaseException:
+        for executor in executors:
+            executor.close()
+        raise
+    return tuple(executors)
+
+
+def _load(variant: ModelVariant, key: str, clock: Clock) -> Executor:
+    match variant.executor:
         case PythonModel(callable=name):
-            function = load_function(name, key="model.executor.python.callable")
-            return PythonExecutor(function, name=name)
+            function = load_function(name, key=f"{key}.executor.python.callable")
+            return PythonExecutor(function, name=name, variant=variant.name)
         case Simulated() as options:
-            inner = OnnxExecutor(model.path, OnnxRuntime()) if model.path else None
-            return SimulatedExecutor(options, clock=clock, inner=inner)
+            inner = None
+            if variant.path:
+                inner = OnnxExecutor(variant.path, OnnxRuntime(), variant=variant.name, key=key)
+            return SimulatedExecutor(options, clock=clock, inner=inner, variant=variant.name)
+        case options:
+            return OnnxExecutor(
+                variant.path or "", options or OnnxRuntime(), variant=variant.name, key=key
+            )
+
+
+def _key_of(model: Model, variant: ModelVariant) -> str:
+    """Where a variant stands in the file."""
+    names = [other.name for other in model.variants]
+    return f"model.variants[{names.index(variant.name)}]" if names else "model"
+
+
+def _check_inputs(executors: Sequence[Executor], key: str) -> None:
+    """See that the last one takes what the first one takes: the features are made once for all of them."""
+    first, last = executors[0].info, executors[-1].info
+    if first.inputs and last.inputs and first.inputs != last.inputs:
+        text = (
+            f"variant {last.variant!r} takes {_words(last)}, but {first.variant!r} takes {_words(first)}: "
+            "all variants must take the same inputs"
+        )
+        raise ConfigError(Problem(text, f"{key}.path"))
+
+
+def _words(info: ModelInfo) -> str:
+    return ", ".join(
+        f"{spec.name} {spec.dtype}[{', '.join('?' if n is None else str(n) for n in ('n', *spec.shape))}]"
+        for spec in info.inputs
+    )
 
 
 def sweep(executor: Executor, *, size_max: int, clock: Clock) -> tuple[list[int], list[int]]:

@@ -30,12 +30,16 @@ class OnnxExecutor:
     Args:
         path: the model's file.
         options: what the user set.
+        variant: which variant of the model it is.
+        key: where it stands in the configuration.
 
     Raises:
         ConfigError: the file is missing, is no model, or a provider does not work here.
     """
 
-    def __init__(self, path: str, options: OnnxRuntime) -> None:
+    def __init__(
+        self, path: str, options: OnnxRuntime, *, variant: str = "full", key: str = "model"
+    ) -> None:
         import onnxruntime  # noqa: PLC0415 - 0.1 s that no other command needs
 
         settings = onnxruntime.SessionOptions()
@@ -43,7 +47,7 @@ class OnnxExecutor:
         settings.inter_op_num_threads = 1
         settings.log_severity_level = _ERROR
         _check_providers(options, onnxruntime.get_available_providers())
-        digest = _digest(path)
+        digest = _digest(path, f"{key}.path")
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 path, settings, providers=list(options.providers)
@@ -51,13 +55,13 @@ class OnnxExecutor:
         except Exception as error:  # onnxruntime's errors have no common ancestor
             text = str(error).splitlines()[0]
             raise ConfigError(
-                Problem(f"{path} is no model that works here: {text}", "model.path")
+                Problem(f"{path} is no model that works here: {text}", f"{key}.path")
             ) from error
         used = self._session.get_providers()
         if used[0] != options.providers[0]:
             text = f"{options.providers[0]} does not work here: onnxruntime fell back to {used[0]}"
             raise ConfigError(Problem(text, "model.executor.onnxruntime.providers"))
-        inputs = [_spec(tensor, path) for tensor in self._session.get_inputs()]
+        inputs = [_spec(tensor, path, f"{key}.path") for tensor in self._session.get_inputs()]
         self._outputs = [tensor.name for tensor in self._session.get_outputs()]
         fixed = {tensor.shape[0] for tensor in self._session.get_inputs() if tensor.shape}
         sizes = [size for size in fixed if isinstance(size, int)]
@@ -66,12 +70,14 @@ class OnnxExecutor:
                 f"{path} takes batches of exactly {max(sizes)}: export it with a dynamic first axis, "
                 "or with 1"
             )
-            raise ConfigError(Problem(text, "model.path"))
+            raise ConfigError(Problem(text, f"{key}.path"))
         self.info = ModelInfo(
-            variant="full",
+            variant=variant,
             digest=digest,
             inputs=tuple(inputs),
-            outputs=tuple(_spec(tensor, path) for tensor in self._session.get_outputs()),
+            outputs=tuple(
+                _spec(tensor, path, f"{key}.path") for tensor in self._session.get_outputs()
+            ),
             batch_max=1 if sizes else None,
             runs_on=used[0],
         )
@@ -93,7 +99,7 @@ def _check_providers(options: OnnxRuntime, available: list[str]) -> None:
         raise ConfigError(Problem(text, "model.executor.onnxruntime.providers"))
 
 
-def _digest(path: str) -> str:
+def _digest(path: str, key: str) -> str:
     """``sha256:`` and the first twelve hex digits of the file."""
     digest = hashlib.sha256()
     try:
@@ -102,14 +108,14 @@ def _digest(path: str) -> str:
                 digest.update(chunk)
     except OSError as error:
         text = f"{path} cannot be read: {error.strerror}"
-        raise ConfigError(Problem(text, "model.path")) from error
+        raise ConfigError(Problem(text, key)) from error
     return f"sha256:{digest.hexdigest()[:12]}"
 
 
-def _spec(tensor: Any, path: str) -> TensorSpec:  # noqa: ANN401 - onnxruntime has no types
+def _spec(tensor: Any, path: str, key: str) -> TensorSpec:  # noqa: ANN401 - onnxruntime has no types
     dtype = _DTYPES.get(tensor.type)
     if dtype is None:
         text = f"{path}: {tensor.name!r} is of type {tensor.type}, which is not supported"
-        raise ConfigError(Problem(text, "model.path"))
+        raise ConfigError(Problem(text, key))
     shape = tuple(size if isinstance(size, int) else None for size in tensor.shape[1:])
     return TensorSpec(tensor.name, dtype, shape)

@@ -1,7 +1,7 @@
 """What a user can set of the model and of what runs it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from streamproc.core import Duration
 
@@ -60,20 +60,57 @@ class Simulated:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelVariant:
+    """One variant of a model: the same inputs and outputs, another cost, another quality.
+
+    Attributes:
+        name: of the variant, in decisions and metrics.
+        path: the ONNX file, relative to the configuration file; None only where ``executor`` needs none.
+        quality: what a decision of it is worth, 1 being one of the best.
+        executor: what runs it; None takes the model's.
+    """
+
+    name: str
+    path: str | None = None
+    quality: float = 1.0
+    executor: OnnxRuntime | PythonModel | Simulated | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.quality <= 1.0:
+            msg = f"quality must be above 0 and at most 1, was {self.quality}"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """The model and what runs it.
 
     Attributes:
-        path: the ONNX file, relative to the configuration file; None only for a Python callable.
+        path: the ONNX file, relative to the configuration file; None only for a Python callable, or where
+            there are ``variants``.
         executor: what runs it.
         inputs: field by model input, for a model with several inputs whose names are not the fields'.
+        variants: of the model, in place of ``path``: under load a cheaper one decides, and its decisions are
+            ``degraded``.
     """
 
     path: str | None = None
     executor: OnnxRuntime | PythonModel | Simulated = field(default_factory=OnnxRuntime)
     inputs: Mapping[str, str] = field(default_factory=dict)
+    variants: Sequence[ModelVariant] = ()
 
     def __post_init__(self) -> None:
-        if self.path is None and isinstance(self.executor, OnnxRuntime):
-            msg = "path is missing: name the ONNX file, or executor: {python: {callable: ...}}"
+        if self.variants and self.path is not None:
+            msg = "path must not stand beside variants: make it the first of them"
             raise ValueError(msg)
+        if not self.variants and self.path is None and isinstance(self.executor, OnnxRuntime):
+            msg = "path is missing: name the ONNX file, variants, or executor: {python: {callable: ...}}"
+            raise ValueError(msg)
+
+    @property
+    def ladder(self) -> tuple[ModelVariant, ...]:
+        """The variants with all that they need to be run, the best first; one named ``full`` of a path alone."""
+        if not self.variants:
+            return (ModelVariant("full", self.path, executor=self.executor),)
+        whole = [replace(v, executor=v.executor or self.executor) for v in self.variants]
+        return tuple(sorted(whole, key=lambda variant: -variant.quality))

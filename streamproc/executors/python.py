@@ -14,12 +14,13 @@ class PythonExecutor:
     Args:
         function: the user's.
         name: where it is, for the decisions' ``model``.
+        variant: which variant of the model it is.
     """
 
-    def __init__(self, function: UserFunction, *, name: str) -> None:
+    def __init__(self, function: UserFunction, *, name: str, variant: str = "full") -> None:
         self._function = function
         digest = hashlib.sha256(name.encode()).hexdigest()[:12]
-        self.info = ModelInfo(variant="full", digest=f"name-sha256:{digest}", runs_on=name)
+        self.info = ModelInfo(variant=variant, digest=f"name-sha256:{digest}", runs_on=name)
         self.concurrency = 1
         self.inline = True
 

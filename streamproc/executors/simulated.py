@@ -15,13 +15,21 @@ class SimulatedExecutor:
         options: the times.
         clock: to know when the time is over.
         inner: gives the outputs; None gives zeros.
+        variant: which variant of the model it is.
     """
 
-    def __init__(self, options: Simulated, *, clock: Clock, inner: Executor | None) -> None:
+    def __init__(
+        self,
+        options: Simulated,
+        *,
+        clock: Clock,
+        inner: Executor | None,
+        variant: str = "full",
+    ) -> None:
         self._options = options
         self._clock = clock
         self._inner = inner
-        self.info = inner.info if inner else ModelInfo("full", "simulated", runs_on="simulated")
+        self.info = inner.info if inner else ModelInfo(variant, "simulated", runs_on="simulated")
         self.concurrency = 1
         self.inline = False
 

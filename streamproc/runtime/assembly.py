@@ -1,16 +1,17 @@
 """From a configuration to an engine: every part made and joined, in one place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from streamproc.codecs import Decoder
 from streamproc.config import PipelineConfig
-from streamproc.core import NS_PER_MS, Clock, Executor, ModelInfo, load_function
+from streamproc.core import Clock, Executor, ModelInfo, load_function
 from streamproc.engine import (
     Concluder,
     Decider,
     Destinations,
     Engine,
+    EngineParts,
     EventTimes,
     Intake,
     LabelDecider,
@@ -18,21 +19,23 @@ from streamproc.engine import (
     PlainDecider,
     PythonDecider,
     PythonFunction,
+    Screen,
     Settlement,
     check_labels,
 )
 from streamproc.executors import sweep
 from streamproc.features import Features, FieldFeatures, PythonFeatures
 from streamproc.runtime.codecs import make_decoder, make_encoder
-from streamproc.scheduling import LatencyModel, Scheduler, SendLatency
+from streamproc.runtime.scheduling import (
+    has_policy,
+    lane_budgets_ns,
+    make_accounts,
+    make_lanes,
+    make_offering,
+    make_scheduler,
+)
+from streamproc.scheduling import Conflate, LatencyModel
 from streamproc.telemetry import Accounts, Journey, Sampler, Tracer
-
-SEND_SHARE = 2
-"""Sending is never allowed more than this part (a half) of the budget: one stall of the broker must not
-make every event look hopeless."""
-UNTRIED_SEND_NS = 25 * NS_PER_MS
-"""Allowed for sending until some hundred sends were seen, within that share: a broker's pause, or its slow
-first answers. Where it makes every event look hopeless the scheduler forgets it at the first probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,81 +46,84 @@ class Assembly:
         engine: the way of the data.
         accounts: the books.
         settlement: tells its ``witness`` what becomes of each event.
-        compute: how long the model alone computes, to choose between the event loop and a thread.
+        compute: how long each variant of the model alone computes, to choose between the event loop and a thread.
         tracer: tells the journeys of events; None where no traces are made.
     """
 
     engine: Engine
     accounts: Accounts
     settlement: Settlement
-    compute: LatencyModel
+    compute: tuple[LatencyModel, ...]
     tracer: Tracer | None
 
 
 def assemble(
     config: PipelineConfig,
-    executor: Executor,
+    executors: Sequence[Executor],
     clock: Clock,
     export: Callable[[Journey], None] | None = None,
 ) -> Assembly:
-    """Make a pipeline's engine; measures the model on the way.
+    """Make a pipeline's engine; measures the model's variants on the way.
 
     Args:
         config: what the user wrote.
-        executor: what runs the model.
+        executors: what runs the model's variants, the best one's first.
         clock: the pipeline's time.
         export: takes the journeys of traced events; None makes no traces.
 
     Raises:
         ConfigError: the model's inputs or outputs do not fit the features or labels.
     """
-    decoder = make_decoder(config, executor.info)
-    features = make_features(config, executor.info, decoder)
-    decider = make_decider(config, executor.info)
-    size_max = min(config.batching.max_size, executor.info.batch_max or config.batching.max_size)
-    sizes, run_ns = sweep(executor, size_max=size_max, clock=clock)
-    latency = LatencyModel(sizes, run_ns, size_max=size_max)
-    budget_ns = int(config.deadline.budget)
-    accounts = Accounts(pipeline=config.name, exact_bounds_ns=[budget_ns])
-    scheduler = Scheduler(
-        batching=config.batching,
-        shed=config.shed,
-        ordering=config.ordering,
-        latency=latency,
-        send=SendLatency(ceiling_ns=budget_ns // SEND_SHARE, first_ns=UNTRIED_SEND_NS),
-        slots=executor.concurrency,
-    )
+    models = [executor.info for executor in executors]
+    decoder = make_decoder(config, models[0])
+    features = make_features(config, models[0], decoder)
+    decider = make_decider(config, models)
+    lanes = make_lanes(config, decoder)
+    room = min(m.batch_max or config.batching.max_size for m in models)
+    room = min(room, config.batching.max_size)
+    swept = [sweep(executor, size_max=room, clock=clock) for executor in executors]
+    latency = [LatencyModel(*measured, size_max=room) for measured in swept]
+    accounts = make_accounts(config)
+    scheduler = make_scheduler(config, latency, slots=min(e.concurrency for e in executors))
     partitions = PartitionTable()
     tracer = None
     traces = config.telemetry.traces
     if traces is not None and export is not None:
         tracer = Tracer(Sampler(config.name, traces.ratio), traces.always, export)
     settlement = Settlement(accounts, partitions, scheduler, tracer)
+    times = EventTimes(config.event_time, config.deadline, lane_budgets_ns(config))
     engine = Engine(
-        clock=clock,
-        intake=Intake(
-            decoder=decoder,
-            features=features,
-            key=config.key,
-            times=EventTimes(config.event_time, config.deadline),
-        ),
-        scheduler=scheduler,
-        concluder=Concluder(
+        EngineParts(
             clock=clock,
-            decider=decider,
-            encoder=make_encoder(config, executor.info),
-            destinations=_destinations(config),
-            partitions=partitions,
+            intake=Intake(
+                decoder=decoder, features=features, key=config.key, times=times, lanes=lanes
+            ),
+            screen=Screen(
+                times=times,
+                scheduler=scheduler,
+                several=decoder.several,
+                conflates=config.key is None and has_policy(config, Conflate),
+            ),
+            offering=make_offering(config, decoder, keys=scheduler.wants_keys),
             scheduler=scheduler,
+            concluder=Concluder(
+                clock=clock,
+                decider=decider,
+                encoders=[make_encoder(config, model) for model in models],
+                destinations=_destinations(config),
+                partitions=partitions,
+                scheduler=scheduler,
+                settlement=settlement,
+                tracer=tracer,
+            ),
             settlement=settlement,
-            tracer=tracer,
+            partitions=partitions,
+            accounts=accounts,
         ),
-        settlement=settlement,
-        partitions=partitions,
-        accounts=accounts,
+        batch_room=room,
         keep_order=config.ordering != "none",
     )
-    compute = LatencyModel(sizes, run_ns, size_max=size_max)
+    compute = tuple(LatencyModel(*measured, size_max=room) for measured in swept)
     return Assembly(engine, accounts, settlement, compute, tracer)
 
 
@@ -141,17 +147,18 @@ def make_features(config: PipelineConfig, model: ModelInfo, decoder: Decoder) ->
     )
 
 
-def make_decider(config: PipelineConfig, model: ModelInfo) -> Decider:
-    """What makes decisions of the model's outputs.
+def make_decider(config: PipelineConfig, models: Sequence[ModelInfo]) -> Decider:
+    """What makes decisions of the outputs of any of the model's variants.
 
     Raises:
-        ConfigError: the labels do not fit the model, or the user's function cannot be found.
+        ConfigError: the labels do not fit a variant, or the user's function cannot be found.
     """
     output = config.output
     if isinstance(output, PythonFunction):
         function = load_function(output.python, key="output.python")
         return PythonDecider(function, options=output.options or {})
-    check_labels(output.labels, output.tensor, model.outputs)
+    for model in models:
+        check_labels(output.labels, output.tensor, model.outputs)
     if output.labels:
         return LabelDecider(output.labels, scores=output.scores, tensor=output.tensor)
     return PlainDecider(tensor=output.tensor)

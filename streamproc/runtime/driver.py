@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Mapping
+import logging
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from streamproc.core import (
     NS_PER_MS,
@@ -15,11 +17,14 @@ from streamproc.core import (
     Executor,
     ExternalError,
     Sink,
+    Source,
     TopicPartition,
 )
-from streamproc.engine import Engine, Infer, Send
+from streamproc.engine import Engine, Infer, Send, Skip
 from streamproc.scheduling import LatencyModel
 from streamproc.telemetry import Accounts
+
+log = logging.getLogger(__name__)
 
 INLINE_MAX_NS = NS_PER_MS
 """A batch predicted to be quicker runs on the event loop: a hop to a thread and back costs more."""
@@ -38,9 +43,10 @@ class Driver:
 
     Args:
         engine: the engine.
-        executor: runs its batches.
+        executors: run its batches, one for each variant of the model, the best one's first.
         sink: sends its records.
-        compute: predicts whether a batch is quick; learns from each.
+        compute: predicts for each variant whether a batch is quick; learns from each.
+        source: jumps over what is too old.
         accounts: the books, to see that all is done.
         clock: the pipeline's time.
         revoke_grace_ns: how long a revoked partition's events may take to be finished.
@@ -50,25 +56,30 @@ class Driver:
         self,
         *,
         engine: Engine,
-        executor: Executor,
+        executors: Sequence[Executor],
         sink: Sink,
-        compute: LatencyModel,
+        source: Source,
+        compute: Sequence[LatencyModel],
         accounts: Accounts,
         clock: Clock,
         revoke_grace_ns: int = 10 * NS_PER_S,
     ) -> None:
         self._engine = engine
-        self._executor = executor
+        self._executors = executors
         self._sink = sink
+        self._source = source
         self._compute = compute
         self._threads = ThreadPoolExecutor(
-            executor.concurrency, thread_name_prefix="streamproc-executor"
+            min(executor.concurrency for executor in executors),
+            thread_name_prefix="streamproc-executor",
         )
         self._accounts = accounts
         self._clock = clock
         self._revoke_grace_ns = revoke_grace_ns
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn_due = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_ns = 0
         self._progress = asyncio.Event()
         self.owns_partitions = False
         """True once the source has been given partitions, or none are left to give."""
@@ -83,6 +94,7 @@ class Driver:
     async def revoked(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The source gives partitions up: finish what is under way, within a time."""
         self._engine.leave(partitions)
+        self._guarded(self.turn)  # nothing of them waits for others to come any more
         await self._until(lambda: not self._engine.open_in(partitions), self._revoke_grace_ns)
         positions = self._engine.release(partitions)
         self._progress.set()  # what was handed back is no longer waited for
@@ -90,7 +102,12 @@ class Driver:
         return positions
 
     async def drained(self, timeout_ns: int) -> bool:
-        """Wait until every event taken in has its outcome; False when the time is up first."""
+        """Wait until every event taken in has its outcome; False when the time is up first.
+
+        Nothing more is to be taken in: what waits for others to come is run at once.
+        """
+        self._engine.draining = True
+        self._guarded(self.turn)
         return await self._until(lambda: not self._accounts.in_flight, timeout_ns)
 
     async def progress(self) -> None:
@@ -110,6 +127,7 @@ class Driver:
             effects = self._engine.next_effects(now_ns)
             if not effects:
                 self._progress.set()  # what is not sent has its outcome at once
+                self._set_alarm(self._engine.wake_ns, now_ns)
                 return
             for effect in effects:
                 match effect:
@@ -117,6 +135,8 @@ class Driver:
                         self._sink.send(records, partial(self._sent, ticket))
                     case Infer() as infer:
                         self._infer(infer)
+                    case Skip(source=source, timestamp_ns=timestamp_ns):
+                        self._start(self._skip(source, timestamp_ns))
 
     def fail(self, error: BaseException) -> None:
         """The pipeline cannot go on."""
@@ -126,6 +146,7 @@ class Driver:
 
     async def close(self) -> None:
         """Let go of the batches that still run."""
+        self._set_alarm(None, 0)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -138,6 +159,25 @@ class Driver:
                 while not condition() and not self.failure.done():
                     await self.progress()
         return condition()
+
+    def _set_alarm(self, wake_ns: int | None, now_ns: int) -> None:
+        """Turn at an instant, and not at the one that was asked for before."""
+        if wake_ns is None:
+            if self._alarm is not None:
+                self._alarm.cancel()
+                self._alarm = None
+            return
+        if self._alarm is not None:
+            if self._alarm_ns == wake_ns:
+                return
+            self._alarm.cancel()
+        loop = asyncio.get_running_loop()
+        self._alarm_ns = wake_ns
+        self._alarm = loop.call_at(loop.time() + (wake_ns - now_ns) / NS_PER_S, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._guarded(self.turn)
 
     def _turn_soon(self) -> None:
         if not self._turn_due:
@@ -153,18 +193,46 @@ class Driver:
 
     def _infer(self, infer: Infer) -> None:
         """Run a batch here where it is quick, else on a thread: the loop must never wait for a model."""
-        quick = self._compute.predict_ns(infer.size) < INLINE_MAX_NS
-        if quick and self._executor.inline and self._executor.concurrency == 1:
-            self._ended(infer, self._run(infer.inputs))
+        executor = self._executors[infer.variant]
+        quick = self._compute[infer.variant].predict_ns(infer.size) < INLINE_MAX_NS
+        if quick and executor.inline and executor.concurrency == 1:
+            self._ended(infer, self._run(infer))
             return
-        task = asyncio.get_running_loop().create_task(self._infer_away(infer))
+        self._start(self._infer_away(infer))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _skip(self, source: TopicPartition, timestamp_ns: int) -> None:
+        """Let the source jump; where it cannot, what is too old is fetched and given up one by one."""
+        try:
+            jump = await self._source.skip_to(source, timestamp_ns)
+        except ExternalError as error:
+            if not error.retriable:
+                self.fail(error)
+                return
+            log.warning("%s; reading on", error)
+            jump = None
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is handed on
+            self.fail(error)
+            return
+        if jump is not None:
+            log.warning(
+                "%s/%d: went past %d records that were too old to be answered in time, on with %d",
+                *source,
+                jump.end - jump.start,
+                jump.end,
+            )
+        self._guarded(partial(self._engine.skipped, source, jump))
 
     async def _infer_away(self, infer: Infer) -> None:
         loop = asyncio.get_running_loop()
         try:
-            ran = await loop.run_in_executor(self._threads, self._run, infer.inputs)
+            ran = await loop.run_in_executor(self._threads, self._run, infer)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - such as a panic of a Rust extension
@@ -173,10 +241,10 @@ class Driver:
         self._guarded(partial(self._ended, infer, ran))
         self._guarded(self.turn)
 
-    def _run(self, inputs: Columns) -> _Ran:
+    def _run(self, infer: Infer) -> _Ran:
         started_ns = self._clock.now_ns()
         try:
-            outputs: Columns | Exception = self._executor.run(inputs)
+            outputs: Columns | Exception = self._executors[infer.variant].run(infer.inputs)
         except Exception as error:  # noqa: BLE001 - a model may raise anything
             outputs = error
         return _Ran(outputs, self._clock.now_ns() - started_ns)
@@ -185,7 +253,7 @@ class Driver:
         if isinstance(ran.outputs, Exception):
             self._engine.failed(infer.run, ran.outputs, self._clock.now_ns())
             return
-        self._compute.observe(infer.size, ran.took_ns)
+        self._compute[infer.variant].observe(infer.size, ran.took_ns)
         self._engine.completed(infer.run, ran.outputs, self._clock.now_ns())
 
     def _sent(self, ticket: int, result: int | Exception) -> None:

@@ -1,13 +1,14 @@
 """The pipeline, as a Python user sees it."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Self
 
 from streamproc.config import LoadedConfig, PipelineConfig, check
 from streamproc.connectors.kafka import KafkaRecordSink, KafkaRecordSource, client_settings
 from streamproc.core import Clock, Executor, Sink, Source, SystemClock
-from streamproc.executors import load_executor
+from streamproc.executors import load_executors
 from streamproc.runtime.assembly import dead_letter_topic
 from streamproc.runtime.service import Parts, Service
 from streamproc.telemetry import Summary
@@ -61,20 +62,30 @@ class Pipeline(PipelineConfig):
         *,
         source: Source | None = None,
         sink: Sink | None = None,
-        executor: Executor | None = None,
+        executor: Executor | Sequence[Executor] | None = None,
         clock: Clock | None = None,
     ) -> Parts:
         """What the pipeline runs on: what is handed in, and for the rest what its configuration names.
+
+        Args:
+            source: where records come from.
+            sink: where records go.
+            executor: what runs the model; several for its variants, the best one's first.
+            clock: the time.
 
         Raises:
             ConfigError: the configuration does not fit together, or the model does not load.
         """
         check(self)
         clock = clock or SystemClock()
+        if executor is None:
+            executors = load_executors(self.model, clock)
+        else:
+            executors = tuple(executor) if isinstance(executor, Sequence) else (executor,)
         return Parts(
             source=source or self._kafka_source(clock),
             sink=sink or self._kafka_sink(clock),
-            executor=executor or load_executor(self.model, clock),
+            executors=executors,
             clock=clock,
             commit_interval_ns=int(self.source.commit_interval),
         )

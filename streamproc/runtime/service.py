@@ -46,14 +46,14 @@ class Parts:
     Attributes:
         source: where records come from.
         sink: where records go.
-        executor: what runs the model.
+        executors: what runs the model's variants, the best one's first.
         clock: the time.
         commit_interval_ns: how often finished positions are committed.
     """
 
     source: Source
     sink: Sink
-    executor: Executor
+    executors: tuple[Executor, ...]
     clock: Clock
     commit_interval_ns: int
 
@@ -107,7 +107,7 @@ class Service:
         """The books; None before the model is measured."""
         if self._assembly is None:
             return None
-        self._assembly.accounts.skipped = self._parts.source.skipped_total
+        self._assembly.accounts.skips["retention"] = self._parts.source.skipped_total
         return self._assembly.accounts
 
     def summary(self) -> Summary | None:
@@ -120,12 +120,18 @@ class Service:
 
     def gauges(self) -> Gauges:
         """What is waiting at this moment."""
-        depth = self._assembly.engine.queue_depth if self._assembly else 0
+        if self._assembly is None:
+            return Gauges(queue_depth=0)
+        engine, accounts = self._assembly.engine, self._assembly.accounts
         lag = self._parts.source.lag() if self._driver and self._driver.owns_partitions else {}
-        skews_ns = self._assembly.engine.skews_ns() if self._assembly else {}
+        skews_ns = engine.skews_ns()
         most = heapq.nlargest(_SKEWS_SHOWN, skews_ns, key=lambda source: abs(skews_ns[source]))
+        depths = dict(zip(accounts.lanes, engine.queue_depths, strict=True))
         return Gauges(
-            queue_depth=depth,
+            queue_depth=engine.queue_depth,
+            lane_depths=depths if len(depths) > 1 else {},
+            demand_workers=engine.demand_workers(self._parts.clock.now_ns()),
+            variant_level=engine.variant if len(self._parts.executors) > 1 else None,
             lag_records=lag,
             loop_lag_seconds=self._heartbeat.lag_ns / NS_PER_S,
             event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},
@@ -133,7 +139,7 @@ class Service:
 
     def models(self) -> list[ModelInfo]:
         """The models that decide."""
-        return [self._parts.executor.info]
+        return [executor.info for executor in self._parts.executors]
 
     def readiness(self) -> Mapping[str, bool]:
         """What readiness waits for, and whether it is there."""
@@ -157,14 +163,15 @@ class Service:
         self._exporter = exporter = self._make_exporter()
         export = None if exporter is None else exporter.export
         try:
-            self._assembly = assembly = assemble(self._config, parts.executor, parts.clock, export)
+            self._assembly = assembly = assemble(self._config, parts.executors, parts.clock, export)
         except BaseException:
             await self._close_traces()
             raise
         self._driver = driver = Driver(
             engine=assembly.engine,
-            executor=parts.executor,
+            executors=parts.executors,
             sink=parts.sink,
+            source=parts.source,
             compute=assembly.compute,
             accounts=assembly.accounts,
             clock=parts.clock,
@@ -278,7 +285,8 @@ class Service:
         if self._assembly is not None:
             self._assembly.engine.release_all()
         await self._close_traces()
-        parts.executor.close()
+        for executor in parts.executors:
+            executor.close()
 
     def _make_exporter(self) -> "Exporter | None":
         config = self._config
@@ -286,12 +294,12 @@ class Service:
             return None
         from streamproc.telemetry.otlp import make_exporter  # noqa: PLC0415 - 0.2 s for those who trace
 
-        model = self._parts.executor.info
+        models = self.models()
         return make_exporter(
             config.telemetry.traces,
             pipeline=config.name,
             group=config.source.group_id or config.name,
-            model=f"{model.variant} {model.digest}",
+            model=", ".join(f"{model.variant} {model.digest}" for model in models),
         )
 
     async def _close_traces(self) -> None:

@@ -1,23 +1,73 @@
 """The heart: which event is decided when, with which others, and which not at all. Pure, sans-I/O."""
 
-from streamproc.scheduling.latency_model import LatencyModel, SendLatency
-from streamproc.scheduling.options import Batching, Ordering, ShedPolicy
+from streamproc.scheduling.demand import ArrivalRate, demand_workers
+from streamproc.scheduling.ladder import Variant, VariantLadder
+from streamproc.scheduling.lanes import LaneSpec
+from streamproc.scheduling.latency_model import LatencyModel
+from streamproc.scheduling.offered import Offered
+from streamproc.scheduling.options import Batching, Lane, Ordering, PlannerName
+from streamproc.scheduling.policies import (
+    SHED_POLICIES,
+    CoDel,
+    Conflate,
+    Expired,
+    Planner,
+    Priority,
+    ShedName,
+    ShedPolicy,
+    SkipAhead,
+    TailDrop,
+    Utility,
+    shed_policies,
+)
 from streamproc.scheduling.queue import DeadlineQueue
 from streamproc.scheduling.scheduler import PROBE_EVERY_NS, Scheduler
-from streamproc.scheduling.steps import BatchReason, Idle, Run, Shed, Step
+from streamproc.scheduling.send_latency import SendLatency
+from streamproc.scheduling.steps import (
+    Action,
+    BatchReason,
+    Idle,
+    Run,
+    Shed,
+    SkipTo,
+    Step,
+    WaitUntil,
+)
 
 __all__ = [
     "PROBE_EVERY_NS",
+    "SHED_POLICIES",
+    "Action",
+    "ArrivalRate",
     "BatchReason",
     "Batching",
+    "CoDel",
+    "Conflate",
     "DeadlineQueue",
+    "Expired",
     "Idle",
+    "Lane",
+    "LaneSpec",
     "LatencyModel",
+    "Offered",
     "Ordering",
+    "Planner",
+    "PlannerName",
+    "Priority",
     "Run",
     "Scheduler",
     "SendLatency",
     "Shed",
+    "ShedName",
     "ShedPolicy",
+    "SkipAhead",
+    "SkipTo",
     "Step",
+    "TailDrop",
+    "Utility",
+    "Variant",
+    "VariantLadder",
+    "WaitUntil",
+    "demand_workers",
+    "shed_policies",
 ]

@@ -1,145 +1,245 @@
-"""How long things take: a batch in the executor, and the way of its decisions to the broker."""
+"""How long a batch takes in the executor, by its size: a curve, corrected by every run."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Self
 
 import numpy as np
 
 from streamproc.core import Float64Array, Int64Array
+from streamproc.scheduling.latency_text import LatencyText
 
-_WINDOW = 64
-"""Runs that are remembered: at 1 ms a run the model follows a change within a tenth of a second."""
+_WINDOW = 48
+"""Runs that a bucket remembers: four dozen, at 1 ms a run a change is followed within a twentieth of a second."""
 _QUANTILE = 0.85
-"""Of those; from the eighth run on one outlier in ten moves nothing (at 0.9 it does: 64 may hold seven)."""
+"""Of those; one outlier in ten moves nothing (at 0.9 it does: 48 may hold five, and place 43 of 0..47 is the fifth last)."""
+_ENOUGH = 8
+"""Runs from which on a bucket stands for itself: of eight, the quantile leaves the largest out."""
+_FRESH_RUNS = 256
+"""Runs of any size after which what a bucket saw is of another time: a quarter of a second at 1 ms a run."""
+_REFRESH = 8
+"""Runs between two looks at a bucket's window (a look costs 5 us)."""
+_NOTICEABLE = 0.02
+"""A factor that moved by less is within the noise of its quantile, and not worth a new array (20 us at 256 sizes)."""
 _LONGEST_NS = 3.2e16
 """A year: predictions stay far from where int64 ends, whatever was measured."""
-_REFRESH = 8
-"""Values between two looks at the window (a look costs 5 to 20 us)."""
-
-
-class _Window:
-    """The last values, and a quantile of them."""
-
-    __slots__ = ("_count", "_quantile", "_value", "_values")
-
-    def __init__(self, size: int, quantile: float, first: float) -> None:
-        self._values: Float64Array = np.empty(size, np.float64)
-        self._quantile = quantile
-        self._value = first
-        self._count = 0
-
-    def add(self, value: float) -> None:
-        self._values[self._count % len(self._values)] = value
-        self._count += 1
-        if self._count <= _REFRESH or self._count % _REFRESH == 0:
-            held = self._values[: min(self._count, len(self._values))]
-            place = math.ceil(self._quantile * (len(held) - 1))
-            self._value = float(np.partition(held, place)[place])
-
-    def forget(self) -> None:
-        self._count = 0
-
-    @property
-    def value(self) -> float:
-        return self._value
 
 
 class LatencyModel:
     """Execution time as a function of batch size, measured by a sweep and corrected by every run.
 
-    The sweep gives the curve's shape; what is learned later is one factor for the whole of it, a quantile
-    of the last runs' times over the curve's.
+    What is learned are factors on the curve, one for each power of two of sizes that was run, each a quantile
+    of the last runs' times over the curve's. Between two of them the factor goes in a line over the logarithm
+    of the size; beyond the first and the last it stays as it is there. So a curve that could not be measured
+    (one point: flat) finds its shape, and a sweep's shape is kept where nothing says otherwise. What one
+    bucket learns anew, those follow that saw nothing lately: a slower machine is slower at all sizes.
 
     Args:
         size: batch sizes measured, ascending, from 1.
         run_ns: their times in ns.
         size_max: the largest batch that will be asked for.
+        quantile: of the last runs' times, what is predicted.
 
     Raises:
-        ValueError: nothing was measured, or a time is not positive.
+        ValueError: nothing was measured, a time is not positive, or a size or the quantile cannot be.
     """
 
-    __slots__ = ("_curve_ns", "_factor", "_run_ns", "_used_factor")
+    __slots__ = (
+        "_curve_ns",
+        "_factor",
+        "_level",
+        "_log_size",
+        "_measured",
+        "_place",
+        "_quantile",
+        "_run_ns",
+        "_runs",
+        "_settled",
+        "_windows",
+    )
 
-    def __init__(self, size: Sequence[int], run_ns: Sequence[int], *, size_max: int) -> None:
-        if not size or min(run_ns) <= 0:
+    def __init__(
+        self,
+        size: Sequence[int],
+        run_ns: Sequence[int],
+        *,
+        size_max: int,
+        quantile: float = _QUANTILE,
+    ) -> None:
+        if not size or len(size) != len(run_ns) or min(run_ns) <= 0:
             msg = f"a latency model needs positive times, got {list(run_ns)} for sizes {list(size)}"
             raise ValueError(msg)
+        if min(size) < 1 or any(b <= a for a, b in pairwise(size)):
+            msg = f"a latency model needs ascending batch sizes from 1, got {list(size)}"
+            raise ValueError(msg)
+        if size_max < 1 or not 0.0 < quantile <= 1.0:
+            msg = f"size_max must be 1 or more, quantile in (0, 1], were {size_max} and {quantile}"
+            raise ValueError(msg)
+        self._measured = (tuple(map(int, size)), tuple(map(int, run_ns)))
+        self._quantile = quantile
         curve = np.interp(np.arange(1, size_max + 1), size, run_ns)
-        self._curve_ns: Float64Array = np.maximum.accumulate(curve)
-        self._factor = _Window(_WINDOW, _QUANTILE, 1.0)
-        self._used_factor = 0.0
-        self._run_ns: Int64Array = self._curve_ns.astype(np.int64)
+        self._curve_ns: Float64Array = np.minimum(np.maximum.accumulate(curve), _LONGEST_NS)
+        self._log_size: Float64Array = np.log2(np.arange(1, size_max + 1))
+        buckets = size_max.bit_length()
+        self._windows = [_Window() for _ in range(buckets)]
+        # The factors by bucket: where on the axis of log2(size) each stands, and what it is.
+        self._place: dict[int, float] = {}
+        self._level: dict[int, float] = {}
+        self._settled: set[int] = set()
+        self._runs = 0
+        self._factor: Float64Array = np.ones(size_max)
+        self._run_ns: Int64Array = np.maximum(np.rint(self._curve_ns), 1).astype(np.int64)
 
     @property
     def run_ns(self) -> Int64Array:
         """int64 [size_max]: ``run_ns[b - 1]`` is the predicted time of a batch of b; never decreasing."""
-        if self._factor.value != self._used_factor:
-            self._used_factor = self._factor.value
-            run_ns = np.minimum(self._curve_ns * self._used_factor, _LONGEST_NS)
-            self._run_ns = run_ns.astype(np.int64)
         return self._run_ns
 
     def predict_ns(self, size: int) -> int:
         """The predicted time of a batch of ``size`` events."""
-        return int(self.run_ns[min(size, len(self.run_ns)) - 1])
+        return int(self._run_ns[min(size, len(self._run_ns)) - 1])
 
     def observe(self, size: int, took_ns: int) -> None:
         """Learn that a batch of ``size`` took so long."""
-        place = min(size, len(self._curve_ns)) - 1
-        self._factor.add(max(took_ns, 1) / float(self._curve_ns[place]))
+        size = min(size, len(self._curve_ns))
+        bucket = size.bit_length() - 1
+        window = self._windows[bucket]
+        self._runs += 1
+        if self._runs - window.run_last > _FRESH_RUNS:
+            window.count = 0
+        window.add(size - 1, max(took_ns, 1) / self._curve_ns[size - 1])
+        window.run_last = self._runs
+        if window.count <= _REFRESH or window.count % _REFRESH == 0:
+            self._learn(bucket, window)
 
     def forget(self) -> None:
         """Let the next run alone tell the time: the last ones misled.
 
         After a stall of the executor nothing seems to fit a deadline, so nothing is run but a probe now and
-        then; without this it would take a window full of probes, a quarter of a minute, to serve again.
+        then; without this it would take a window full of probes, a quarter of a minute, to serve again. The
+        shape of the curve is kept: the next run moves all of it.
         """
-        self._factor.forget()
+        self._runs = 0
+        for window in self._windows:
+            window.forget()
+
+    def to_json(self) -> str:
+        """A JSON document that ``from_json`` reads: the sweep, the quantile and the factors."""
+        size, run_ns = self._measured
+        return LatencyText(
+            size=size,
+            run_ns=run_ns,
+            size_max=len(self._curve_ns),
+            quantile=self._quantile,
+            corrections={
+                min(2.0**place, float(len(self._curve_ns))): level
+                for place, level in zip(*self._known(), strict=True)
+            },
+        ).dumps()
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The model that was saved; its next run counts as the first one of a new model's does.
+
+        Raises:
+            ValueError: the text is no such document; the message says why.
+        """
+        found = LatencyText.loads(text)
+        model = cls(found.size, found.run_ns, size_max=found.size_max, quantile=found.quantile)
+        model._restore(found.corrections)
+        return model
+
+    def _restore(self, corrections: Mapping[float, float]) -> None:
+        for size, factor in sorted(corrections.items()):
+            bucket = int(size).bit_length() - 1
+            if bucket in self._place or size > len(self._curve_ns):
+                msg = f"corrections: one for each power of two up to size_max, got size {size} too"
+                raise ValueError(msg)
+            self._place[bucket] = math.log2(size)
+            self._level[bucket] = factor
+            self._settled.add(bucket)
+        if self._place:
+            self._rebuild()
+
+    def _learn(self, bucket: int, window: "_Window") -> None:
+        """Set the bucket's factor by its last runs, where it has changed noticeably."""
+        row, ratio = window.held()
+        # Within a bucket the largest size may take twice the smallest's time: each run is compared with the
+        # factor at its own size, or the quantile would be that of the sizes.
+        ratio = ratio / self._factor[row]
+        # A bucket that saw little yet is held by what others say of it, so that one outlier moves nothing.
+        # At the very start nobody says anything: the first run already counts.
+        held_by = max(_ENOUGH - len(ratio), 0) if self._runs > _ENOUGH else 0
+        if held_by:
+            ratio = np.concatenate((ratio, np.ones(held_by)))
+        rank = math.ceil(self._quantile * (len(ratio) - 1))
+        ratio.partition(rank)
+        moved = float(ratio[rank])
+        if abs(moved - 1.0) <= _NOTICEABLE and bucket in self._place:
+            return
+        place = max(
+            float(self._log_size[row].mean()), float(bucket)
+        )  # an ulp below, it were another's
+        before = float(np.interp(place, *self._known())) if self._place else 1.0
+        # What a bucket learns first is the curve's shape; from then on, what has changed for all.
+        if bucket in self._settled or self._runs <= _ENOUGH:
+            self._lead(bucket, moved)
+        if window.count >= _ENOUGH:
+            self._settled.add(bucket)
+        self._place[bucket] = place
+        self._level[bucket] = _bounded(before * moved)
+        self._rebuild()
+
+    def _lead(self, leader: int, moved: float) -> None:
+        """Let those that saw nothing lately follow the nearest that did."""
+        fresh = [b for b in self._place if self._runs - self._windows[b].run_last <= _FRESH_RUNS]
+        for follower in self._place.keys() - fresh:
+            if min(fresh, key=lambda other: abs(other - follower)) == leader:
+                self._level[follower] = _bounded(self._level[follower] * moved)
+
+    def _known(self) -> tuple[list[float], list[float]]:
+        """Where factors stand on the axis of log2(size), ascending, and what they are."""
+        buckets = sorted(self._place)
+        return [self._place[b] for b in buckets], [self._level[b] for b in buckets]
+
+    def _rebuild(self) -> None:
+        self._factor = np.interp(self._log_size, *self._known())
+        run_ns = np.maximum.accumulate(np.clip(self._curve_ns * self._factor, 1.0, _LONGEST_NS))
+        self._run_ns = np.rint(run_ns).astype(np.int64)
 
 
-class SendLatency:
-    """How long it takes from a decision to the broker's acknowledgement of it.
+def _bounded(factor: float) -> float:
+    """Far from where products of floats end."""
+    return min(max(factor, 1e-18), 1e18)
 
-    Under overload every batch is planned so that its first events have just this time left. A broker's
-    pauses (garbage collection: 5 to 30 ms every few seconds) then make late whatever was sent meanwhile:
-    to be in time with 99.9% of them, the time allowed must be a quantile as high as that.
 
-    Args:
-        ceiling_ns: the most that it ever answers, so that one stall cannot make every event hopeless.
-        first_ns: the least that it answers until it has seen enough sends.
+class _Window:
+    """The last runs of one bucket.
+
+    Attributes:
+        count: runs that it saw.
+        run_last: the model's run that was its last one.
     """
 
-    __slots__ = ("_ceiling_ns", "_first_ns", "_seen", "_window")
+    __slots__ = ("_ratio", "_row", "count", "run_last")
 
-    _SAMPLES = 2_048
-    _TAIL = 0.999
-    _HOPED_NS = 3_000_000
-    """A broker that is near and well answers in that."""
-    _ENOUGH = 256
-    """Some seconds' sends under overload: connections are warm, and a pause or two was seen."""
+    def __init__(self) -> None:
+        self._row: Int64Array = np.empty(_WINDOW, np.int64)
+        self._ratio: Float64Array = np.empty(_WINDOW)
+        self.forget()
 
-    def __init__(self, *, ceiling_ns: int, first_ns: int = 3_000_000) -> None:
-        self._ceiling_ns = ceiling_ns
-        self._first_ns = first_ns
-        self._seen = 0
-        self._window = _Window(self._SAMPLES, self._TAIL, float(first_ns))
+    def add(self, row: int, ratio: float) -> None:
+        place = self.count % _WINDOW
+        self._row[place] = row
+        self._ratio[place] = ratio
+        self.count += 1
 
-    @property
-    def send_ns(self) -> int:
-        """The time to allow for: the 99.9th percentile of the last sends."""
-        allowed_ns = int(self._window.value)
-        if self._seen < self._ENOUGH:
-            allowed_ns = max(allowed_ns, self._first_ns)
-        return min(allowed_ns, self._ceiling_ns)
-
-    def observe(self, took_ns: int) -> None:
-        """Learn that an acknowledgement took so long."""
-        self._seen += 1
-        self._window.add(float(took_ns))
+    def held(self) -> tuple[Int64Array, Float64Array]:
+        """int64 [n], batch sizes less 1, and float64 [n], the times over the curve's."""
+        count = min(self.count, _WINDOW)
+        return self._row[:count], self._ratio[:count]
 
     def forget(self) -> None:
-        """Begin anew, and in hope: caution and what was seen made every event look hopeless."""
-        self._seen = 0
-        self._first_ns = min(self._first_ns, self._HOPED_NS)
-        self._window = _Window(self._SAMPLES, self._TAIL, float(self._first_ns))
+        self.count = 0
+        self.run_last = -_FRESH_RUNS - 1

@@ -1,37 +1,62 @@
 """The scheduler: an object that asks and answers, in the way of a sans-I/O protocol library.
 
 ``offer`` events, ask for the ``next_action``, carry it out, report back with ``complete`` and
-``acknowledged``. It holds no clock, starts no thread and awaits nothing; the service, the tests and the
-player drive the same one.
+``acknowledged``. It holds no clock, starts no thread and awaits nothing; the service, the tests, the
+simulator and the player drive the same one.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from streamproc.core import BoolArray, EventBatch, Int64Array, InvariantError, Reason
-from streamproc.scheduling.latency_model import LatencyModel, SendLatency
-from streamproc.scheduling.options import Batching, Ordering, ShedPolicy
-from streamproc.scheduling.planners import work_conserving
-from streamproc.scheduling.policies import expired
-from streamproc.scheduling.queue import DeadlineQueue
-from streamproc.scheduling.steps import BatchReason, Idle, Run, Shed, Step
+from streamproc.core import BoolArray, Int64Array, InvariantError
+from streamproc.scheduling.demand import ArrivalRate, demand_workers
+from streamproc.scheduling.forming import Formed, Former
+from streamproc.scheduling.ladder import Variant, VariantLadder
+from streamproc.scheduling.lanes import LaneQueues, LaneSpec
+from streamproc.scheduling.offered import Offered
+from streamproc.scheduling.options import Batching, Ordering
+from streamproc.scheduling.policies import (
+    Conflate,
+    Expired,
+    Planner,
+    ShedPolicy,
+    SkipAhead,
+    Skipper,
+    expired,
+    superseded,
+)
+from streamproc.scheduling.send_latency import SendLatency
+from streamproc.scheduling.shedding import Shedding
+from streamproc.scheduling.steps import BatchReason, Idle, Run, SkipTo, Step, WaitUntil
 
 PROBE_EVERY_NS = 250_000_000
 """When no event seems to fit its deadline, one is run so often all the same: the model may be wrong, and
 would never learn it from events that are all given up."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Running:
+    started_ns: int
+    size: int
+    count: int
+    deadline_ns: int
+    variant: int
+    probe: bool
+
+
 class Scheduler:
-    """Decides which events run together, when, and which are given up.
+    """Decides which events run together, when, by which variant, and which are given up.
 
     Args:
         batching: how micro-batches are made.
         shed: the policies that may give events up; with none, all are run however late.
         ordering: whose events must not overtake each other.
-        latency: how long batches take.
+        variants: the model's variants, the best first.
         send: how long a decision takes to the broker.
         slots: how many batches may run at the same time.
+        lanes: the lanes; one takes all events that say nothing else.
     """
 
     def __init__(
@@ -40,29 +65,75 @@ class Scheduler:
         batching: Batching,
         shed: Sequence[ShedPolicy],
         ordering: Ordering,
-        latency: LatencyModel,
+        variants: Sequence[Variant],
         send: SendLatency,
         slots: int,
+        lanes: Sequence[LaneSpec] = (LaneSpec("default"),),
     ) -> None:
-        self._size_max = min(batching.max_size, len(latency.run_ns))
-        self._sheds = "expired" in shed
-        self._latency = latency
+        self._variants = tuple(variants)
+        self._size_max = min(batching.max_size, *(len(v.latency.run_ns) for v in variants))
         self._send = send
-        self._slots_free = slots
-        self._queue = DeadlineQueue(keep_order=ordering != "none")
-        self._running: dict[int, tuple[int, int, bool]] = {}
+        self._slots = self._slots_free = slots
+        self._budget_ns = max(lane.budget_ns for lane in lanes)
+        self._ladder = VariantLadder(self._variants, self._budget_ns)
+        self._expires = any(isinstance(policy, Expired) for policy in shed)
+        self._conflates = any(isinstance(policy, Conflate) for policy in shed)
+        self._lanes = LaneQueues(lanes, ordering)
+        self._several_lanes = len(lanes) > 1
+        self._keeps_keys = ordering == "key"
+        self._shedding = Shedding(shed, self._lanes, slots=slots)
+        skips = [policy for policy in shed if isinstance(policy, SkipAhead)]
+        self._skipper = Skipper(skips[0], self._budget_ns) if skips else None
+        self._skips: list[SkipTo] = []
+        self._former = Former(
+            batching,
+            lanes,
+            self._lanes,
+            may_drop=any(isinstance(policy, Planner) for policy in shed),
+            may_expire=self._expires,
+            keep_order=ordering != "none",
+        )
+        self._curves: list[Int64Array | None] = [None] * len(self._variants)
+        self._rate = ArrivalRate()
+        self._running: dict[int, _Running] = {}
         self._runs_total = 0
         self._last_run_ns = 0
 
     @property
     def queue_depth(self) -> int:
         """Events that wait."""
-        return len(self._queue)
+        return len(self._lanes)
+
+    @property
+    def queue_depths(self) -> list[int]:
+        """Events that wait, by lane."""
+        return [len(queue) for queue in self._lanes.queues]
 
     @property
     def send_ns(self) -> int:
         """The time that a decision needs to the broker's acknowledgement."""
         return self._send.send_ns
+
+    @property
+    def wants_keys(self) -> bool:
+        """Whether hashes of keys are needed in what is offered, for order among lanes or for a policy."""
+        return self._conflates or (self._keeps_keys and self._several_lanes)
+
+    @property
+    def variant(self) -> int:
+        """The variant that the next batch would be run by, 0 being the best."""
+        return self._ladder.level
+
+    def demand_workers(self, now_ns: int) -> float:
+        """How many workers like this one would meet the objective for what is offered now."""
+        return demand_workers(
+            self._rate.per_s(now_ns),
+            self._variants[0].latency,
+            slots=self._slots,
+            budget_ns=self._budget_ns,
+            send_ns=self._send.send_ns,
+            peak_ratio=self._rate.peak_ratio(now_ns),
+        )
 
     def hopeless(self, deadline_ns: Int64Array, now_ns: int) -> BoolArray:
         """Mark the events that need not even be decoded: they would be shed at once.
@@ -74,38 +145,113 @@ class Scheduler:
         Returns:
             bool [n]; all False where no policy sheds, or where it is time to try one all the same.
         """
-        if not self._sheds or self._probe_due(now_ns):
+        if not self._expires or self._probe_due(now_ns):
             return np.zeros(len(deadline_ns), np.bool_)
         return expired(deadline_ns, now_ns=now_ns, soonest_ns=self._soonest_ns())
 
-    def offer(self, events: EventBatch, partition: int) -> None:
-        """Take events of one partition into the queue.
+    def superseded(self, key: Int64Array) -> BoolArray:
+        """Mark the records that need not be decoded: a newer one of their key is in the same fetch.
 
         Args:
-            events: numbers ascending and higher than all before.
-            partition: the partition that all of them are of.
+            key: int64 [n], hashes of the keys, in the order of the records.
+
+        Returns:
+            bool [n]; all False where no policy conflates.
         """
-        self._queue.push(events.number, events.deadline_ns, partition)
+        return superseded(key) if self._conflates else np.zeros(len(key), np.bool_)
+
+    def offered(self, count: int, now_ns: int) -> None:
+        """So many events arrived that are not offered: they were given up before they were decoded."""
+        self._rate.add(count, now_ns)
+
+    def backlog(self, partition: int, *, behind: int, newest_ns: int, now_ns: int) -> None:
+        """All that was fetched of a partition was too old.
+
+        Args:
+            partition: which one.
+            behind: records that are still to be fetched of it.
+            newest_ns: the newest timestamp of what was fetched.
+            now_ns: the present instant.
+        """
+        if self._skipper is None:
+            return
+        target_ns = self._skipper.target_ns(
+            partition,
+            behind=behind,
+            newest_ns=newest_ns,
+            soonest_ns=self._soonest_ns(),
+            now_ns=now_ns,
+        )
+        if target_ns is not None:
+            self._skips.append(SkipTo(partition, target_ns))
+
+    def offer(self, offered: Offered, now_ns: int) -> None:
+        """Take events of one partition into the queue."""
+        if not len(offered):
+            return
+        self._rate.add(len(offered), now_ns)
+        if (
+            offered.cost is not None
+        ):  # what is larger than any batch runs alone, and takes as long as one
+            offered = replace(offered, cost=np.clip(offered.cost, 1e-9, self._size_max))
+            self._former.has_costs = True
+        self._former.has_values = self._former.has_values or offered.value is not None
+        self._shedding.offer(offered, now_ns)
 
     def withdraw(self, partition: int) -> Int64Array:
         """Take the waiting events of a partition out; gives their numbers."""
-        return self._queue.withdraw(partition)
+        return self._lanes.withdraw(partition)
 
-    def next_action(self, now_ns: int) -> Step:
-        """What is to be done now; to be asked again until it is ``Idle``."""
-        if not len(self._queue) or not self._slots_free:
-            return Step((), Idle())
-        shed, probe = self._shed(now_ns) if self._sheds else ((), False)
-        if not len(self._queue):
-            return Step(shed, Idle())
-        size = min(self._size_max, len(self._queue))
-        reason: BatchReason = "full" if size == self._size_max else "idle"
-        number = np.sort(self._queue.pop(size))
+    def next_action(self, now_ns: int, *, draining: bool = False) -> Step:
+        """What is to be done now; to be asked again until it is ``Idle`` or ``WaitUntil``.
+
+        Args:
+            now_ns: the present instant.
+            draining: whether nothing more will come, so that waiting for it is in vain.
+        """
+        if self._skips:
+            return Step(self._shedding.pop(), self._skips.pop())
+        if not self._slots_free or not len(self._lanes):
+            return Step(self._shedding.pop(), Idle())
+        probe = False
+        if self._expires:
+            soonest_ns = now_ns + self._soonest_ns()
+            latest_ns = max(queue.latest_ns for queue in self._lanes.queues if len(queue))
+            probe = latest_ns < soonest_ns and self._probe_due(now_ns)
+            if probe and latest_ns >= soonest_ns - self._send.send_ns:
+                # In time but for the sending: that may be what is wrong, and what is given up is never sent.
+                self._send.forget()
+            if not probe:
+                self._shedding.expire(soonest_ns)
+                if not len(self._lanes):
+                    return Step(self._shedding.pop(), Idle())
+        send_ns = self._send.send_ns
+        variant = self._choose(now_ns, send_ns)
+        if probe:
+            formed = self._former.last()
+            self._shedding.expire(1 << 62)
+        else:
+            run_ns = self._curve_ns(variant)
+            self._shedding.look(now_ns, run_ns, send_ns)
+            formed = self._former.form(
+                now_ns, run_ns, send_ns, draining=draining, drop=self._slots_free == 1
+            )
+            self._shedding.pass_over(formed.dropped)
+        if formed.wait_until_ns is not None:
+            return Step(self._shedding.pop(), WaitUntil(formed.wait_until_ns))
+        if not len(formed.number):
+            return Step(self._shedding.pop(), Idle())
+        return Step(self._shedding.pop(), self._start(formed, variant, now_ns, probe, draining))
+
+    def _start(self, formed: Formed, variant: int, now_ns: int, probe: bool, draining: bool) -> Run:  # noqa: FBT001
         self._runs_total += 1
         self._slots_free -= 1
-        self._running[self._runs_total] = (now_ns, size, probe)
+        self._running[self._runs_total] = _Running(
+            now_ns, formed.size, len(formed.number), formed.earliest_ns, variant, probe
+        )
         self._last_run_ns = now_ns
-        return Step(shed, Run(self._runs_total, number, reason))
+        reason: BatchReason = "drain" if draining and formed.bound == "idle" else formed.bound
+        return Run(self._runs_total, np.sort(formed.number), reason, variant)
 
     def complete(self, run: int, finished_ns: int, *, failed: bool = False) -> None:
         """A run has ended.
@@ -121,44 +267,46 @@ class Scheduler:
         if run not in self._running:
             msg = f"run {run} is not under way: it was completed twice or never started"
             raise InvariantError(msg)
-        started_ns, size, probe = self._running.pop(run)
+        ran = self._running.pop(run)
         self._slots_free += 1
         if failed:
             return
-        took_ns = finished_ns - started_ns
-        if probe and took_ns < self._latency.predict_ns(size):
-            self._latency.forget()
-        self._latency.observe(size, took_ns)
+        latency = self._variants[ran.variant].latency
+        took_ns = finished_ns - ran.started_ns
+        if ran.probe and took_ns < latency.predict_ns(ran.size):
+            latency.forget()
+        latency.observe(ran.size, took_ns)
+        in_time = finished_ns + self._send.send_ns <= ran.deadline_ns
+        self._former.completed(ran.count, in_time=in_time)
 
     def acknowledged(self, decided_ns: int, acknowledged_ns: int) -> None:
         """Decisions made at one instant were acknowledged by the broker at another."""
         self._send.observe(acknowledged_ns - decided_ns)
 
-    def _shed(self, now_ns: int) -> tuple[tuple[Shed, ...], bool]:
-        """Give up what the next batch could not answer in time; True where what is left is a probe."""
-        deadline_ns = self._queue.deadline_ns
-        order = None if self._queue.ascending else np.argsort(deadline_ns, kind="stable")
-        start = work_conserving(
-            deadline_ns if order is None else deadline_ns[order],
+    def _choose(self, now_ns: int, send_ns: int) -> int:
+        """The variant for the next batch."""
+        if len(self._variants) == 1:
+            return 0
+        waiting = [queue.deadlines_ns for queue in self._lanes.queues if len(queue)]
+        return self._ladder.choose(
+            deadline_ns=waiting[0] if len(waiting) == 1 else np.sort(np.concatenate(waiting)),
+            rate_per_s=self._rate.fast_per_s(now_ns),
             now_ns=now_ns,
-            run_ns=self._latency.run_ns[: self._size_max],
-            send_ns=self._send.send_ns,
+            send_ns=send_ns,
+            slots=self._slots,
         )
-        probe = start == len(deadline_ns) and self._probe_due(now_ns)
-        if probe:
-            start -= 1
-            latest_ns = int(deadline_ns.max())
-            if latest_ns >= now_ns + int(self._latency.run_ns[0]):
-                # In time but for the sending: that may be what is wrong, and what is given up is never sent.
-                self._send.forget()
-        if not start:
-            return (), probe
-        late = np.zeros(len(deadline_ns), np.bool_)
-        late[slice(start) if order is None else order[:start]] = True
-        return (Shed(np.sort(self._queue.remove(late)), Reason.EXPIRED),), probe
+
+    def _curve_ns(self, variant: int) -> Int64Array:
+        """int64 [size_max], a variant's times; the same array for as long as they stay the same."""
+        run_ns = self._variants[variant].latency.run_ns
+        curve = self._curves[variant]
+        if curve is None or curve.base is not run_ns:
+            curve = self._curves[variant] = run_ns[: self._size_max]
+        return curve
 
     def _soonest_ns(self) -> int:
-        return int(self._latency.run_ns[0]) + self._send.send_ns
+        """How long the quickest answer takes: a batch of one of the quickest variant, and its sending."""
+        return min(int(v.latency.run_ns[0]) for v in self._variants) + self._send.send_ns
 
     def _probe_due(self, now_ns: int) -> bool:
         return not self._running and now_ns - self._last_run_ns >= PROBE_EVERY_NS

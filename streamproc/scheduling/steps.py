@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 from streamproc.core import Int64Array, Reason
 
 BatchReason: TypeAlias = Literal["full", "deadline", "idle", "drain"]
-"""Why a micro-batch left: it was full, it could wait no longer, nothing else was there, or the end."""
+"""Why a micro-batch left: it was full, a deadline bounded it, nothing else was there, or the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Shed:
     """Give these events up.
 
     Attributes:
-        number: int64 [n], event numbers.
+        number: int64 [n], event numbers, ascending.
         reason: why.
     """
 
@@ -24,17 +24,39 @@ class Shed:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Run the model over these events, then call ``complete`` with the run's number.
+    """Run a model over these events, then call ``complete`` with the run's number.
 
     Attributes:
         run: the run's number.
         number: int64 [n], event numbers, ascending.
         reason: why the batch left now.
+        variant: which of the scheduler's variants is to run it, 0 being the best.
     """
 
     run: int
     number: Int64Array
     reason: BatchReason
+    variant: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SkipTo:
+    """Read this partition on from where its records are this young, without fetching what lies before.
+
+    Attributes:
+        partition: which one.
+        timestamp_ns: the oldest timestamp that can still be answered in time.
+    """
+
+    partition: int
+    timestamp_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitUntil:
+    """Ask again at this instant (ns), or as soon as something was offered or completed."""
+
+    instant_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +64,12 @@ class Idle:
     """Nothing to do until an event is offered or a run is complete."""
 
 
+Action: TypeAlias = Run | SkipTo | WaitUntil | Idle
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One answer: what to give up, and what to do next."""
 
     shed: tuple[Shed, ...]
-    action: Run | Idle
+    action: Action

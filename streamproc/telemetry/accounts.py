@@ -11,9 +11,11 @@ from streamproc.core import (
     Int64Array,
     InvariantError,
     Outcome,
+    Reason,
     TopicPartition,
 )
 from streamproc.telemetry.histogram import LatencyHistogram
+from streamproc.telemetry.names import LANE_DEFAULT, LANE_UNKNOWN
 
 Stage = Literal["broker", "decode", "queue", "infer", "emit"]
 """Where an event's time goes, in the order in which it passes."""
@@ -24,6 +26,14 @@ BatchReason = Literal["full", "deadline", "idle", "drain"]
 """Why a micro-batch was started when it was."""
 
 BATCH_REASONS: Final[tuple[BatchReason, ...]] = get_args(BatchReason)
+
+SkipReason = Literal["retention", "skip_ahead"]
+"""Why records were never fetched: they were deleted before, or jumped over because they were too old."""
+
+SKIP_REASONS: Final[tuple[SkipReason, ...]] = get_args(SkipReason)
+
+UNKNOWN: Final = -1
+"""Stands for a lane where there are several and an event's was never known."""
 
 BATCH_SIZE_BOUNDS: Final = tuple(1 << power for power in range(14))
 """The buckets of the batch size, 1 to 8,192; a size equal to a bound is within it."""
@@ -46,6 +56,7 @@ class Summary(TypedDict):
     latency_ms: dict[str, float]
     stages_ms: dict[str, dict[str, float]]
     own_ms: dict[str, float]
+    lanes: NotRequired[dict[str, dict[str, int]]]
     workers: NotRequired[dict[str, int]]
 
 
@@ -70,6 +81,9 @@ class Gauges:
 
     Attributes:
         queue_depth: events that wait for a batch.
+        lane_depths: the same by lane; empty where there is one lane.
+        demand_workers: how many workers would meet the objective for what is offered.
+        variant_level: which variant decides now, 0 being the best; None where there is one.
         lag_records: records still to be fetched, by partition.
         lag_seconds: how far the oldest of them is behind.
         loop_lag_seconds: how late the event loop last came back to a timer.
@@ -78,6 +92,9 @@ class Gauges:
     """
 
     queue_depth: int | None = None
+    lane_depths: Mapping[str, int] = field(default_factory=dict)
+    demand_workers: float | None = None
+    variant_level: int | None = None
     lag_records: Mapping[TopicPartition, int] = field(default_factory=dict)
     lag_seconds: float | None = None
     loop_lag_seconds: float | None = None
@@ -86,7 +103,7 @@ class Gauges:
 
 
 _COUNTERS = (
-    *("fetched", "handed_back", "skipped", "restored", "emitted", "acked_late", "batched"),
+    *("fetched", "handed_back", "restored", "emitted", "acked_late", "batched", "batch_room"),
     *("wrong_event_times", "unread_deadlines", "traces_exported", "traces_dropped"),
 )
 """Attributes of ``Accounts`` that are plain sums."""
@@ -98,11 +115,15 @@ class Accounts:
     Args:
         pipeline: its name.
         exact_bounds_ns: the deadlines and SLO latencies for which the buckets must be exact.
+        lanes: the lanes' names.
+        shed_reasons: for which events may be shed: their series stand at 0 from the start.
 
     Attributes:
+        lanes: the lanes' names.
+        shed_reasons: for which events may be shed.
         fetched: events taken from the source.
         handed_back: those of them that were given up before they had an outcome.
-        skipped: records jumped over without being fetched.
+        skips: records that were never fetched, by reason.
         restored: events read again only to rebuild state; no part of ``consumed``.
         emitted: decisions that no single event caused, such as a window's.
         acked_late: decisions published in time and acknowledged after their deadline.
@@ -116,13 +137,23 @@ class Accounts:
         batches: micro-batches by the reason of their start.
         batch_sizes: how many of them fell into each of ``BATCH_SIZE_BOUNDS``, and behind the last.
         batched: the sum of their sizes.
+        batch_room: the sum of what they could have held.
     """
 
-    def __init__(self, *, pipeline: str, exact_bounds_ns: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        pipeline: str,
+        exact_bounds_ns: Sequence[int] = (),
+        lanes: Sequence[str] = (LANE_DEFAULT,),
+        shed_reasons: Sequence[Reason] = (Reason.EXPIRED,),
+    ) -> None:
         self.pipeline = pipeline
+        self.lanes = tuple(lanes)
+        self.shed_reasons = tuple(shed_reasons)
         self.fetched = 0
         self.handed_back = 0
-        self.skipped = 0
+        self.skips: dict[SkipReason, int] = dict.fromkeys(SKIP_REASONS, 0)
         self.restored = 0
         self.emitted = 0
         self.acked_late = 0
@@ -138,11 +169,13 @@ class Accounts:
         self.batches: dict[BatchReason, int] = dict.fromkeys(BATCH_REASONS, 0)
         self.batch_sizes = [0] * (len(BATCH_SIZE_BOUNDS) + 1)
         self.batched = 0
-        self._by_code: Int64Array = np.zeros(len(Outcome), dtype=np.int64)
-        self._by_reason: dict[tuple[Outcome, str], int] = {}
+        self.batch_room = 0
+        # One row a lane, and the last for events whose lane was never known.
+        self._by_code: Int64Array = np.zeros((len(self.lanes) + 1, len(Outcome)), dtype=np.int64)
+        self._by_reason: dict[tuple[int, Outcome, str], int] = {}
 
-    def settle(self, outcome: Outcome, count: int, reason: str = "") -> None:
-        """So many events ended in this way, for this reason.
+    def settle(self, outcome: Outcome, count: int, reason: str = "", *, lane: int = 0) -> None:
+        """So many events of a lane (or ``UNKNOWN``) ended in this way, for this reason.
 
         Raises:
             ValueError: count is negative.
@@ -151,10 +184,22 @@ class Accounts:
             msg = f"an outcome cannot be taken back: {count} x {outcome.word}"
             raise ValueError(msg)
         if not reason:
-            self._by_code[outcome] += count
+            self._by_code[lane, outcome] += count
         elif count:
-            key = (outcome, str(reason))
+            key = (lane, outcome, str(reason))
             self._by_reason[key] = self._by_reason.get(key, 0) + int(count)
+
+    def settle_lanes(self, outcome: Outcome, lane: Int64Array, reason: str = "") -> None:
+        """Events ended in this way, for this reason.
+
+        Args:
+            outcome: what became of them.
+            lane: int64 [n], the lane of each.
+            reason: why.
+        """
+        for number, count in enumerate(np.bincount(lane).tolist()):
+            if count:
+                self.settle(outcome, count, reason, lane=number)
 
     def latency(self, values_ns: Int64Array) -> None:
         """These decisions took so long from event time to acknowledgement, int64 [n] ns."""
@@ -168,8 +213,13 @@ class Accounts:
         """So many events spent the same time in a stage, such as a batch's run."""
         self.stages[name].add_constant(value_ns, count)
 
-    def batch(self, size: int, reason: BatchReason) -> None:
+    def batch(self, size: int, reason: BatchReason, *, room: int = 0) -> None:
         """A micro-batch was started.
+
+        Args:
+            size: events in it.
+            reason: why it was started then.
+            room: events that it could have held.
 
         Raises:
             ValueError: it is empty.
@@ -179,19 +229,45 @@ class Accounts:
             raise ValueError(msg)
         self.batches[reason] += 1
         self.batched += size
+        self.batch_room += max(size, room)
         self.batch_sizes[min((size - 1).bit_length(), len(BATCH_SIZE_BOUNDS))] += 1
 
     @property
     def settled(self) -> dict[tuple[Outcome, str], int]:
         """Events by outcome and reason, those that occurred."""
-        plain = {(Outcome(code), ""): n for code, n in enumerate(self._by_code.tolist()) if n}
-        return plain | self._by_reason
+        totals: dict[tuple[Outcome, str], int] = {}
+        for (_, outcome, reason), count in self.settled_by_lane.items():
+            totals[outcome, reason] = totals.get((outcome, reason), 0) + count
+        return totals
+
+    @property
+    def settled_by_lane(self) -> dict[tuple[str, Outcome, str], int]:
+        """Events by lane, outcome and reason, those that occurred."""
+        names = (*self.lanes, LANE_UNKNOWN)
+        found = {
+            (names[lane], Outcome(code), ""): int(self._by_code[lane, code])
+            for lane, code in np.argwhere(self._by_code).tolist()
+        }
+        return found | {
+            (names[lane], outcome, reason): count
+            for (lane, outcome, reason), count in self._by_reason.items()
+        }
+
+    @property
+    def lane_outcomes(self) -> dict[str, dict[Outcome, int]]:
+        """Events by lane and outcome: of all lanes, and of those whose lane was never known."""
+        names = (*self.lanes, LANE_UNKNOWN)
+        totals = {name: dict.fromkeys(Outcome, 0) for name in names}
+        for (lane, outcome, _), count in self.settled_by_lane.items():
+            totals[lane][outcome] += count
+        return totals
 
     @property
     def outcomes(self) -> dict[Outcome, int]:
         """Events by outcome, all of them."""
-        totals: dict[Outcome, int] = dict(zip(Outcome, self._by_code.tolist(), strict=True))
-        for (outcome, _), count in self._by_reason.items():
+        by_code = self._by_code.sum(axis=0).tolist()
+        totals: dict[Outcome, int] = dict(zip(Outcome, by_code, strict=True))
+        for (_, outcome, _), count in self._by_reason.items():
             totals[outcome] += count
         return totals
 
@@ -199,7 +275,7 @@ class Accounts:
     def reasons(self) -> dict[str, int]:
         """Events by reason, those that occurred, whatever the outcome."""
         totals: dict[str, int] = {}
-        for (_, reason), count in sorted(self._by_reason.items()):
+        for (_, _, reason), count in sorted(self._by_reason.items(), key=lambda item: item[0][1:]):
             totals[reason] = totals.get(reason, 0) + count
         return totals
 
@@ -207,6 +283,11 @@ class Accounts:
     def consumed(self) -> int:
         """Events whose outcome is final: the sum of the outcomes."""
         return int(self._by_code.sum()) + sum(self._by_reason.values())
+
+    @property
+    def skipped(self) -> int:
+        """Records that were never fetched."""
+        return sum(self.skips.values())
 
     @property
     def in_flight(self) -> int:
@@ -217,8 +298,13 @@ class Accounts:
         """Add the books of another process of the same pipeline.
 
         Raises:
-            ValueError: they have other deadlines.
+            ValueError: they have other deadlines, or other lanes.
         """
+        if other.lanes != self.lanes:
+            msg = f"the lanes differ: {self.lanes} and {other.lanes}"
+            raise ValueError(msg)
+        for skip, count in other.skips.items():
+            self.skips[skip] += count
         for name in _COUNTERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self._by_code += other._by_code  # noqa: SLF001 - the same class
@@ -254,7 +340,7 @@ class Accounts:
         Latencies are in ms; ``latency_ms``, ``own_ms`` and a stage are ``{}`` where nothing was measured.
         """
         consumed = self.consumed
-        return {
+        summary: Summary = {
             "pipeline": self.pipeline,
             "consumed": consumed,
             "duration_s": round(duration_s, 3),
@@ -270,6 +356,12 @@ class Accounts:
             "stages_ms": {name: _stage_ms(stage) for name, stage in self.stages.items()},
             "own_ms": _latency_ms(self.own),
         }
+        if len(self.lanes) > 1:
+            summary["lanes"] = {
+                lane: {outcome.word: n for outcome, n in outcomes.items()}
+                for lane, outcomes in self.lane_outcomes.items()
+            }
+        return summary
 
 
 def _ms(value_ns: int) -> float:

@@ -30,16 +30,15 @@ from streamproc.telemetry.histogram import LatencyHistogram
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-_FROM_THE_START: Final = {
-    (Outcome.ON_TIME, ""): 0,
-    (Outcome.LATE, ""): 0,
-    (Outcome.SHED, str(Reason.EXPIRED)): 0,
-    **{
-        (Outcome.DEAD_LETTER, str(reason)): 0
-        for reason in Reason
-        if reason not in (Reason.NONE, Reason.EXPIRED)
-    },
-}
+_SHED: Final = (
+    *(Reason.EXPIRED, Reason.PLANNER, Reason.TAIL_DROP, Reason.CONFLATE),
+    *(Reason.PRIORITY, Reason.UTILITY, Reason.CODEL),
+)
+_BEFORE_DECODING: Final = (Reason.EXPIRED, Reason.CONFLATE)
+_AFTER_RUNNING: Final = (
+    *(Reason.MODEL_FAILED, Reason.DECIDE_FAILED, Reason.NOT_FINITE, Reason.TOO_LARGE),
+)
+_DEAD: Final = tuple(reason for reason in Reason if reason not in (Reason.NONE, *_SHED))
 
 Buckets = list[tuple[str, float]]
 
@@ -70,16 +69,17 @@ class PipelineCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """All families, in a fixed order."""
         accounts = self._accounts()
-        yield _outcomes(accounts)
+        models = self._models()
+        yield _outcomes(accounts, variants=len(models))
         yield from _latencies(accounts)
         yield from _batches(accounts)
         yield from _gauges(self._gauges())
         yield from _counters(accounts)
-        yield from self._infos()
+        yield from self._infos(models)
 
-    def _infos(self) -> Iterator[Metric]:
+    def _infos(self, models: Sequence[ModelInfo]) -> Iterator[Metric]:
         variants = InfoMetricFamily(names.VARIANT.removesuffix("_info"), "The models loaded.")
-        for model in self._models():
+        for model in models:
             variants.add_metric(
                 (), {"variant": model.variant, "digest": model.digest, "runs_on": model.runs_on}
             )
@@ -90,16 +90,30 @@ class PipelineCollector(Collector):
         )
 
 
-def _outcomes(accounts: Accounts) -> Metric:
+def _outcomes(accounts: Accounts, *, variants: int) -> Metric:
     family = CounterMetricFamily(
         names.OUTCOMES,
         "Events by what became of them; their sum is what was consumed.",
         labels=("pipeline", "lane", "outcome", "reason"),
     )
-    for (outcome, reason), count in sorted((_FROM_THE_START | accounts.settled).items()):
-        labels = (accounts.pipeline, names.LANE_DEFAULT, outcome.word, reason)
-        family.add_metric(labels, count)
+    settled = _from_the_start(accounts, variants=variants) | accounts.settled_by_lane
+    for (lane, outcome, reason), count in sorted(settled.items()):
+        family.add_metric((accounts.pipeline, lane, outcome.word, reason), count)
     return family
+
+
+def _from_the_start(accounts: Accounts, *, variants: int) -> dict[tuple[str, Outcome, str], int]:
+    """The series that this pipeline can have, at 0."""
+    decided = [Outcome.ON_TIME, Outcome.LATE, *([Outcome.DEGRADED] if variants > 1 else [])]
+    ends = [(outcome, "") for outcome in decided]
+    ends += [(Outcome.SHED, str(reason)) for reason in accounts.shed_reasons]
+    before = [(Outcome.SHED, str(r)) for r in accounts.shed_reasons if r in _BEFORE_DECODING]
+    before += [(Outcome.DEAD_LETTER, str(reason)) for reason in _DEAD]
+    if len(accounts.lanes) == 1:
+        return {(accounts.lanes[0], *end): 0 for end in (*ends, *before)}
+    ends += [(Outcome.DEAD_LETTER, str(reason)) for reason in _AFTER_RUNNING]
+    found = {(lane, *end): 0 for lane in accounts.lanes for end in ends}
+    return found | {(names.LANE_UNKNOWN, *end): 0 for end in before}
 
 
 def _latencies(accounts: Accounts) -> Iterator[Metric]:
@@ -145,9 +159,20 @@ def _batches(accounts: Accounts) -> Iterator[Metric]:
     for reason, count in accounts.batches.items():
         batches.add_metric((reason,), count)
     yield batches
+    yield CounterMetricFamily(
+        names.BATCH_ROOM,
+        "Events that the micro-batches could have held: their sizes over it are how full they were.",
+        value=accounts.batch_room,
+    )
 
 
 def _counters(accounts: Accounts) -> Iterator[Metric]:
+    skipped = CounterMetricFamily(
+        names.SKIPPED, "Records that were never fetched, by why.", labels=("reason",)
+    )
+    for reason, count in accounts.skips.items():
+        skipped.add_metric((reason,), count)
+    yield skipped
     for name, text, value in (
         (
             names.ACKED_LATE,
@@ -159,7 +184,6 @@ def _counters(accounts: Accounts) -> Iterator[Metric]:
             "Events fetched and given up before their outcome.",
             accounts.handed_back,
         ),
-        (names.SKIPPED, "Records jumped over without being fetched.", accounts.skipped),
         (
             names.WRONG_EVENT_TIMES,
             "Events whose time was further ahead than deadline.max_future.",
@@ -210,7 +234,8 @@ def _gauges(gauges: Gauges) -> Iterator[Metric]:
         depth = GaugeMetricFamily(
             names.QUEUE_DEPTH, "Events that wait for a batch.", labels=("lane",)
         )
-        depth.add_metric((names.LANE_DEFAULT,), gauges.queue_depth)
+        for lane, count in (gauges.lane_depths or {names.LANE_DEFAULT: gauges.queue_depth}).items():
+            depth.add_metric((lane,), count)
         yield depth
     if gauges.lag_records:
         lag = GaugeMetricFamily(
@@ -230,6 +255,26 @@ def _gauges(gauges: Gauges) -> Iterator[Metric]:
         for name, seconds in sorted(gauges.event_time_skew_seconds.items()):
             skew.add_metric((name,), seconds)
         yield skew
+    yield from _workers(gauges)
+    for name, text, value in (
+        (names.CONSUMER_LAG, "Age of the oldest record still to be fetched.", gauges.lag_seconds),
+        (names.LOOP_LAG, "How late the event loop last was.", gauges.loop_lag_seconds),
+        (
+            names.DEMAND_WORKERS,
+            "Workers that would meet the objective for what is offered; sum it over the workers.",
+            gauges.demand_workers,
+        ),
+        (
+            names.VARIANT_LEVEL,
+            "The variant that decides now, 0 being the best.",
+            gauges.variant_level,
+        ),
+    ):
+        if value is not None:
+            yield GaugeMetricFamily(name, text, value=value)
+
+
+def _workers(gauges: Gauges) -> Iterator[Metric]:
     if gauges.workers is not None:
         workers = GaugeMetricFamily(names.WORKERS, "Worker processes.", labels=("state",))
         for state, count in gauges.workers.by_state.items():
@@ -245,12 +290,6 @@ def _gauges(gauges: Gauges) -> Iterator[Metric]:
             "CPU time of the workers since they joined; process_* is the parent's.",
             value=gauges.workers.cpu_seconds,
         )
-    for name, text, value in (
-        (names.CONSUMER_LAG, "Age of the oldest record still to be fetched.", gauges.lag_seconds),
-        (names.LOOP_LAG, "How late the event loop last was.", gauges.loop_lag_seconds),
-    ):
-        if value is not None:
-            yield GaugeMetricFamily(name, text, value=value)
 
 
 def make_registry(collector: PipelineCollector) -> CollectorRegistry:

@@ -201,6 +201,12 @@ class MemoryBroker:
         place = log.place(position)
         return log.records[place].offset if place < len(log.records) else max(position, log.end)
 
+    def position_at(self, source: TopicPartition, timestamp_ns: int) -> int:
+        """The offset of the first record whose timestamp is not before this one; the end where none is."""
+        log = self._log(source)
+        young = (r.offset for r in log.records if r.timestamp_ns >= timestamp_ns)
+        return next(young, log.end)
+
     def start_position(self, source: TopicPartition) -> int:
         """The first offset that is still there."""
         return self._log(source).start

@@ -39,6 +39,7 @@ class FakeExecutor:
         inputs: what it says that it takes; empty where it does not say.
         outputs: what it says that it gives.
         batch_max: its largest batch; None for no limit.
+        variant: which variant of the model it stands for.
         clock: is moved on by each batch's cost; None leaves time alone (``PipelineTest`` keeps the time).
 
     Attributes:
@@ -57,6 +58,7 @@ class FakeExecutor:
         inputs: Sequence[TensorSpec] = ANY_VECTOR,
         outputs: Sequence[TensorSpec] = (),
         batch_max: int | None = None,
+        variant: str = "full",
         clock: VirtualClock | None = None,
     ) -> None:
         self._function = function
@@ -67,7 +69,7 @@ class FakeExecutor:
         self.concurrency = concurrency
         self.inline = inline
         self.info = ModelInfo(
-            variant="full",
+            variant=variant,
             digest="sha256:000000000000",
             inputs=tuple(inputs),
             outputs=tuple(outputs),

@@ -6,7 +6,8 @@ run takes microseconds, and the same sends give the same bytes.
 """
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -27,8 +28,8 @@ from streamproc.core import (
     TopicPartition,
     VirtualClock,
 )
-from streamproc.engine import Infer, Send
-from streamproc.executors import Model, Simulated, load_executor
+from streamproc.engine import Infer, Send, Skip
+from streamproc.executors import Model, ModelVariant, Simulated, load_executors
 from streamproc.runtime import Pipeline, assemble, dead_letter_topic
 from streamproc.telemetry import Journey  # noqa: TC001 - users look at its annotations
 from streamproc.testing.broker import MemoryBroker, Payload, StoredRecord
@@ -56,7 +57,8 @@ class PipelineTest:
 
     Args:
         pipeline: a configuration, or the path of its file.
-        executor: answers instead of the configuration's model. One that is no ``FakeExecutor`` answers at
+        executor: answers instead of the configuration's model; for one with variants a list, the best one's
+            first. One that is no ``FakeExecutor`` answers at
             the cost of 1 ms a batch and 10 us an event; so does the configuration's own model, unless it
             is ``simulated``, which costs what it says.
         clock: the virtual clock; a new one by default.
@@ -66,7 +68,8 @@ class PipelineTest:
     Attributes:
         broker: the topics; ``broker.skip`` makes gaps, for example.
         clock: the clock.
-        executor: what answers.
+        executor: what answers; of variants the best one's.
+        executors: of all variants.
         journeys: what is told of traced events, where the pipeline has ``telemetry.traces``.
         sink: acknowledges; ``sink.hold`` and ``sink.release`` keep acknowledgements back.
 
@@ -78,7 +81,7 @@ class PipelineTest:
         self,
         pipeline: PipelineConfig | LoadedConfig | str | Path,
         *,
-        executor: Executor | None = None,
+        executor: Executor | Sequence[Executor] | None = None,
         clock: VirtualClock | None = None,
         partitions: int = 1,
         acknowledge_ns: int | Callable[[OutRecords], int] = NS_PER_MS,
@@ -86,11 +89,12 @@ class PipelineTest:
         config = _config(pipeline)
         self._config = config
         self.clock = clock or VirtualClock()
-        self.executor = _fake(executor, config.model)
+        self.executors = _fakes(executor, config.model)
+        self.executor = self.executors[0]
         hands = _Hands()
         self.journeys: list[Journey] = []
-        warm_up = _WarmUp(self.executor, hands.clock)
-        self._assembly = assemble(config, warm_up, hands, self.journeys.append)
+        warm_ups = [_WarmUp(fake, hands.clock) for fake in self.executors]
+        self._assembly = assemble(config, warm_ups, hands, self.journeys.append)
         hands.clock = self.clock
         self._engine = self._assembly.engine
         self._assembly.settlement.witness = self._witness
@@ -187,8 +191,7 @@ class PipelineTest:
 
     def _next_ns(self) -> int | None:
         due = [self._agenda[0][0]] if self._agenda else []
-        if (acknowledged_ns := self.sink.due_ns) is not None:
-            due.append(acknowledged_ns)
+        due += [at for at in (self.sink.due_ns, self._engine.wake_ns) if at is not None]
         return min(due, default=None)
 
     def _take_in(self) -> None:
@@ -206,13 +209,17 @@ class PipelineTest:
                 match effect:
                     case Send(ticket=ticket, records=records):
                         self.sink.send(records, partial(self._sent, ticket))
-                    case Infer(run=run, size=size, inputs=inputs):
-                        ended = partial(self._ended, run, self._answer(inputs))
-                        self.call(ended, at_ns=self.now_ns + self.executor.cost_ns(size))
+                    case Infer(run=run, size=size, inputs=inputs, variant=variant):
+                        executor = self.executors[variant]
+                        ended = partial(self._ended, run, self._answer(executor, inputs))
+                        self.call(ended, at_ns=self.now_ns + executor.cost_ns(size))
+                    case Skip(source=source, timestamp_ns=timestamp_ns):
+                        jump = self._source.skip_now(source, timestamp_ns)
+                        self._engine.skipped(source, jump)
 
-    def _answer(self, inputs: Columns) -> Columns | Exception:
+    def _answer(self, executor: FakeExecutor, inputs: Columns) -> Columns | Exception:
         try:
-            return self.executor.run(inputs)
+            return executor.run(inputs)
         except Exception as error:  # noqa: BLE001 - a model may raise anything
             return error
 
@@ -328,20 +335,39 @@ def _config(pipeline: PipelineConfig | LoadedConfig | str | Path) -> PipelineCon
     return pipeline
 
 
-def _fake(executor: Executor | None, model: Model) -> FakeExecutor:
+def _fakes(
+    executor: Executor | Sequence[Executor] | None, model: Model
+) -> tuple[FakeExecutor, ...]:
+    """What answers for each variant of the model, the best one's first."""
+    if executor is not None:
+        given = tuple(executor) if isinstance(executor, Sequence) else (executor,)
+        return tuple(map(_fake, given))
+    return tuple(map(_fake_variant, model.ladder))
+
+
+def _fake(executor: Executor) -> FakeExecutor:
     if isinstance(executor, FakeExecutor):
         return executor
-    fixed_ns, per_event_ns = REAL_MODEL_FIXED_NS, REAL_MODEL_PER_EVENT_NS
-    if executor is None and isinstance(model.executor, Simulated):
-        fixed_ns, per_event_ns = int(model.executor.fixed), int(model.executor.per_event)
-        if model.path is None:
-            return FakeExecutor(_zeros, fixed_ns=fixed_ns, per_event_ns=per_event_ns)
-        model = Model(path=model.path, inputs=model.inputs)
     return FakeExecutor.around(
-        executor or load_executor(model, VirtualClock()),
-        fixed_ns=fixed_ns,
-        per_event_ns=per_event_ns,
+        executor, fixed_ns=REAL_MODEL_FIXED_NS, per_event_ns=REAL_MODEL_PER_EVENT_NS
     )
+
+
+def _fake_variant(variant: ModelVariant) -> FakeExecutor:
+    """A variant's own answers; at what it says that it costs where it is ``simulated``."""
+    options = variant.executor
+    if isinstance(options, Simulated):
+        fixed_ns, per_event_ns = int(options.fixed), int(options.per_event)
+        if variant.path is None:
+            return FakeExecutor(
+                _zeros, fixed_ns=fixed_ns, per_event_ns=per_event_ns, variant=variant.name
+            )
+        (inner,) = load_executors(
+            Model(variants=(replace(variant, executor=None),)), VirtualClock()
+        )
+        return FakeExecutor.around(inner, fixed_ns=fixed_ns, per_event_ns=per_event_ns)
+    (inner,) = load_executors(Model(variants=(variant,)), VirtualClock())
+    return _fake(inner)
 
 
 def _zeros(inputs: Columns) -> Columns:

@@ -12,6 +12,7 @@ from streamproc.core import (
     Clock,
     ConfigError,
     ExternalError,
+    Jump,
     Problem,
     RecordBatch,
     TopicPartition,
@@ -152,6 +153,21 @@ class MemorySource:
             source: max(0, self._broker.end_position(source) - position)
             for source, position in self._position.items()
         }
+
+    async def skip_to(self, source: TopicPartition, timestamp_ns: int) -> Jump | None:
+        """Read on from the first record that is as young; see ``Source``."""
+        return self.skip_now(source, timestamp_ns)
+
+    def skip_now(self, source: TopicPartition, timestamp_ns: int) -> Jump | None:
+        """The same, for what drives it without a loop."""
+        start = self._position.get(source)
+        if start is None:
+            return None
+        end = self._broker.position_at(source, timestamp_ns)
+        if end <= start:
+            return None
+        self._position[source] = end
+        return Jump(start, end)
 
     async def commit(self, positions: Mapping[TopicPartition, int]) -> None:
         """Store positions of owned partitions; see ``Source``."""

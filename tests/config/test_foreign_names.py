@@ -6,9 +6,11 @@ from streamproc.config.foreign_names import nearest, suggestion
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("max_queue_delay_microseconds", "deadline.budget"),
+        ("max_queue_delay_microseconds", "max_queue_delay: ..."),
         ("preferred_batch_size", "batching.max_size"),
-        ("canaryTrafficPercent", "model.path"),
+        ("canaryTrafficPercent", "model.variants"),
+        ("max_queue_size", "tail_drop: {max_queue: ...}"),
+        ("priority_levels", "lanes: [{name: ..."),
         ("maxBatchSize", "batching.max_size"),
         ("max.poll.records", "batching.max_size"),
         ("bugdet", "did you mean budget?"),

@@ -14,7 +14,7 @@ from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Duration
 from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
 from streamproc.executors import Model, OnnxRuntime, PythonModel, Simulated
-from streamproc.scheduling import Batching
+from streamproc.scheduling import Batching, Expired
 from streamproc.telemetry import Metrics, Telemetry
 from tests.config.conftest import Read
 
@@ -33,7 +33,8 @@ model:
   path: model.onnx
   executor: {onnxruntime: {providers: [CPUExecutionProvider], intra_op_threads: 1, concurrency: 1}}
 output: {labels: [down, flat, up], scores: true}
-batching: {policy: work_conserving, max_size: 256}
+lanes: []
+batching: {policy: early_drop, max_size: 256}
 shed: [expired]
 sink:
   kafka: {topic: decisions}
@@ -58,7 +59,7 @@ def test_the_file_gives_the_objects_that_a_python_user_writes(read: Read, folder
         model=Model(path=str(folder / "model.onnx"), executor=OnnxRuntime()),
         output=Output(labels=("down", "flat", "up"), scores=True),
         batching=Batching(max_size=256),
-        shed=("expired",),
+        shed=(Expired(),),
         sink=KafkaSink(topic="decisions"),
         outcomes=Outcomes(dead_letter_topic="direction.dlq"),
         telemetry=Telemetry(metrics=Metrics()),

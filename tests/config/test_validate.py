@@ -41,7 +41,7 @@ ADDED = [
     ("features: 5", "features", "must be a list such as [a, b], was 5"),
     ("features: {pyton: 'a:b'}", "features.pyton", "did you mean python?"),
     ("late: yes", "late", "must be one of publish, drop, was 'yes'"),
-    ("shed: [expird]", "shed[0]", "must be expired, was 'expird'; did you mean expired?"),
+    ("shed: [expird]", "shed[0]", "was 'expird'; did you mean expired?"),
     ("ordering: {}", "ordering", "must be one of none, key, partition, was a mapping"),
     ("telemetry: {metrics: {listen: x}}", "telemetry.metrics.listen", "must be host:port"),
     ("outcomes: []", "outcomes", "must be a mapping of dead_letter_topic, shed_topic, was a list"),

@@ -13,7 +13,7 @@ from streamproc.codecs import JsonCodec
 from streamproc.connectors.kafka import KafkaSink
 from streamproc.core import InvariantError, Size
 from streamproc.engine import EventTime, Outcomes, Output, PythonFunction
-from streamproc.runtime.assembly import UNTRIED_SEND_NS
+from streamproc.runtime.scheduling import UNTRIED_SEND_NS
 from streamproc.telemetry import Metrics, Telemetry, Traces
 from streamproc.testing import (
     FakeExecutor,

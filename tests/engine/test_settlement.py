@@ -8,7 +8,7 @@ import pytest
 from streamproc.core import EventBatch, InvariantError, Outcome, OutRecords, Reason, TopicPartition
 from streamproc.engine import PartitionTable, Settlement
 from streamproc.engine.settled import Decided, Settled
-from streamproc.scheduling import Batching, LatencyModel, Scheduler, SendLatency
+from streamproc.scheduling import Batching, LatencyModel, Scheduler, SendLatency, Variant
 from streamproc.telemetry import Accounts
 from tests.engine.test_pending import events
 
@@ -27,7 +27,8 @@ class Books:
         self.accounts.fetched = 3
         self.scheduler = Scheduler(
             batching=Batching(), shed=(), ordering="none", slots=1,
-            latency=LatencyModel([1], [1], size_max=1), send=SendLatency(ceiling_ns=100, first_ns=1),
+            variants=[Variant("full", 1.0, LatencyModel([1], [1], size_max=1))],
+            send=SendLatency(ceiling_ns=100, first_ns=1),
         )  # fmt: skip
         self.settlement = Settlement(self.accounts, self.partitions, self.scheduler)
         self.told: list[tuple[Any, ...]] = []

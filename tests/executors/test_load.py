@@ -4,21 +4,23 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from onnx import TensorProto
 
-from streamproc.core import Columns, ConfigError, ModelInfo, TensorSpec, VirtualClock
+from streamproc.core import Columns, ConfigError, Executor, ModelInfo, TensorSpec, VirtualClock
 from streamproc.executors import (
     Model,
+    ModelVariant,
     OnnxExecutor,
     OnnxRuntime,
     PythonExecutor,
     PythonModel,
     Simulated,
     SimulatedExecutor,
-    load_executor,
+    load_executors,
     sweep,
 )
 from streamproc.executors.load import SWEEP_LIMIT_NS
-from tests.executors.conftest import MakeModel, linear
+from tests.executors.conftest import MakeModel, identities, linear
 
 MS = 1_000_000
 
@@ -116,21 +118,51 @@ def test_a_model_that_does_not_say_what_it_takes_is_not_run() -> None:
     assert found == ([1], [2 * MS])
 
 
+def load(model: Model, clock: VirtualClock) -> Executor:
+    (executor,) = load_executors(model, clock)
+    return executor
+
+
 def test_each_option_loads_its_executor(make_model: MakeModel) -> None:
     path, clock = make_model(linear("n")), VirtualClock()
-    assert isinstance(load_executor(Model(path), clock), OnnxExecutor)
-    assert isinstance(load_executor(Model(path, OnnxRuntime()), clock), OnnxExecutor)
-    python = load_executor(Model(executor=PythonModel("numpy:asarray")), clock)
+    assert isinstance(load(Model(path), clock), OnnxExecutor)
+    assert isinstance(load(Model(path, OnnxRuntime()), clock), OnnxExecutor)
+    python = load(Model(executor=PythonModel("numpy:asarray")), clock)
     assert isinstance(python, PythonExecutor)
     assert python.run({"x": np.zeros(1)})["output"].shape == ()
-    alone = load_executor(Model(executor=Simulated()), clock)
+    alone = load(Model(executor=Simulated()), clock)
     assert isinstance(alone, SimulatedExecutor)
-    around = load_executor(Model(path, Simulated()), clock)
+    around = load(Model(path, Simulated()), clock)
     assert isinstance(around, SimulatedExecutor)
     assert around.info.inputs == (TensorSpec("x", "float32", (3,)),)
 
 
 def test_a_callable_that_is_not_there() -> None:
     with pytest.raises(ConfigError, match="there is no such name in numpy") as raised:
-        load_executor(Model(executor=PythonModel("numpy:predict_it")), VirtualClock())
+        load(Model(executor=PythonModel("numpy:predict_it")), VirtualClock())
     assert raised.value.problems[0].key == "model.executor.python.callable"
+
+
+def test_variants_load_the_best_first(make_model: MakeModel) -> None:
+    small, full = make_model(linear("n"), "small.onnx"), make_model(linear("n"), "full.onnx")
+    variants = (ModelVariant("small", small, 0.9), ModelVariant("full", full))
+    executors = load_executors(Model(variants=variants), VirtualClock())
+    assert [executor.info.variant for executor in executors] == ["full", "small"]
+
+
+def test_a_variant_that_takes_something_else_is_refused(make_model: MakeModel) -> None:
+    other = make_model(identities([("x", TensorProto.FLOAT, ["n", 4])]), "other.onnx")
+    variants = (ModelVariant("full", make_model(linear("n"))), ModelVariant("odd", other, 0.5))
+    with pytest.raises(ConfigError, match=r"'odd' takes x float32.n, 4., but 'full'") as raised:
+        load_executors(Model(variants=variants), VirtualClock())
+    assert raised.value.problems[0].key == "model.variants[1].path"
+
+
+def test_a_variant_that_does_not_load_is_named(make_model: MakeModel) -> None:
+    variants = (
+        ModelVariant("small", "gone.onnx", 0.5),
+        ModelVariant("full", make_model(linear("n"))),
+    )
+    with pytest.raises(ConfigError, match=r"gone\.onnx cannot be read") as raised:
+        load_executors(Model(variants=variants), VirtualClock())
+    assert raised.value.problems[0].key == "model.variants[0].path"

@@ -37,7 +37,7 @@ class World:
     """A service, and what it runs on."""
 
     def __init__(
-        self, *, executor: FakeExecutor | None = None, ends: bool = True, service: Any = None, **changes: Any
+        self, *, executor: Any = None, ends: bool = True, service: Any = None, **changes: Any
     ) -> None:  # fmt: skip
         self.clock: Clock = SystemClock()
         topics = {"ticks": 2, "decisions": 2, "p.dlq": 2}

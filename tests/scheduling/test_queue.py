@@ -9,13 +9,24 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from streamproc.core import Int64Array
-from streamproc.scheduling import DeadlineQueue
+from streamproc.scheduling import DeadlineQueue, Offered
+from streamproc.scheduling.queue import DEADLINE, NUMBER, PARTITION, block_of, inherited
+
+LAST = 1 << 62
 
 
 def read_only(values: list[int]) -> Int64Array:
     array = np.array(values, np.int64)
     array.setflags(write=False)
     return array
+
+
+def push(queue: DeadlineQueue, numbers: list[int], deadlines: list[int], partition: int) -> None:
+    queue.push(block_of(Offered(read_only(numbers), read_only(deadlines), partition), 0))
+
+
+def pop(queue: DeadlineQueue, count: int) -> list[int]:
+    return queue.take(count, reach_ns=-LAST, drop=False).number.tolist()
 
 
 @dataclass(slots=True)
@@ -66,16 +77,33 @@ class QueueMachine(RuleBasedStateMachine):
     def push(self, deadlines: list[int], partition: int) -> None:
         numbers = list(range(self.next_number, self.next_number + len(deadlines)))
         self.next_number += len(deadlines) + 1
-        self.queue.push(read_only(numbers), read_only(deadlines), partition)
+        push(self.queue, numbers, deadlines, partition)
         self.slow.push(numbers, deadlines, partition)
 
     @rule(count=st.integers(0, 6))
     def pop(self, count: int) -> None:
         taken = self.slow.events[:count]
-        assert self.queue.pop(count).tolist() == self.slow.take(taken)
+        assert pop(self.queue, count) == self.slow.take(taken)
         for event in taken if self.slow.keep_order else ():
             assert self.left.get(event.partition, -1) < event.number, "an event was overtaken"
             self.left[event.partition] = event.number
+
+    @rule(count=st.integers(0, 4), reach=st.integers(-9, 30), drop=st.booleans())
+    def take(self, count: int, reach: int, drop: bool) -> None:
+        before = [event for event in self.slow.events if event.deadline < reach] if drop else []
+        fitting = [event for event in self.slow.events if event.deadline >= reach][:count]
+        taken = self.queue.take(count, reach_ns=reach, drop=drop)
+        assert taken.dropped.tolist() == self.slow.take(before)
+        assert taken.number.tolist() == self.slow.take(fitting)
+
+    @rule(data=st.data())
+    def extract_and_push_back(self, data: st.DataObject) -> None:
+        """As when events change lanes: what they inherited is worked out anew."""
+        partitions = {event.partition for event in self.slow.events}
+        partition = data.draw(st.sampled_from(sorted(partitions))) if partitions else 0
+        block = self.queue.extract(self.queue.column(PARTITION) == partition)
+        assert block[NUMBER].tolist() == sorted(block[NUMBER].tolist())
+        self.queue.push(block, inherit=True)
 
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
@@ -99,12 +127,15 @@ class QueueMachine(RuleBasedStateMachine):
     def both_hold_the_same(self) -> None:
         deadlines = [event.deadline for event in self.slow.events]
         assert len(self.queue) == len(deadlines)
-        assert self.queue.deadline_ns.tolist() == deadlines
-        assert self.queue.deadline_ns.dtype == np.int64
-        if self.queue.ascending:
+        assert self.queue.column(DEADLINE).tolist() == deadlines
+        assert self.queue.deadlines_ns.tolist() == sorted(deadlines)
+        if deadlines:
+            assert self.queue.earliest_ns == min(deadlines)
+            assert self.queue.latest_ns == max(deadlines)
+        if self.queue.is_by_deadline:
             assert deadlines == sorted(deadlines)
         if not self.slow.keep_order:
-            assert self.queue.ascending
+            assert self.queue.is_by_deadline
 
 
 TestQueue = QueueMachine.TestCase
@@ -121,39 +152,84 @@ def test_a_shift_of_all_times_changes_nothing(pushes: list[list[int]], shift: in
     for offset in (0, shift):
         queue, number = DeadlineQueue(keep_order=True), 0
         for place, deadlines in enumerate(pushes):
-            numbers = read_only(list(range(number, number + len(deadlines))))
-            queue.push(numbers, read_only([offset + d for d in deadlines]), place % 2)
+            numbers = list(range(number, number + len(deadlines)))
+            push(queue, numbers, [offset + d for d in deadlines], place % 2)
             number += len(deadlines)
-        answers.append((queue.ascending, queue.pop(number).tolist()))
+        answers.append((queue.is_by_deadline, pop(queue, number)))
     assert answers[0] == answers[1]
 
 
 def test_the_earliest_deadline_leaves_first_and_equal_ones_in_order_of_arrival() -> None:
     queue = DeadlineQueue(keep_order=False)
-    queue.push(read_only([1, 2, 3]), read_only([30, 10, 20]), 0)
-    queue.push(read_only([4, 5]), read_only([20, 5]), 0)
-    assert queue.pop(4).tolist() == [5, 2, 3, 4]
-    assert queue.deadline_ns.tolist() == [30]
+    push(queue, [1, 2, 3], [30, 10, 20], 0)
+    push(queue, [4, 5], [20, 5], 0)
+    assert pop(queue, 4) == [5, 2, 3, 4]
+    assert queue.deadlines_ns.tolist() == [30]
 
 
 def test_an_urgent_event_pulls_those_before_it_in_its_partition_and_no_others() -> None:
     queue = DeadlineQueue(keep_order=True)
-    queue.push(read_only([1, 2]), read_only([30, 40]), 0)
-    queue.push(read_only([3]), read_only([20]), 1)
-    assert queue.ascending
-    queue.push(read_only([4]), read_only([10]), 0)
-    assert not queue.ascending
-    assert queue.deadline_ns.tolist() == [30, 40, 10, 20]  # their own, in order of service
-    assert queue.pop(4).tolist() == [1, 2, 4, 3]
-    assert queue.ascending
+    push(queue, [1, 2], [30, 40], 0)
+    push(queue, [3], [20], 1)
+    assert queue.is_by_deadline
+    push(queue, [4], [10], 0)
+    assert not queue.is_by_deadline
+    assert queue.column(DEADLINE).tolist() == [30, 40, 10, 20]  # their own, in order of service
+    assert pop(queue, 4) == [1, 2, 4, 3]
+    assert queue.is_by_deadline
+
+
+def test_with_keys_only_those_of_the_same_key_are_pulled() -> None:
+    queue = DeadlineQueue(keep_order=True)
+    offered = Offered(read_only([1, 2, 3]), read_only([30, 40, 10]), 0, key=read_only([7, 8, 7]))
+    queue.push(block_of(offered, 0))
+    assert pop(queue, 3) == [1, 3, 2]
 
 
 @pytest.mark.parametrize("keep_order", [False, True])
 def test_what_was_handed_over_stays_as_it_was(keep_order: bool) -> None:
     queue = DeadlineQueue(keep_order=keep_order)
     number, deadline = np.arange(3), np.array([3, 1, 2])
-    queue.push(number, deadline, 0)
-    queue.push(np.array([3]), np.array([0]), 0)
-    queue.pop(4)
+    queue.push(block_of(Offered(number, deadline, 0), 0))
+    push(queue, [3], [0], 0)
+    assert sorted(pop(queue, 4)) == [0, 1, 2, 3]
     assert number.tolist() == [0, 1, 2]
     assert deadline.tolist() == [3, 1, 2]
+
+
+def test_events_that_are_dropped_need_not_be_the_first() -> None:
+    queue = DeadlineQueue(keep_order=True)
+    push(queue, [0, 1], [15, 3], 0)  # the first inherits the place of the second
+    assert queue.take(0, reach_ns=10, drop=True).dropped.tolist() == [1]
+    assert pop(queue, 2) == [0]
+
+
+def test_a_batch_is_filled_by_cost() -> None:
+    queue = DeadlineQueue(keep_order=False)
+    cost = np.array([1.5, 1.5, 4.0, 1.0])
+    queue.push(block_of(Offered(read_only([0, 1, 2, 3]), read_only([1, 2, 3, 4]), 0, cost=cost), 0))
+    taken = queue.take(4, reach_ns=0, drop=False, cost_max=3.5)
+    assert (taken.number.tolist(), taken.cost) == ([0, 1], 3.0)
+    beside = queue.take(4, reach_ns=0, drop=False, cost_max=3.5)
+    assert (beside.number.tolist(), beside.cost) == ([3], 1.0), (
+        "one that is too large is passed over"
+    )
+    alone = queue.take(4, reach_ns=0, drop=False, cost_max=3.5)
+    assert (alone.number.tolist(), alone.cost) == ([2], 4.0), "but never for ever"
+
+
+def test_memory_follows_what_waits_not_what_came() -> None:
+    queue = DeadlineQueue(keep_order=False)
+    for start in range(0, 100_000, 100):
+        push(queue, list(range(start, start + 100)), list(range(start, start + 100)), 0)
+        assert pop(queue, 100) == list(range(start, start + 100))
+    assert queue._room.shape[1] <= 2_048
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(-50, 50)), max_size=12))
+def test_what_is_inherited_is_the_least_behind(events: list[tuple[int, int]]) -> None:
+    key = read_only([k for k, _ in events])
+    order = read_only([o for _, o in events])
+    expected = [min(o2 for k2, o2 in events[i:] if k2 == k) for i, (k, _) in enumerate(events)]
+    assert inherited(key, read_only(list(range(len(events)))), order).tolist() == expected

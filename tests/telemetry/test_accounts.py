@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamproc.core import InvariantError, Outcome, Reason
-from streamproc.telemetry import BATCH_REASONS, BATCH_SIZE_BOUNDS, STAGES, Accounts
+from streamproc.telemetry import BATCH_REASONS, BATCH_SIZE_BOUNDS, STAGES, UNKNOWN, Accounts
 from streamproc.telemetry.accounts import _COUNTERS
 
 MS = 1_000_000
@@ -223,3 +223,40 @@ def test_merged_books_are_those_of_one_who_counted_all(
 def test_books_with_other_deadlines_are_not_merged() -> None:
     with pytest.raises(ValueError, match="bounds differ"):
         kept_by().merge(Accounts(pipeline="p", exact_bounds_ns=(33 * MS + 7,)))
+
+
+def test_lanes_add_up() -> None:
+    accounts = Accounts(pipeline="p", lanes=("top", "default"))
+    accounts.settle_lanes(Outcome.ON_TIME, np.array([1, 0, 1]))
+    accounts.settle_lanes(Outcome.SHED, np.array([1]), Reason.EXPIRED)
+    accounts.settle(Outcome.SHED, 2, Reason.EXPIRED, lane=UNKNOWN)
+    other = Accounts(pipeline="p", lanes=("top", "default"))
+    other.settle(Outcome.ON_TIME, 5)
+    other.settle(Outcome.SHED, 1, Reason.EXPIRED, lane=UNKNOWN)
+    accounts.merge(other)
+    assert accounts.settled_by_lane == {
+        ("top", Outcome.ON_TIME, ""): 6,
+        ("default", Outcome.ON_TIME, ""): 2,
+        ("default", Outcome.SHED, "expired"): 1,
+        ("unknown", Outcome.SHED, "expired"): 3,
+    }
+    assert accounts.settled == {(Outcome.ON_TIME, ""): 8, (Outcome.SHED, "expired"): 4}
+    assert accounts.consumed == 12
+    lanes = accounts.summary(1.0, 0.0)["lanes"]
+    assert {lane: words["on_time"] for lane, words in lanes.items()} == {
+        "top": 6, "default": 2, "unknown": 0,
+    }  # fmt: skip
+
+
+def test_books_of_other_lanes_are_not_merged() -> None:
+    with pytest.raises(ValueError, match="lanes differ"):
+        Accounts(pipeline="p", lanes=("a",)).merge(Accounts(pipeline="p"))
+
+
+def test_what_was_skipped_is_kept_by_reason() -> None:
+    accounts, other = Accounts(pipeline="p"), Accounts(pipeline="p")
+    accounts.skips["retention"] = 2
+    other.skips["skip_ahead"] = 3
+    accounts.merge(other)
+    assert accounts.skips == {"retention": 2, "skip_ahead": 3}
+    assert accounts.summary(1.0, 0.0)["skipped"] == 5

@@ -1,6 +1,6 @@
 """The Prometheus page, read back with Prometheus' own parsers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from streamproc.core import ModelInfo, Outcome, Reason, TopicPartition
 from streamproc.telemetry import (
+    UNKNOWN,
     Accounts,
     Gauges,
     PipelineCollector,
@@ -25,11 +26,17 @@ DEADLINE_NS = 33 * MS
 Read = Callable[[Accounts, Gauges], dict[str, Metric]]
 
 
-def page(accounts: Accounts, gauges: Gauges, accept: str) -> tuple[str, str]:
+FULL = ModelInfo(variant="full", digest="sha256:ab", runs_on="CPU")
+SMALL = ModelInfo(variant="small", digest="sha256:cd", runs_on="CPU")
+
+
+def page(
+    accounts: Accounts, gauges: Gauges, accept: str, *, models: Sequence[ModelInfo] = (FULL,)
+) -> tuple[str, str]:
     collector = PipelineCollector(
         lambda: accounts,
         gauges=lambda: gauges,
-        models=lambda: [ModelInfo(variant="full", digest="sha256:ab", runs_on="CPU")],
+        models=lambda: models,
         version="1.2.3",
     )
     body, content_type = render(make_registry(collector), accept)
@@ -97,6 +104,43 @@ def test_outcomes_stand_at_zero_before_they_first_occur(read: Read) -> None:
     assert outcomes == {"on_time": 0, "late": 0, "shed": 0, "dead_letter": 0}
 
 
+def test_lanes_have_series_of_their_own(read: Read) -> None:
+    lanes = ("top", "default")
+    accounts = Accounts(
+        pipeline="p", lanes=lanes, shed_reasons=(Reason.EXPIRED, Reason.PLANNER, Reason.PRIORITY)
+    )
+    accounts.settle_lanes(Outcome.ON_TIME, np.array([0, 1, 1, 0, 1]))
+    accounts.settle_lanes(Outcome.SHED, np.array([1, 1]), Reason.PRIORITY)
+    accounts.settle(Outcome.SHED, 4, Reason.EXPIRED, lane=UNKNOWN)
+    accounts.settle(Outcome.DEAD_LETTER, 1, Reason.UNDECODABLE, lane=UNKNOWN)
+    found = samples(read(accounts, Gauges(queue_depth=3, lane_depths={"top": 1, "default": 2})))
+
+    def count(lane: str, outcome: str, reason: str = "") -> float | None:
+        return found.get(
+            labelled(names.OUTCOMES, pipeline="p", lane=lane, outcome=outcome, reason=reason)
+        )
+
+    assert [count(lane, "on_time") for lane in (*lanes, "unknown")] == [2, 3, None]
+    assert [count(lane, "shed", "priority") for lane in (*lanes, "unknown")] == [0, 2, None]
+    assert [count(lane, "shed", "expired") for lane in (*lanes, "unknown")] == [0, 0, 4]
+    assert [count(lane, "shed", "codel") for lane in lanes] == [None, None]
+    assert [count(lane, "dead_letter", "model_failed") for lane in lanes] == [0, 0]
+    assert count("unknown", "dead_letter", "undecodable") == 1
+    assert (
+        sum(v for (name, _), v in found.items() if name == names.OUTCOMES)
+        == accounts.consumed
+        == 12
+    )
+    assert [found[labelled(names.QUEUE_DEPTH, lane=lane)] for lane in lanes] == [1, 2]
+
+
+def test_degraded_stands_at_zero_where_there_are_variants() -> None:
+    for models, there in (((FULL,), False), ((FULL, SMALL), True)):
+        body, _ = page(Accounts(pipeline="p"), Gauges(), "*/*", models=models)
+        assert ('outcome="degraded"' in body) is there
+        assert ('variant="small"' in body) is there
+
+
 def test_a_deadline_is_a_bucket_and_within_it(read: Read) -> None:
     accounts = Accounts(pipeline="p", exact_bounds_ns=(DEADLINE_NS,))
     accounts.latency(np.array([-5, DEADLINE_NS, DEADLINE_NS, DEADLINE_NS + 1, 70_000 * MS]))
@@ -113,7 +157,7 @@ def test_a_deadline_is_a_bucket_and_within_it(read: Read) -> None:
 def test_stages_and_batches(read: Read) -> None:
     accounts = Accounts(pipeline="p", exact_bounds_ns=(DEADLINE_NS,))
     accounts.stage_constant("infer", 2 * MS, 10)
-    accounts.batch(10, "full")
+    accounts.batch(10, "full", room=16)
     accounts.batch(1, "drain")
     families = read(accounts, Gauges())
     found = samples(families)
@@ -123,6 +167,7 @@ def test_stages_and_batches(read: Read) -> None:
     assert found[labelled(names.BATCH_SIZE + "_bucket", le="8.0")] == 1
     assert found[labelled(names.BATCH_SIZE + "_bucket", le="16.0")] == 2
     assert found[labelled(names.BATCH_SIZE + "_sum")] == 11
+    assert found[labelled(names.BATCH_ROOM)] == 17
     assert found[labelled(names.BATCHES, reason="full")] == 1
     assert found[labelled(names.BATCHES, reason="deadline")] == 0
 
@@ -130,6 +175,8 @@ def test_stages_and_batches(read: Read) -> None:
 def test_gauges_and_infos(read: Read) -> None:
     gauges = Gauges(
         queue_depth=7,
+        demand_workers=1.25,
+        variant_level=1,
         lag_records={TopicPartition('od"d\\', 1): 4, TopicPartition("ticks", 0): 3},
         lag_seconds=0.25,
         loop_lag_seconds=0.001,
@@ -137,6 +184,8 @@ def test_gauges_and_infos(read: Read) -> None:
     )
     found = samples(read(Accounts(pipeline="p"), gauges))
     assert found[labelled(names.QUEUE_DEPTH, lane="default")] == 7
+    assert found[labelled(names.DEMAND_WORKERS)] == 1.25
+    assert found[labelled(names.VARIANT_LEVEL)] == 1
     assert found[labelled(names.CONSUMER_LAG_RECORDS, topic="ticks", partition="0")] == 3
     assert found[labelled(names.CONSUMER_LAG_RECORDS, topic='od"d\\', partition="1")] == 4
     assert found[labelled(names.CONSUMER_LAG)] == 0.25
@@ -160,11 +209,14 @@ def test_workers(read: Read) -> None:
 
 def test_counters(read: Read) -> None:
     accounts = Accounts(pipeline="p")
-    accounts.acked_late, accounts.handed_back, accounts.skipped = 1, 2, 3
+    accounts.acked_late, accounts.handed_back = 1, 2
+    accounts.skips["retention"], accounts.skips["skip_ahead"] = 3, 4
     found = samples(read(accounts, Gauges()))
     assert found[labelled(names.ACKED_LATE)] == 1
     assert found[labelled(names.HANDED_BACK)] == 2
-    assert found[labelled(names.SKIPPED)] == 3
+    assert found[labelled(names.SKIPPED, reason="retention")] == 3
+    assert found[labelled(names.SKIPPED, reason="skip_ahead")] == 4
+    assert accounts.skipped == 7
 
 
 def test_what_is_not_measured_is_not_exposed(read: Read) -> None:
@@ -175,6 +227,8 @@ def test_what_is_not_measured_is_not_exposed(read: Read) -> None:
         names.CONSUMER_LAG_RECORDS,
         names.EVENT_TIME_SKEW,
         names.LOOP_LAG,
+        names.DEMAND_WORKERS,
+        names.VARIANT_LEVEL,
         names.STAGE_LATENCY + "_bucket",
         names.WORKERS,
         names.WORKER_RESTARTS,
@@ -190,8 +244,6 @@ def test_the_process_is_there_and_the_global_registry_is_left_alone(read: Read) 
 
 
 def test_every_name_is_ours_and_said_once() -> None:
-    said = [
-        value for name, value in vars(names).items() if name.isupper() and name != "LANE_DEFAULT"
-    ]
+    said = [value for name, value in vars(names).items() if name.isupper() and "LANE_" not in name]
     assert len(set(said)) == len(said)
     assert all(name.startswith("streamproc_") for name in said)

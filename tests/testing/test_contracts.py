@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streamproc.core import Columns, RecordBatch, SystemClock, TensorSpec, TopicPartition
+from streamproc.core import Columns, Jump, RecordBatch, SystemClock, TensorSpec, TopicPartition
 from streamproc.executors import PythonExecutor
 from streamproc.testing import (
     FakeExecutor,
@@ -138,9 +138,28 @@ class Thief(MemorySource):
         self._group.committed.update(positions)
 
 
+class Hasty(MemorySource):
+    def skip_now(self, source: TopicPartition, timestamp_ns: int) -> Jump | None:
+        jump = super().skip_now(source, timestamp_ns)
+        if jump is not None:
+            self._position[source] += 1
+        return jump
+
+
+class Homesick(MemorySource):
+    def skip_now(self, source: TopicPartition, timestamp_ns: int) -> Jump | None:
+        start = self._position.get(source)
+        if start is None:
+            return None
+        self._position[source] = self._broker.position_at(source, timestamp_ns)
+        return Jump(start, self._position[source])
+
+
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
+        (Hasty, "the position is"),
+        (Homesick, "nothing lies before"),
         (Greedy, "records_max=7, but 8 records came"),
         (Deaf, "records came while paused"),
         (Forgetful, "committed"),

@@ -33,6 +33,7 @@ from streamproc.core import (
     Clock,
     ExternalError,
     Int64Array,
+    Jump,
     RecordBatch,
     TopicPartition,
 )
@@ -169,9 +170,9 @@ class KafkaRecordSource:
         found: dict[TopicPartition, int] = {}
         assignments = self._assignments_total
         for tp in self._client.assignment():
-            with contextlib.suppress(IllegalStateError, TimeoutError):
-                async with asyncio.timeout(0):  # would wait where the position is not known yet
-                    position = await self._client.position(tp)
+            with contextlib.suppress(IllegalStateError):
+                position = await self._known_position(tp)
+                if position is not None:
                     found[TopicPartition(*tp)] = self._position_of[tp] = position
         # A partition that was taken away and given back meanwhile may have an older position.
         return found if assignments == self._assignments_total else {}
@@ -186,6 +187,31 @@ class KafkaRecordSource:
             if high is not None and position is not None:
                 found[TopicPartition(*tp)] = max(0, high - position)
         return found
+
+    async def skip_to(self, source: TopicPartition, timestamp_ns: int) -> Jump | None:
+        """Read on from the first record that is as young; see ``Source``."""
+        tp, assignments = KafkaPartition(*source), self._assignments_total
+        if tp not in self._client.assignment():
+            return None
+        timestamp_ms = max(0, -(-timestamp_ns // NS_PER_MS))
+        try:
+            found = (await self._client.offsets_for_times({tp: timestamp_ms}))[tp]
+            end = found.offset if found else (await self._client.end_offsets([tp]))[tp]
+        except KafkaError as error:
+            msg = f"source.kafka: {source.topic}/{source.partition}: where to go on is not known: {error!r}"
+            raise ExternalError(msg, retriable=True) from error
+        if assignments != self._assignments_total:
+            return None  # another's by now, or ours from another position
+        try:
+            # From here to the seek nothing is waited for: no poll can move the position in between.
+            start = await self._known_position(tp)
+            if start is None or end <= start:
+                return None
+            self._client.seek(tp, end)
+        except IllegalStateError:  # revoked in this very moment
+            return None
+        self._position_of[tp] = end
+        return Jump(start, end)
 
     async def commit(self, positions: Mapping[TopicPartition, int]) -> None:
         """Store positions of partitions that are still ours; see ``Source``."""
@@ -248,6 +274,14 @@ class KafkaRecordSource:
         """The group gave us partitions that we cannot read: the next ``poll`` fails (aiokafka swallows it)."""
         if self._consumer is not None:
             self._not_taken_over = error
+
+    async def _known_position(self, tp: KafkaPartition) -> int | None:
+        """The position behind what was given, without waiting; None where it is not known yet."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                position: int = await self._client.position(tp)
+                return position
+        return None
 
     async def _position(self, tp: KafkaPartition, records: list[Record]) -> int:
         """The position behind the records, which may lie beyond markers and compacted ranges."""

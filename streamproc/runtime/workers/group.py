@@ -9,10 +9,12 @@ from dataclasses import replace
 from streamproc.config import PipelineConfig
 from streamproc.core import NS_PER_MS, NS_PER_S, Clock, ModelInfo, process_cpu_ns
 from streamproc.runtime.endpoints import endpoints
+from streamproc.runtime.scheduling import make_accounts
 from streamproc.runtime.workers.messages import Job
 from streamproc.runtime.workers.process import WorkerProcess
 from streamproc.runtime.workers.slots import Slots
 from streamproc.runtime.workers.supervised import StartLife, SupervisedWorker
+from streamproc.runtime.workers.totals import total
 from streamproc.runtime.workers.worker import END_GRACE_NS
 from streamproc.telemetry import Accounts, Gauges, Metrics, Summary, WorkerStates
 
@@ -130,23 +132,16 @@ class WorkerGroup:
         """What is waiting in all workers."""
         gauges = [worker.snapshot.gauges for worker in self.workers if worker.snapshot]
         states = [worker.state for worker in self.workers]
-        return Gauges(
-            queue_depth=sum(g.queue_depth or 0 for g in gauges),
-            lag_records={tp: n for g in gauges for tp, n in g.lag_records.items()},
-            loop_lag_seconds=max((g.loop_lag_seconds or 0.0 for g in gauges), default=None),
-            event_time_skew_seconds={
-                source: s for g in gauges for source, s in g.event_time_skew_seconds.items()
-            },
-            workers=WorkerStates(
-                by_state={state: states.count(state) for state in _STATES},
-                restarts=sum(worker.restarts for worker in self.workers),
-                cpu_seconds=sum(worker.cpu_ns for worker in self.workers) / NS_PER_S,
-            ),
+        workers = WorkerStates(
+            by_state={state: states.count(state) for state in _STATES},
+            restarts=sum(worker.restarts for worker in self.workers),
+            cpu_seconds=sum(worker.cpu_ns for worker in self.workers) / NS_PER_S,
         )
+        return total(gauges, workers)
 
     def models(self) -> list[ModelInfo]:
         """The models that the workers have loaded, each once."""
-        return list(dict.fromkeys(w.model for w in self.workers if w.model is not None))
+        return list(dict.fromkeys(model for worker in self.workers for model in worker.models))
 
     def readiness(self) -> Mapping[str, bool]:
         """What readiness waits for, by worker."""
@@ -157,8 +152,7 @@ class WorkerGroup:
         }
 
     def _blank(self) -> Accounts:
-        budget_ns = int(self._config.deadline.budget)
-        return Accounts(pipeline=self._config.name, exact_bounds_ns=[budget_ns])
+        return make_accounts(self._config)
 
     def _job(self, number: int, slot: int) -> Job:
         prefix = self._config.source.group_instance_id or socket.gethostname()
@@ -196,7 +190,7 @@ class WorkerGroup:
         """See how the workers are, and let them go on when all have come so far."""
         for worker in self.workers:
             worker.look(self._session_looks)
-        if not self._joining and all(worker.model is not None for worker in self.workers):
+        if not self._joining and all(worker.models for worker in self.workers):
             self._joining = True
             self._started_ns = self._clock.now_ns()
             for worker in self.workers:

@@ -1,6 +1,6 @@
 """What a worker and its parent say to each other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -29,9 +29,9 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Warm:
-    """The worker has loaded and measured its model."""
+    """The worker has loaded and measured its model, all variants of it."""
 
-    model: ModelInfo
+    models: Sequence[ModelInfo]
 
 
 @dataclass(frozen=True, slots=True)

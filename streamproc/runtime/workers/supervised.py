@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from streamproc.core import NS_PER_MS, NS_PER_S, Clock, ExternalError, ModelInfo
@@ -60,7 +60,7 @@ class SupervisedWorker:
         number: the job's.
         gone: the books of lives that are over.
         snapshot: what the present one last told; None where it has told nothing yet.
-        model: its model, once it was warm.
+        models: its model, all variants of it, once it was warm.
         forgiven: True to start it again whatever it dies of; before, its first death is the end.
     """
 
@@ -76,7 +76,7 @@ class SupervisedWorker:
         self.number = job.number
         self.gone = books()
         self.snapshot: Snapshot | None = None
-        self.model: ModelInfo | None = None
+        self.models: Sequence[ModelInfo] = ()
         self.forgiven = False
         self._job = job
         self._start = start
@@ -186,8 +186,8 @@ class SupervisedWorker:
     def _hear(self, report: Report) -> None:
         self._silent_looks = 0
         match report:
-            case Warm(model=model):
-                self.model, self._warm = model, True
+            case Warm(models=models):
+                self.models, self._warm = models, True
                 if self._may_join:
                     self.join()
             case Failed():

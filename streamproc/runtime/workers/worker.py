@@ -134,7 +134,7 @@ class Worker:
 
     async def _wait_to_join(self) -> None:
         """Say that the model is warm, and wait until the others' are."""
-        self._channel.tell(Warm(self._parts.executor.info))
+        self._channel.tell(Warm(self._service.models()))
         await self._join.wait()
 
     async def _tell_regularly(self) -> None:

@@ -1,35 +1,18 @@
-"""Work conserving: never wait while an executor is free, take all that is there."""
+"""Work conserving: never wait while an executor is free, serve the most urgent first."""
 
-import numpy as np
-
-from streamproc.core import Int64Array
+from streamproc.scheduling.planners.plan import Plan, View, from_first
 
 
-def work_conserving(
-    deadline_ns: Int64Array, *, now_ns: int, run_ns: Int64Array, send_ns: int
-) -> int:
-    """Where in the queue the next batch begins.
+class WorkConserving:
+    """Begins at the first event that can be in time, with as many as its deadline allows.
 
-    The batch takes all events from there on, up to the largest size. It begins at the first event that
-    meets its deadline in the batch that it would then be in; the events before that one cannot be
-    answered in time by a batch that leaves now, and serving them in smaller ones would cost the events
-    behind them theirs.
-
-    Args:
-        deadline_ns: int64 [n], ascending.
-        now_ns: the present instant.
-        run_ns: int64 [b_max], ``run_ns[b - 1]`` is the time of a batch of b; never decreasing.
-        send_ns: the time from the end of a batch to the broker's acknowledgement.
-
-    Returns:
-        the place of the first event of the batch; n where no event can be in time.
+    Under overload it spends the executor on small batches for events that are nearly late: measured, it falls to
+    a quarter of what ``early_drop`` answers in time.
     """
-    count, size_max = len(deadline_ns), len(run_ns)
-    # Where a full batch fits behind the start, all starts have the same finish.
-    full = int(np.searchsorted(deadline_ns, now_ns + int(run_ns[-1]) + send_ns))
-    if full + size_max <= count:
-        return full
-    first = max(0, count - size_max + 1)
-    finish_ns = now_ns + send_ns + run_ns[: count - first][::-1]
-    fits = np.flatnonzero(deadline_ns[first:] >= finish_ns)
-    return first + int(fits[0]) if len(fits) else count
+
+    def plan(self, view: View) -> Plan:
+        """See ``Planner``."""
+        return from_first(view, len(view.run_ns))
+
+    def completed(self, count: int, *, in_time: bool) -> None:
+        """See ``Planner``; learns nothing."""

@@ -293,6 +293,65 @@ async def hands_partitions_over(bed: SourceBed) -> None:
             )
 
 
+async def jumps_over_what_is_too_old(bed: SourceBed) -> None:
+    """``skip_to`` goes on with the first record that is young enough; what lies before never comes."""
+    produced = await bed.produce(_records(bed, 40))
+    old, other = TopicPartition(bed.topic, 0), TopicPartition(bed.topic, 1)
+    async with _reading(bed) as reader:
+        await reader.gather_assignment(2)
+        await reader.poll(records_max=3)
+        start, wanted = reader.listener.behind[old], produced[30]
+        async with limited("the jump"):
+            jump = await reader.source.skip_to(old, wanted.timestamp_ns)
+        see(jump == (start, wanted.offset), f"jumped {jump}, not from {start} to {wanted.offset}")
+        positions = await reader.source.positions()
+        see(
+            positions.get(old) == wanted.offset,
+            f"the position is {positions.get(old)} after {jump}",
+        )
+        given = [o for p, o in reader.ids() if p == old.partition]
+        left = [r.offset for r in produced if r.partition == 0 and r.offset >= wanted.offset]
+        others = [r.offset for r in produced if r.partition == 1]
+        await reader.gather(len(given) + len(left) + len(others))
+        got = [o for p, o in reader.ids() if p == old.partition]
+        see(got == given + left, f"{got} came instead of {given} and, after the jump, {left}")
+        got = [o for p, o in reader.ids() if p == other.partition]
+        see(got == others, f"the other partition gave {got}, not {others}")
+
+
+async def jumps_neither_back_nor_beyond_the_end(bed: SourceBed) -> None:
+    """Where no record is too old nothing is jumped over; where all are, reading goes on at the end."""
+    await bed.produce(_records(bed, 10))
+    source = TopicPartition(bed.topic, 0)
+    late_ns = T0_NS + 1_000_000 * NS_PER_MS
+    async with _reading(bed) as reader:
+        await reader.gather(10)
+        for timestamp_ns in (0, T0_NS, late_ns):
+            async with limited("the jump"):
+                jump = await reader.source.skip_to(source, timestamp_ns)
+            see(jump is None, f"nothing lies before {timestamp_ns}, but it jumped {jump}")
+        end = reader.listener.behind[source]
+        reader.source.pause()  # so that none of these comes before the jump
+        await bed.produce(_records(bed, 10, start=10))
+        async with limited("the jump"):
+            jump = await reader.source.skip_to(source, late_ns)
+        see(jump == (end, end + 5), f"jumped {jump}, not from {end} to {end + 5}")
+        reader.source.resume()
+        await bed.produce(_records(bed, 2, start=20))
+        await reader.gather(10 + 5 + 2)
+        see(len(set(reader.ids())) == reader.total, "records came twice")
+
+
+async def jumps_in_no_partition_of_others(bed: SourceBed) -> None:
+    """A jump in a partition that is not owned does nothing."""
+    await bed.produce(_records(bed, 2))
+    async with _reading(bed) as reader:
+        await reader.gather(2)
+        async with limited("the jump"):
+            jump = await reader.source.skip_to(TopicPartition(bed.topic, 7), T0_NS)
+        see(jump is None, f"a partition that is not owned: jumped {jump}")
+
+
 Check = Callable[[SourceBed], Awaitable[None]]
 
 SOURCE_CHECKS: tuple[Check, ...] = (
@@ -305,6 +364,9 @@ SOURCE_CHECKS: tuple[Check, ...] = (
     settles_where_it_begins,
     leaves_out_what_is_not_its_own,
     hands_partitions_over,
+    jumps_over_what_is_too_old,
+    jumps_neither_back_nor_beyond_the_end,
+    jumps_in_no_partition_of_others,
 )
 """Each takes a bed of its own."""
 

@@ -48,7 +48,7 @@ class FakeLife:
         self._reports.put_nowait(how)
 
     def warm(self) -> None:
-        self._reports.put_nowait(Warm(MODEL))
+        self._reports.put_nowait(Warm([MODEL]))
 
     def fail(self, error: Exception) -> None:
         self._reports.put_nowait(Failed.because(error))

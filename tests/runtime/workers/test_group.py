@@ -79,7 +79,7 @@ async def test_nobody_joins_before_all_are_warm_and_ready_is_when_all_are(topic_
         first, second = await world.both()
         first.warm()
         first.tell_of(ready=False)
-        await until(lambda: world.group.workers[0].model == MODEL)
+        await until(lambda: world.group.workers[0].models == [MODEL])
         assert first.orders == []
         assert world.group.readiness() == {
             "worker 0 model": True,
