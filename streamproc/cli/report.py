@@ -15,7 +15,7 @@ from streamproc.reports import Check, ReportFile, Run, render
 from streamproc.telemetry import Accounts, Gauges, Summary, Timeline
 
 _SAMPLE_EVERY_S = 0.25
-"""A sample costs 0.15 ms of the event loop."""
+"""A sample costs 0.10 to 0.15 ms of the event loop: 0.06% of a core."""
 
 
 class Watched(Protocol):

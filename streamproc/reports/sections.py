@@ -131,12 +131,14 @@ def batch_rows(run: Run) -> list[Row]:
     sizes = run.accounts.batch_sizes
     total = sum(sizes)
     names = ["1", *(f"{low + 1:,}-{high:,}" if high > low + 1 else f"{high:,}" for low, high in itertools.pairwise(BATCH_SIZE_BOUNDS)), f"over {BATCH_SIZE_BOUNDS[-1]:,}"]  # fmt: skip
-    last = max((place for place, number in enumerate(sizes) if number), default=-1)
-    most = max(sizes)
-    return [
-        Row(name, "batch", (f"{number:,}", share(number, total)), 100 * number / most)
-        for name, number in zip(names[: last + 1], sizes, strict=False)
+    used = [place for place, number in enumerate(sizes) if number]
+    if not used:
+        return []
+    rows = [
+        Row(name, "batch", (f"{number:,}", share(number, total)), 100 * number / max(sizes))
+        for name, number in zip(names, sizes, strict=True)
     ]
+    return rows[used[0] : used[-1] + 1]
 
 
 def batch_words(run: Run) -> str:
