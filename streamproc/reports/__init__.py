@@ -1,8 +1,18 @@
 """A run as one HTML page, to be looked at, kept and sent on."""
 
+from streamproc.reports.comparison import ComparedRun, Comparison, render_comparison
 from streamproc.reports.files import ReportFile
 from streamproc.reports.page import render
 from streamproc.reports.run import Check, Run
 from streamproc.reports.words import OUTCOME_WORDS
 
-__all__ = ["OUTCOME_WORDS", "Check", "ReportFile", "Run", "render"]
+__all__ = [
+    "OUTCOME_WORDS",
+    "Check",
+    "ComparedRun",
+    "Comparison",
+    "ReportFile",
+    "Run",
+    "render",
+    "render_comparison",
+]

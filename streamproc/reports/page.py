@@ -22,7 +22,7 @@ def render(run: Run) -> str:
     All texts are escaped: names, reasons, topics and errors are somebody's input.
     """
     return (
-        _templates()
+        templates()
         .get_template("page.html.jinja")
         .render(
             run=run,
@@ -47,7 +47,8 @@ def render(run: Run) -> str:
 
 
 @lru_cache(maxsize=1)
-def _templates() -> "Environment":
+def templates() -> "Environment":
+    """Where the pages' forms are."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - for those who report
 
     return Environment(

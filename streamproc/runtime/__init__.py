@@ -9,6 +9,7 @@ from streamproc.runtime.assembly import (
 )
 from streamproc.runtime.codecs import make_decoder
 from streamproc.runtime.pipeline import Pipeline
+from streamproc.runtime.scheduling import lane_specs
 from streamproc.runtime.service import DRAIN_GRACE_NS, Parts, Service
 from streamproc.runtime.workers import WorkerGroup
 
@@ -21,6 +22,7 @@ __all__ = [
     "WorkerGroup",
     "assemble",
     "dead_letter_topic",
+    "lane_specs",
     "make_decider",
     "make_decoder",
     "make_features",

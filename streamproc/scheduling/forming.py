@@ -134,7 +134,8 @@ class Former:
         self, now_ns: int, run_ns: Int64Array, send_ns: int, *, draining: bool, drop: bool
     ) -> Formed:
         """The first lane with anything to run says when the batch must be done; then each gets its part of it."""
-        run_ns = run_ns[: self._protecting(run_ns, send_ns)]
+        bearable = self._protecting(run_ns, send_ns)
+        run_ns = run_ns if bearable == len(run_ns) else run_ns[:bearable]
         for lane in self._order():
             queue = self._lanes.queues[lane]
             if not len(queue):

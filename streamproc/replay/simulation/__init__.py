@@ -10,8 +10,10 @@ from streamproc.replay.simulation.arrivals import (
     recorded,
     step,
 )
+from streamproc.replay.simulation.arrivals_csv import read_arrivals
 from streamproc.replay.simulation.bounds import fluid_bound
 from streamproc.replay.simulation.capacity import capacity_per_s
+from streamproc.replay.simulation.comparison import Trial, compare, load_one_per_s
 from streamproc.replay.simulation.machine import Machine, SimulatedVariant, straight_line
 from streamproc.replay.simulation.optimum import Optimum, exact, optimum
 from streamproc.replay.simulation.result import IN_TIME, Ran, Result
@@ -28,16 +30,20 @@ __all__ = [
     "Rules",
     "SimulatedVariant",
     "Traffic",
+    "Trial",
     "bursty",
     "busy_stretches",
     "capacity_per_s",
+    "compare",
     "diurnal",
     "exact",
     "flash_crowd",
     "fluid_bound",
+    "load_one_per_s",
     "make_scheduler",
     "optimum",
     "poisson",
+    "read_arrivals",
     "recorded",
     "simulate",
     "step",

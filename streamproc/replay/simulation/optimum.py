@@ -13,8 +13,8 @@ from streamproc.core import Int64Array
 from streamproc.replay.simulation.bounds import fluid_bound
 from streamproc.replay.simulation.finishes import LeastFinishes
 
-CELLS_MAX = 20_000_000_000
-"""Steps of the exact method before the bound is taken instead: some 20 s of one core."""
+CELLS_MAX = 4_000_000_000
+"""Cells that the exact method may fill before the bound is taken instead: some 15 s of one core."""
 
 
 @dataclass(frozen=True, slots=True)

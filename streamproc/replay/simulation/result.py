@@ -10,7 +10,7 @@ import numpy.typing as npt
 from streamproc.core import Int64Array, InvariantError, Outcome
 from streamproc.replay.simulation.machine import Machine
 from streamproc.replay.simulation.traffic import Traffic
-from streamproc.scheduling import Run, Shed
+from streamproc.scheduling import LaneSpec, Run, Shed
 from streamproc.telemetry import Accounts
 
 IN_TIME = (Outcome.ON_TIME, Outcome.DEGRADED)
@@ -89,14 +89,18 @@ class Result:
         last_ns = max(int(self.acknowledged_ns.max()), int(self.traffic.arrival_ns[-1]))
         return last_ns - int(self.traffic.arrival_ns[0])
 
-    def accounts(self, pipeline: str, *, exact_bounds_ns: Sequence[int] = ()) -> Accounts:
+    def accounts(
+        self, pipeline: str, lanes: Sequence[LaneSpec], *, exact_bounds_ns: Sequence[int] = ()
+    ) -> Accounts:
         """The books, as the service keeps them."""
-        accounts = Accounts(pipeline=pipeline, exact_bounds_ns=exact_bounds_ns)
+        names = [lane.name for lane in lanes]
+        accounts = Accounts(pipeline=pipeline, exact_bounds_ns=exact_bounds_ns, lanes=names)
         accounts.fetched = len(self.traffic)
+        lane = self._lane()
         for outcome in (Outcome.ON_TIME, Outcome.DEGRADED, Outcome.LATE):
-            accounts.settle(outcome, int((self.outcome == outcome).sum()))
+            accounts.settle_lanes(outcome, lane[self.outcome == outcome])
         for one in self.shed:
-            accounts.settle(Outcome.SHED, len(one.number), one.reason)
+            accounts.settle_lanes(Outcome.SHED, lane[one.number], one.reason)
         arrival_ns = self.traffic.arrival_ns
         for ran in self.ran:
             came_ns, count = arrival_ns[ran.run.number], len(ran.run.number)
@@ -109,9 +113,12 @@ class Result:
 
     def by_lane(self, lanes: int) -> list[tuple[int, int]]:
         """For each lane, how many events came and how many were in time."""
-        lane = self.traffic.lane
-        if lane is None:
-            lane = np.zeros(len(self.traffic), np.int64)
+        lane = self._lane()
         came = np.bincount(lane, minlength=lanes)
         good = np.bincount(lane[np.isin(self.outcome, IN_TIME)], minlength=lanes)
         return list(zip(came.tolist(), good.tolist(), strict=True))
+
+    def _lane(self) -> Int64Array:
+        """int64 [n], each event's lane."""
+        lane = self.traffic.lane
+        return np.zeros(len(self.traffic), np.int64) if lane is None else lane

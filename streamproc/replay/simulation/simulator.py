@@ -137,14 +137,15 @@ class _Simulation:
         if end == begin:
             return
         self._offered = end
-        rows = slice(begin, end)
+        rows, number = slice(begin, end), np.arange(begin, end)
+        key = number if self._scheduler.wants_keys else None  # none of them waits for another
         self._scheduler.offer(
             Offered(
-                number=np.arange(begin, end),
+                number=number,
                 deadline_ns=traffic.deadline_ns[rows],
                 partition=0,
                 lane=None if traffic.lane is None else traffic.lane[rows],
-                key=None if traffic.key is None else traffic.key[rows],
+                key=key if traffic.key is None else traffic.key[rows],
                 cost=None if traffic.cost is None else traffic.cost[rows],
                 value=None if traffic.value is None else traffic.value[rows],
             ),

@@ -15,7 +15,7 @@ class Traffic:
         arrival_ns: int64 [n], ascending.
         deadline_ns: int64 [n], when each decision must be with the broker.
         lane: int64 [n], indexes into the lanes; None where there is only one.
-        key: int64 [n], hashes of their keys; None where they have none.
+        key: int64 [n], hashes of their keys; None for each of its own.
         value: float64 [n], what a decision in time is worth; None for all alike.
         cost: float64 [n], what each takes of the executor, 1 being an ordinary one; None for all alike.
         bursts: how many bursts it holds, where that is known.
