@@ -95,6 +95,9 @@ def compare_numbers(compare: Comparison, left: Array, right: Array) -> Array:
 
 def compare_text(compare: Comparison, left: Array, right: Array) -> Array:
     """bool, the comparison of texts; with None only ``!=`` holds."""
+    constant = left.ndim == 0 or right.ndim == 0  # no constant is None, and equals none
+    if constant and compare in (np.equal, np.not_equal):
+        return np.asarray(compare(left, right), np.bool_)
     known = np.not_equal(left, _NONE) & np.not_equal(right, _NONE)
     unequal = compare is np.not_equal
     if np.all(known):
