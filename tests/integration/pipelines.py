@@ -115,6 +115,7 @@ class InThread:
 
     Attributes:
         service: the service, to look at.
+        address: of its endpoints; None where they are off.
         final: what became final: (topic, partition, offset) and the outcomes, in order.
     """
 
@@ -143,6 +144,7 @@ class InThread:
         self._summary: Summary | None = None
         self._failure: BaseException | None = None
         self.service: Service | None = None
+        self.address: str | None = None
         self.final: dict[tuple[str, int, int], list[Outcome]] = {}
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -240,7 +242,8 @@ class InThread:
 
         source.commit = watched
 
-    def _started(self, _: str | None) -> None:
+    def _started(self, address: str | None) -> None:
+        self.address = address
         assert self.service is not None
         assert self.service._assembly is not None
         self.service._assembly.settlement.witness = self._final
@@ -285,9 +288,17 @@ class Load:
     """Events at a steady rate from a thread of its own, until told to stop or all are sent."""
 
     def __init__(
-        self, bootstrap: str, topic: str, *, rate: int, events: int = 1 << 40, **settings: Any
+        self,
+        bootstrap: str,
+        topic: str,
+        *,
+        rate: int,
+        events: int = 1 << 40,
+        messages: Callable[[int], Iterator[Message]] = TICK.messages,
+        **settings: Any,
     ) -> None:
         self._bootstrap, self._topic, self._rate, self._events = bootstrap, topic, rate, events
+        self._of = messages
         self._settings = {"linger.ms": 2, "compression.type": "none", **settings}
         self._stopped = threading.Event()
         self._failure: Exception | None = None
@@ -324,7 +335,7 @@ class Load:
     def _messages(self) -> Iterator[Message]:
         """Bursts of 10 ms, by an absolute schedule."""
         burst, started = max(1, self._rate // 100), time.monotonic()
-        for number, message in enumerate(TICK.messages(self._events)):
+        for number, message in enumerate(self._of(self._events)):
             if number % burst == 0:
                 due = started + number / self._rate
                 if self._stopped.wait(max(0.0, due - time.monotonic())):
