@@ -80,10 +80,15 @@ def _dead_letters(run: Run) -> Iterator[str]:
 
 def _lost(run: Run) -> Iterator[str]:
     accounts = run.accounts
-    if accounts.skipped:
+    if gone := accounts.skips["retention"]:
         yield (
-            f"{count(accounts.skipped, 'record')} were gone before they could be read: "
+            f"{count(gone, 'record')} were gone before they could be read: "
             "the topic's retention is shorter than the time the pipeline was behind."
+        )
+    if jumped := accounts.skips["skip_ahead"]:
+        yield (
+            f"{count(jumped, 'record')} were jumped over by skip_ahead, too old for any answer: "
+            "the pipeline began on a backlog."
         )
     if accounts.acked_late > _WORTH_A_WORD * accounts.consumed:
         yield (

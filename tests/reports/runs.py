@@ -124,7 +124,7 @@ def of_everything() -> Run:
             books.settle(outcome, 3 + number % 4, reason)
             books.fetched += 3 + number % 4
         books.handed_back += 1
-        books.skipped += 20
+        books.skips["retention"] += 20
 
     run = made(step, steps=20, name=EVIL)
     return replace(

@@ -127,13 +127,15 @@ def test_what_else_went_wrong_is_said() -> None:
     def step(books: Accounts, rng: np.random.Generator, number: int) -> None:
         runs.decide(books, rng, 20)
         books.settle(Outcome.DEAD_LETTER, 1, "undecodable")
-        books.skipped += 1
+        books.skips["retention"] += 1
+        books.skips["skip_ahead"] += 1
         books.acked_late += 1
         books.wrong_event_times += 1
 
     said = " ".join(advice(runs.made(step, steps=10)))
     assert "10 events became dead letters, 10 of them for undecodable" in said
     assert "10 records were gone before they could be read" in said
+    assert "10 records were jumped over by skip_ahead" in said
     assert "10 decisions left in time and were acknowledged late" in said
     assert "10 events said that they happened later than they could have" in said
 
