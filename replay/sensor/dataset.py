@@ -86,7 +86,9 @@ def load(path: Path) -> Dataset:
     """
     with np.load(path, allow_pickle=False) as file:
         if int(file["period_ns"]) != PERIOD_NS:
-            msg = f"{path} must have a sample every {PERIOD_NS} ns, has one every {file['period_ns']}"
+            msg = (
+                f"{path} must have a sample every {PERIOD_NS} ns, has one every {file['period_ns']}"
+            )
             raise ValueError(msg)
         columns = {name: file[name].astype(np.int64) for name in ("label", "subject", "side")}
         return Dataset(

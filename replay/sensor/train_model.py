@@ -101,9 +101,7 @@ def left_out(windows: Windows, seed: int) -> Float64Array:
     for subject in subjects:
         others = tuple(one for one in subjects if one != subject)
         trained = fit(windows.of_subjects(others), seed)
-        scores[windows.subject == subject] = trained.scores(
-            windows.of_subjects((subject,)).window
-        )
+        scores[windows.subject == subject] = trained.scores(windows.of_subjects((subject,)).window)
     return scores
 
 
@@ -209,7 +207,9 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def checked_probabilities(model: bytes, expected: Float64Array, window: Float32Array) -> Float32Array:
+def checked_probabilities(
+    model: bytes, expected: Float64Array, window: Float32Array
+) -> Float32Array:
     """What onnxruntime gives, once it is sure to be what the trainer gives.
 
     Raises:
@@ -245,7 +245,9 @@ def run(source: Path) -> tuple[bytes, dict[str, Any]]:
         "train": {"subjects": TRAIN_SUBJECTS, **size(train)},
         "test": {"subjects": TEST_SUBJECTS, **size(test)} | test_report(test, probabilities, train),
         "test_accuracy_of_other_seeds": {
-            str(seed): round(float((fit(train, seed).scores(test.window).argmax(axis=1) == test.label).mean()), 4)
+            str(seed): round(
+                float((fit(train, seed).scores(test.window).argmax(axis=1) == test.label).mean()), 4
+            )
             for seed in OTHER_SEEDS
         },
         "each_training_subject_left_out": {

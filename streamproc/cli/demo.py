@@ -31,7 +31,9 @@ _EMBEDDED = "embedded"
 
 
 def demo(
-    template: Annotated[str, typer.Option(metavar="market|sensor", help="Which pipeline.")] = DEFAULT_TEMPLATE,
+    template: Annotated[
+        str, typer.Option(metavar="market|sensor", help="Which pipeline.")
+    ] = DEFAULT_TEMPLATE,
     broker: Annotated[
         str, typer.Option(metavar="embedded|HOST:PORT", help="Which Kafka.")
     ] = _EMBEDDED,

@@ -7,7 +7,7 @@ from streamproc.replay.player import Played, play
 from streamproc.replay.recorded import Playable, Recorded
 from streamproc.replay.recording import Recording
 from streamproc.replay.schedule import Schedule
-from streamproc.replay.signal_recording import Signals, SignalRecording
+from streamproc.replay.signal_recording import SignalRecording, Signals
 
 __all__ = [
     "Audit",

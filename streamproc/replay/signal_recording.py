@@ -6,6 +6,7 @@ taken.
 """
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,18 +74,22 @@ class Signals:
             OSError: it cannot be read.
             ValueError: it is no such file.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                missing = [name for name in _ARRAYS if name not in file]
-                if missing:
-                    msg = f"has no {', '.join(missing)}: it is no recording of signals"
-                    raise ValueError(msg)
-                arrays = {name: file[name] for name in _ARRAYS}
-        except (zipfile.BadZipFile, EOFError, TypeError) as error:
-            msg = f"is no whole .npz file ({error})"
-            raise ValueError(msg) from error
-        numbers = {name: int(arrays.pop(name)) for name in ("period_ns", "window_rows", "hop_rows")}
-        return cls(**arrays, **numbers)
+        with path.open("rb") as content:
+            if not zipfile.is_zipfile(content):
+                msg = "is no whole .npz file"
+                raise ValueError(msg)
+            try:
+                with np.load(content, allow_pickle=False) as file:
+                    missing = [name for name in _ARRAYS if name not in file]
+                    arrays = {name: file[name] for name in _ARRAYS if name in file}
+            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+                msg = f"is damaged: {error}"
+                raise ValueError(msg) from error
+        if missing:
+            msg = f"has no {', '.join(missing)}: it is no recording of signals"
+            raise ValueError(msg)
+        period_ns, window_rows, hop_rows = (int(arrays.pop(name).item()) for name in _ARRAYS[-3:])
+        return cls(**arrays, period_ns=period_ns, window_rows=window_rows, hop_rows=hop_rows)
 
     def windows(self) -> tuple[Int64Array, Int64Array, Int64Array]:
         """All windows in the order of their events.
