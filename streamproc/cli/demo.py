@@ -16,19 +16,24 @@ from streamproc.cli.demo_report import demo_report, write_demo_report
 from streamproc.cli.demo_session import Ended, Session
 from streamproc.cli.demo_view import show_end, show_start
 from streamproc.cli.failures import DONE, FAILED, located
-from streamproc.cli.init import find_template
+from streamproc.cli.init import DEFAULT_TEMPLATE, find_template
 from streamproc.cli.report import Report
 from streamproc.cli.screen import notes_console, print_json, result_console
 from streamproc.connectors.kafka import EmbeddedBroker
 from streamproc.core import Duration
-from streamproc.replay import Recording
+from streamproc.replay import open_recording
 
-_RECORDINGS = {"market": ("replay", "market", "btcusdt.jsonl.gz")}
+_RECORDINGS = {
+    "market": ("replay", "market", "btcusdt.jsonl.gz"),
+    "sensor": ("replay", "sensor", "exercises.npz"),
+}
 _EMBEDDED = "embedded"
 
 
 def demo(
-    template: Annotated[str, typer.Option(metavar="NAME", help="Which pipeline.")] = "market",
+    template: Annotated[
+        str, typer.Option(metavar="market|sensor", help="Which pipeline.")
+    ] = DEFAULT_TEMPLATE,
     broker: Annotated[
         str, typer.Option(metavar="embedded|HOST:PORT", help="Which Kafka.")
     ] = _EMBEDDED,
@@ -73,9 +78,9 @@ def demo(
     log_level: options.Level = options.LogLevel.WARNING,  # noqa: ARG001 - its callback does it
     traceback: options.Traceback = False,  # noqa: ARG001 - main looks for it
 ) -> int:
-    """Play real market ticks through a pipeline, and verify its promises from the outside."""
+    """Play recorded real traffic through a pipeline, and verify its promises from the outside."""
     folder = find_template(template)
-    recording = Recording(asset(*_RECORDINGS[template]))
+    recording = open_recording(asset(*_RECORDINGS[template]))
     notes = notes_console()
     with _broker(broker, keep_topics=keep_topics) as place:
         plan = make_plan(

@@ -41,9 +41,9 @@ class DemoBroker:
     batch of a partition a fetch, about 700 a second: more batches than that would wait for each other."""
 
     @property
-    def ticks(self) -> str:
+    def events(self) -> str:
         """The topic that the recording is played into."""
-        return f"{self.group}-ticks"
+        return f"{self.group}-events"
 
     @property
     def decisions(self) -> str:
@@ -58,7 +58,7 @@ class DemoBroker:
     @property
     def topics(self) -> list[str]:
         """All of them."""
-        return [self.ticks, self.decisions, self.dead_letters]
+        return [self.events, self.decisions, self.dead_letters]
 
     @property
     def shares_our_clock(self) -> bool:
@@ -104,7 +104,7 @@ class DemoBroker:
     async def _make(self, admin: AIOKafkaAdminClient) -> None:
         answer = await admin.create_topics(
             [
-                NewTopic(self.ticks, PARTITIONS, 1),
+                NewTopic(self.events, PARTITIONS, 1),
                 NewTopic(self.decisions, PARTITIONS, 1, topic_configs=_APPEND_TIME),
                 NewTopic(self.dead_letters, PARTITIONS, 1),
             ]

@@ -8,7 +8,7 @@ from streamproc.cli.demo_broker import DemoBroker
 from streamproc.config import LoadedConfig, load
 from streamproc.core import NS_PER_S, ConfigError, Duration
 from streamproc.executors import Simulated
-from streamproc.replay import OutsideWork, Recording, Schedule
+from streamproc.replay import OutsideWork, Playable, Schedule
 from streamproc.scheduling.options import SIZE_MAX
 
 _RUN_PART = 0.4
@@ -26,6 +26,7 @@ class Plan:
     """What a demo does.
 
     Attributes:
+        template: whose pipeline and recording it is.
         place: the broker.
         loaded: the pipeline.
         job: what is played.
@@ -35,6 +36,7 @@ class Plan:
         device: the pretended device; None with the real model.
     """
 
+    template: str
     place: DemoBroker
     loaded: LoadedConfig
     job: OutsideWork
@@ -46,7 +48,7 @@ class Plan:
 
 def make_plan(
     config: Path,
-    recording: Recording,
+    recording: Playable,
     *,
     place: DemoBroker,
     duration_ns: int,
@@ -55,6 +57,15 @@ def make_plan(
     listen: str,
 ) -> Plan:
     """Settle speed, device and configuration.
+
+    Args:
+        config: the file in a template's folder.
+        recording: what is played.
+        place: the broker.
+        duration_ns: for how long.
+        rate_per_s: events a second in the mean; None plays as recorded.
+        overload: see ``Plan``.
+        listen: where the endpoints are.
 
     Raises:
         ConfigError: an option does not fit.
@@ -66,7 +77,7 @@ def make_plan(
     mean_per_s = count * NS_PER_S / duration_ns
     overrides = [
         f"source.kafka.bootstrap_servers={json.dumps(place.servers)}",
-        f"source.kafka.topics={json.dumps([place.ticks])}",
+        f"source.kafka.topics={json.dumps([place.events])}",
         f"source.kafka.group_id={place.group}",
         "source.kafka.auto_offset_reset=earliest",
         f"sink.kafka.topic={place.decisions}",
@@ -87,13 +98,13 @@ def make_plan(
     job = OutsideWork(
         servers=place.servers,
         recording=recording.path,
-        events=place.ticks,
+        events=place.events,
         decisions=place.decisions,
         speed=schedule.speed,
         count=count,
         pause_ns=place.pause_ns,
     )
-    return Plan(place, loaded, job, duration_ns, mean_per_s, overload, device)
+    return Plan(config.parent.name, place, loaded, job, duration_ns, mean_per_s, overload, device)
 
 
 def pretended(capacity_per_s: float, *, budget_ns: int) -> Simulated:

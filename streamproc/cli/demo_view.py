@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 
 from streamproc.cli.demo_plan import Plan
+from streamproc.cli.init import DEFAULT_TEMPLATE
 from streamproc.cli.screen import line, notes_console, table
 from streamproc.cli.summary import show_summary
 from streamproc.core import NS_PER_S, SystemClock
@@ -20,6 +21,7 @@ from streamproc.telemetry import Summary
 if TYPE_CHECKING:
     from streamproc.cli.demo_session import Ended
 
+_RATE_TO_OVERLOAD = 1000
 _FRAME_S = 0.5
 """A table costs some milliseconds on the pipeline's own event loop."""
 
@@ -30,7 +32,7 @@ def show_start(console: Console, plan: Plan) -> None:
     budget = plan.loaded.config.deadline.budget
     line(
         console,
-        f"demo: {plan.job.count:,} recorded ticks in {seconds:g} s "
+        f"demo: {plan.job.count:,} recorded events in {seconds:g} s "
         f"({plan.rate_per_s:,.0f}/s in the mean, {plan.job.speed:.3g} times as recorded), "
         f"each to be decided within {budget}; {plan.place.name} broker at {plan.place.servers}",
     )
@@ -137,14 +139,21 @@ def _show_verdict(console: Console, plan: Plan, ended: "Ended") -> None:
 
 def _show_next(console: Console, plan: Plan) -> None:
     line(console, "next:", "bold")
-    steps = ["streamproc init my-project           this pipeline as files of your own"]
+    which = "" if plan.template == DEFAULT_TEMPLATE else f" --template {plan.template}"
+    steps = {f"streamproc init my-project{which}": "this pipeline as files of your own"}
     if plan.device is None:
-        steps.append("streamproc demo --overload 4         what happens when the load is too much")
-    if plan.place.name == "embedded":
-        steps.append("streamproc demo --broker HOST:PORT   the same on your Kafka")
-    elif plan.place.keep_topics:
-        steps.append(
-            f"the topics {', '.join(plan.place.topics)} are still there (--no-keep-topics removes them)"
+        # The pretended device needs a load that is worth overloading.
+        rate = f" --rate {_RATE_TO_OVERLOAD}" if plan.rate_per_s < _RATE_TO_OVERLOAD / 10 else ""
+        steps[f"streamproc demo{which}{rate} --overload 4"] = (
+            "what happens when the load is too much"
         )
-    for step in steps:
-        line(console, f"  {step}")
+    if plan.place.name == "embedded":
+        steps[f"streamproc demo{which} --broker HOST:PORT"] = "the same on your Kafka"
+    width = max(map(len, steps)) + 2
+    for command, what in steps.items():
+        line(console, f"  {command:{width}} {what}")
+    if plan.place.name != "embedded" and plan.place.keep_topics:
+        line(
+            console,
+            f"  the topics {', '.join(plan.place.topics)} are still there (--no-keep-topics removes them)",
+        )

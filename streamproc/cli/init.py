@@ -12,15 +12,16 @@ from streamproc.cli.failures import DONE
 from streamproc.cli.screen import line, print_json, result_console
 from streamproc.core import VERSION, ConfigError, ExternalError
 
-_LATER = ("sensor", "audio")
+DEFAULT_TEMPLATE = "market"
+_LATER = ("audio",)
 _SCHEMA = "config.schema.json"
 
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
     template_name: Annotated[
-        str, typer.Option("--template", metavar="NAME", help="What it begins with.")
-    ] = "market",
+        str, typer.Option("--template", metavar="market|sensor", help="What it begins with.")
+    ] = DEFAULT_TEMPLATE,
     json: options.Json = False,
     traceback: options.Traceback = False,  # noqa: ARG001 - main looks for it
 ) -> int:
@@ -55,10 +56,11 @@ def find_template(name: str) -> Path:
     there = templates()
     if name in there:
         return template(name)
+    names = f"there are {', '.join(there)}"
     if name in _LATER:
-        msg = f"template {name} is not yet in streamproc {VERSION}: there is {', '.join(there)}"
+        msg = f"template {name} is not yet in streamproc {VERSION}: {names}"
     else:
-        msg = f"there is no template {name!r}: there is {', '.join(there)}"
+        msg = f"there is no template {name!r}: {names}"
     raise ConfigError(msg)
 
 

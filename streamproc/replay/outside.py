@@ -20,9 +20,10 @@ from aiokafka.partitioner import murmur2
 
 from streamproc.core import NS_PER_MS, StreamprocError, SystemClock
 from streamproc.replay.audit import Audit
+from streamproc.replay.files import open_recording
 from streamproc.replay.outside_process import OutsideWork
 from streamproc.replay.player import Played, play
-from streamproc.replay.recording import Recorded, Recording
+from streamproc.replay.recorded import Recorded
 from streamproc.replay.schedule import Schedule
 
 _LOG_APPEND_TIME = 1
@@ -193,7 +194,7 @@ async def work(job: OutsideWork, orders: Orders) -> None:
     Raises:
         KafkaError: the broker failed.
     """
-    recording = Recording(job.recording)
+    recording = open_recording(job.recording)
     schedule = Schedule.of(recording.timestamp_ns(), speed=job.speed)
     producer = AIOKafkaProducer(bootstrap_servers=job.servers, acks="all", max_batch_size=1 << 18)
     reader = DecisionReader(job.servers, job.decisions)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from streamproc.core import NS_PER_MS, NS_PER_S, Clock, Int64Array
-from streamproc.replay.recording import Recorded
+from streamproc.replay.recorded import Recorded
 from streamproc.replay.schedule import Schedule
 
 PAUSE_NS = NS_PER_MS

@@ -4,19 +4,13 @@ import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple, TypeVar, cast
+from typing import IO, TypeVar, cast
 
 import msgspec
 import numpy as np
 
 from streamproc.core import ConfigError, Int64Array, Problem
-
-
-class Recorded(NamedTuple):
-    """One recorded event."""
-
-    key: bytes | None
-    value: bytes
+from streamproc.replay.recorded import Recorded
 
 
 class _Line(msgspec.Struct):

@@ -11,6 +11,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 MARKET = ROOT / "streamproc" / "templates" / "market" / "pipeline.yaml"
+SENSOR = ROOT / "streamproc" / "templates" / "sensor" / "pipeline.yaml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from streamproc.cli.demo_plan import Plan, largest_batch, make_plan, pretended
 from streamproc.cli.demo_verdict import judge
 from streamproc.core import NS_PER_S, ConfigError
 from streamproc.executors import Simulated
-from streamproc.replay import Recording, Seen
+from streamproc.replay import Recording, Seen, open_recording
 from streamproc.telemetry import Accounts, Summary
-from tests.cli.support import MARKET
+from tests.cli.support import MARKET, SENSOR
 
 BUDGET_NS = 50_000_000
 
@@ -37,9 +37,22 @@ def test_by_default_it_plays_as_recorded() -> None:
     plan = planned()
     assert (plan.job.speed, plan.job.count, plan.device) == (1.0, 683, None)
     config = plan.loaded.config
-    assert list(config.source.topics) == [plan.place.ticks]
+    assert list(config.source.topics) == [plan.place.events]
     assert config.sink.topic == plan.place.decisions
     assert int(config.source.fetch_max_wait) == 1_000_000
+
+
+def test_the_sensor_recording_plays_42_windows_a_second() -> None:
+    plan = make_plan(
+        SENSOR,
+        open_recording(asset("replay", "sensor", "exercises.npz")),
+        place=EmbeddedDemoBroker("127.0.0.1:5"),
+        duration_ns=15 * NS_PER_S,
+        rate_per_s=None,
+        overload=None,
+        listen="127.0.0.1:0",
+    )
+    assert (plan.template, plan.job.speed, plan.job.count) == ("sensor", 1.0, 15 * 42)
 
 
 def test_a_rate_is_met_in_the_demos_own_duration() -> None:

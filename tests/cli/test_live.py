@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from streamproc.connectors.kafka import EmbeddedBroker
-from tests.cli.support import MARKET, environment, streamproc
+from tests.cli.support import MARKET, SENSOR, environment, streamproc
 from tests.support.processes import wait_until
 
 pytest.importorskip("confluent_kafka")
@@ -51,6 +52,18 @@ def test_the_demo_keeps_its_promises(tmp_path: Path) -> None:
     assert "Verified from outside: " in page
     assert "of 683 events" in page or "All 683 events" in page
     assert "Latency over time" in page
+
+
+def test_the_sensor_demo_keeps_its_promises(tmp_path: Path) -> None:
+    words = ("--template", "sensor", "--duration", "3s")
+    answer = streamproc("demo", *words, "--json", "--no-report", cwd=tmp_path)
+    assert answer.code == 0, answer.err
+    summary = answer.json
+    adds_up(summary)
+    assert summary["pipeline"] == "activity"
+    assert summary["consumed"] == 126
+    assert summary["outcomes"]["on_time"] + summary["outcomes"]["late"] > 110
+    assert "streamproc init my-project --template sensor" in answer.err
 
 
 def test_an_overloaded_demo_sheds_and_says_why(tmp_path: Path) -> None:
@@ -97,7 +110,7 @@ def broker() -> Iterator[str]:
 async def name_topics(servers: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=servers)
     await admin.start()
-    await admin.describe_topics(["ticks", "decisions", "direction.dlq"])
+    await admin.describe_topics(["ticks", "decisions", "direction.dlq", "windows"])
     await admin.close()
 
 
@@ -108,6 +121,22 @@ async def produce(servers: str, count: int) -> None:
     for _ in range(count):
         await producer.send_and_wait("ticks", value, key=b"X")
     await producer.stop()
+
+
+def test_the_sensor_projects_sender_sends_what_its_pipeline_reads(broker: str) -> None:
+    sender = str(SENSOR.parent / "send_windows.py")
+    subprocess.run([sys.executable, sender, broker, "2"], env=environment(), check=True)
+    records = asyncio.run(consume(broker, "windows", 2))
+    assert [record.key for record in records] == [b"watch-1"] * 2
+    first, second = (np.frombuffer(record.value, "<f4").reshape(100, 6) for record in records)
+    assert np.array_equal(first[50:], second[:50])  # a second apart, they share a second
+    assert abs(records[1].timestamp - records[0].timestamp - 1000) < 500
+
+
+async def consume(servers: str, topic: str, count: int) -> list[Any]:
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset="earliest")
+    async with consumer, asyncio.timeout(20):
+        return [await consumer.getone() for _ in range(count)]
 
 
 def start(*words: str, cwd: Path, path: Path | None = None) -> "subprocess.Popen[str]":

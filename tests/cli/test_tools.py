@@ -11,7 +11,7 @@ import pytest
 from streamproc.cli.app import COMMANDS
 from streamproc.cli.assets import asset, templates
 from streamproc.cli.machine import NEEDED
-from tests.cli.support import MARKET, ROOT, environment, streamproc
+from tests.cli.support import MARKET, ROOT, SENSOR, environment, streamproc
 
 
 def test_help_names_the_commands_and_loads_little(tmp_path: Path) -> None:
@@ -38,17 +38,33 @@ def test_version(tmp_path: Path) -> None:
     assert answer.json["version"]
 
 
-def test_a_new_project_works(tmp_path: Path) -> None:
+COMMON = {"README.md", "compose.yaml", "config.schema.json", "pipeline.yaml", "test_pipeline.py"}
+
+
+@pytest.mark.parametrize(
+    ("words", "own", "model_input", "passed"),
+    [
+        ([], {"decide.py", "features.py", "models/direction.onnx"}, "f float32[n, 24]", 2),
+        (
+            ["--template", "sensor"],
+            {"send_windows.py", "models/activity.onnx"},
+            "window float32[n, 100, 6]",
+            3,
+        ),
+    ],
+    ids=["market", "sensor"],
+)
+def test_a_new_project_works(
+    words: list[str], own: set[str], model_input: str, passed: int, tmp_path: Path
+) -> None:
     project = tmp_path / "mine"
-    answer = streamproc("init", str(project), "--json", cwd=tmp_path)
+    answer = streamproc("init", str(project), *words, "--json", cwd=tmp_path)
     assert answer.code == 0
-    expected = {"README.md", "compose.yaml", "config.schema.json", "decide.py", "features.py"}
-    expected |= {"models/direction.onnx", "pipeline.yaml", "test_pipeline.py"}
-    assert set(answer.json["files"]) == expected
+    assert set(answer.json["files"]) == COMMON | own
 
     checked = streamproc("check", "--offline", "pipeline.yaml", "--json", cwd=project)
     assert (checked.code, checked.json["ok"], checked.json["warnings"]) == (0, True, [])
-    assert checked.json["model"]["inputs"] == ["f float32[n, 24]"]
+    assert checked.json["model"]["inputs"] == [model_input]
 
     tested = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
@@ -59,12 +75,12 @@ def test_a_new_project_works(tmp_path: Path) -> None:
         check=False,
     )
     assert tested.returncode == 0, tested.stdout + tested.stderr
-    assert "2 passed" in tested.stdout
+    assert f"{passed} passed" in tested.stdout
 
 
 def test_every_template_is_a_pipeline() -> None:
-    assert templates() == ["market"]
-    assert MARKET.is_file()
+    assert templates() == ["market", "sensor"]
+    assert {MARKET.is_file(), SENSOR.is_file()} == {True}
 
 
 def test_doctor_gives_findings(tmp_path: Path) -> None:

@@ -45,9 +45,11 @@ def test_the_demo_works_from_the_wheel(unpacked: Path, tmp_path: Path) -> None:
 
 def test_a_project_can_be_made_from_the_wheel(unpacked: Path, tmp_path: Path) -> None:
     env = environment(unpacked)
-    assert streamproc("init", "mine", cwd=tmp_path, env=env).code == 0
-    answer = streamproc("check", "--offline", "mine/pipeline.yaml", "--json", cwd=tmp_path, env=env)
-    assert answer.code == 0, answer.err
+    for name in ("market", "sensor"):
+        assert streamproc("init", name, "--template", name, cwd=tmp_path, env=env).code == 0
+        words = ("check", "--offline", f"{name}/pipeline.yaml", "--json")
+        answer = streamproc(*words, cwd=tmp_path, env=env)
+        assert answer.code == 0, answer.err
     assert streamproc("schema", "decision", cwd=tmp_path, env=env).code == 0
     assert streamproc("--version", "--json", cwd=tmp_path, env=env).json["version"] == "0.1.0"
 
@@ -55,6 +57,11 @@ def test_a_project_can_be_made_from_the_wheel(unpacked: Path, tmp_path: Path) ->
 def test_nothing_that_is_not_meant_travels(unpacked: Path) -> None:
     names = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
     assert not [n for n in names if n.startswith("tests/") or n.endswith(".pyc")]
-    assert "streamproc/_data/replay/market/LICENSE.hftbacktest.txt" in names
-    assert "streamproc/templates/market/models/direction.onnx" in names
+    assert {
+        "streamproc/_data/replay/market/LICENSE.hftbacktest.txt",
+        "streamproc/_data/replay/sensor/LICENSE.seglearn.txt",
+        "streamproc/_data/replay/sensor/exercises.npz",
+        "streamproc/templates/market/models/direction.onnx",
+        "streamproc/templates/sensor/models/activity.onnx",
+    } <= names
     assert {f"streamproc/reports/templates/{name}" for name in PAGE_PARTS} <= names
