@@ -10,8 +10,9 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(
 BIN := .venv/bin
 JARS := .cache/kafka-libs
 ARGS ?=
+SEED ?= 0
 
-.PHONY: help setup kafka-jars demo fmt check test bench ci clean
+.PHONY: help setup kafka-jars demo fmt check test sim bench ci clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -58,8 +59,13 @@ test: setup check ## check, then all tests
 		$(MAKE) kafka-jars || { [ "$${CI:-}" != true ] && echo "going on without Kafka" >&2; }; fi
 	@$(BIN)/python -m pytest $(ARGS)
 
-bench: setup kafka-jars ## throughput and CPU time beside hand-written loops, on a real broker
+sim: setup ## goodput on a virtual clock, one seed: make sim SEED=7
+	@$(BIN)/python -m tests.benchmarks.goodput --quick --first-seed $(SEED) $(ARGS)
+
+# ARGS are the throughput's; of them the goodput knows --quick.
+bench: setup kafka-jars ## throughput beside hand-written loops on a real broker; goodput beside the optimum
 	@$(BIN)/python -m tests.benchmarks.throughput $(ARGS)
+	@$(BIN)/python -m tests.benchmarks.goodput $(filter --quick,$(ARGS))
 
 ci: ## what CI runs
 	@.ci/run

@@ -96,7 +96,7 @@ def _charts(found: Comparison) -> Iterator[Chart]:
         "that knows all arrivals beforehand.",
         y_title="in time, events a second",
         loads=loads,
-        series=[bound, *_series(found, loads, lambda run: run.goodput_per_s)],
+        series=[*_series(found, loads, lambda run: run.goodput_per_s), bound],
         y=linear(top),
         text_of=rate,
     )
@@ -156,4 +156,4 @@ def _loads(runs: Sequence[ComparedRun]) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f}%"
+    return f"{round(100 * share, 1):g}%"

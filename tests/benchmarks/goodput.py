@@ -194,11 +194,9 @@ def cases(options: argparse.Namespace) -> Iterator[tuple[Case, tuple[PlannerName
     for load in sorted(options.loads, reverse=True):
         for device in DEVICES:
             for arrivals in options.arrivals:
-                for seed in range(options.seeds):
-                    wanted = options.planners
-                    if seed >= OTHERS_SEEDS:
-                        wanted = wanted[:1]
-                    yield Case(device, arrivals, load, seed), wanted
+                for place in range(options.seeds):
+                    wanted = options.planners if place < OTHERS_SEEDS else options.planners[:1]
+                    yield Case(device, arrivals, load, options.first_seed + place), wanted
 
 
 def shares(found: list[Found], planner: str) -> dict[tuple[Device, str, float], float]:
@@ -245,6 +243,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--arrivals", default=",".join(ARRIVALS), help="default: %(default)s")
     parser.add_argument("--loads", default=",".join(map(str, LOADS)), help="default: %(default)s")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="default: %(default)s")
+    parser.add_argument("--first-seed", type=int, default=0, help="default: %(default)s")
     parser.add_argument("--quick", action="store_true", help="one seed, the first planner")
     parser.add_argument("--out", type=Path, default=RESULTS, help="default: %(default)s")
     options = parser.parse_args()

@@ -1,7 +1,7 @@
 """The scheduler on a virtual clock, with a simulated executor: nothing waits, so hours take seconds.
 
 It is the service's own scheduler, told and asked in the same words. Between two decisions nothing happens that it
-would be asked about: while all executors are busy, what arrives until the next one is free is one offer.
+would be asked about: while all executors are busy, what arrives until the next one is free is told in few offers.
 """
 
 import heapq
@@ -34,6 +34,9 @@ from streamproc.scheduling import (
 )
 
 _NEVER_NS = 1 << 62
+INTAKE_NS = 1_000_000
+"""What arrives within so long is one offer, as in the service, whose intake takes what has come since its last
+look. An event waits from its offer on, so waiting is counted up to this much too short."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +120,8 @@ class _Simulation:
         """All of it."""
         now_ns = int(self._traffic.arrival_ns[0]) if len(self._traffic) else _NEVER_NS
         while now_ns < _NEVER_NS:
+            self._take_in(now_ns)
             self._report(now_ns)
-            self._offer(now_ns)
             now_ns = self._next_ns(now_ns, self._act(now_ns))
         return Result.of(self._traffic, self._machine, self._ran, self._shed)
 
@@ -131,11 +134,20 @@ class _Simulation:
             ended_ns, run = heapq.heappop(self._ends)
             self._scheduler.complete(run, ended_ns)
 
-    def _offer(self, now_ns: int) -> None:
+    def _take_in(self, now_ns: int) -> None:
+        """Offer what has arrived, in the order and at the times of its arrival."""
+        arrival_ns, begin = self._traffic.arrival_ns, self._offered
+        end = begin + int(arrival_ns[begin:].searchsorted(now_ns, side="right"))
+        if end - begin > 1:
+            looks = (arrival_ns[begin:end] - arrival_ns[0]) // INTAKE_NS
+            for cut in np.flatnonzero(np.diff(looks)).tolist():
+                self._offer(begin + cut + 1)
+        if end > self._offered:
+            self._offer(end)
+
+    def _offer(self, end: int) -> None:
+        """Offer the events up to this one, as the last of them arrives."""
         traffic, begin = self._traffic, self._offered
-        end = begin + int(traffic.arrival_ns[begin:].searchsorted(now_ns, side="right"))
-        if end == begin:
-            return
         self._offered = end
         rows, number = slice(begin, end), np.arange(begin, end)
         key = number if self._scheduler.wants_keys else None  # none of them waits for another
@@ -149,7 +161,7 @@ class _Simulation:
                 cost=None if traffic.cost is None else traffic.cost[rows],
                 value=None if traffic.value is None else traffic.value[rows],
             ),
-            now_ns,
+            int(traffic.arrival_ns[end - 1]),
         )
 
     def _act(self, now_ns: int) -> int:

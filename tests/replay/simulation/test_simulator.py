@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamproc.core import InvariantError, Outcome, Reason
+from streamproc.core import Duration, InvariantError, Outcome, Reason
 from streamproc.replay.simulation import (
     Machine,
     Ran,
@@ -181,6 +181,18 @@ def test_a_cost_beyond_the_curve_takes_as_long_as_that_much_of_the_largest_batch
     assert run_time_ns(RUN_NS, 64.0) == RUN_NS[63]
     assert run_time_ns(RUN_NS, 128.0) == 2 * RUN_NS[63]
     assert run_time_ns(RUN_NS, 0.2) == RUN_NS[0]
+
+
+def test_what_waits_behind_a_running_batch_has_waited_since_it_arrived() -> None:
+    """A batch is full after 4 events; the fifth and sixth arrive while it runs, and may wait 3 ms."""
+    arrival_ns = np.array([0, 0, 0, 0, 2, 2]) * MS
+    traffic = Traffic(arrival_ns=arrival_ns, deadline_ns=arrival_ns + 20 * MS)
+    run_ns = straight_line(fixed_ns=4 * MS, per_event_ns=MS // 10, size_max=4)
+    batching = Batching(policy="fixed", max_size=4, max_queue_delay=Duration.parse("3ms"))
+    result = run(
+        traffic, Machine(variants=[SimulatedVariant(run_ns)]), replace(RULES, batching=batching)
+    )
+    assert [one.started_ns for one in result.ran] == [0, 5 * MS]
 
 
 def test_lanes_are_counted_apart() -> None:
