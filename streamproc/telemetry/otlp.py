@@ -41,7 +41,7 @@ _BACKOFF_MAX_S = 30.0
 class _Made(NamedTuple):
     """A request, and how many journeys it tells of."""
 
-    request: ExportTraceServiceRequest
+    request: bytes
     journeys: int
 
 
@@ -177,7 +177,7 @@ class Exporter:
                 request = made
             if not self._ending.is_set():
                 time.sleep(_PAUSE_S)
-        return _Made(request, count)
+        return _Made(request.SerializeToString(), count)
 
     def _taken(self) -> bool:
         """The collector has the request; False where that comes too late to be counted."""

@@ -9,14 +9,12 @@ from urllib.parse import urlsplit
 
 import urllib3
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from streamproc.core import VERSION, ConfigError, Problem
 
 KEY = "telemetry.traces"
+_GRPC_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _AGENT = f"streamproc/{VERSION}"
 _PASSING_STATUS = frozenset((429, 502, 503, 504))
 _PASSING_CODES = frozenset(
@@ -67,8 +65,8 @@ class NotTakenError(OSError):
 class Transport(Protocol):
     """Takes requests to a collector."""
 
-    def send(self, request: ExportTraceServiceRequest) -> ExportTraceServiceResponse:
-        """Send one.
+    def send(self, request: bytes) -> ExportTraceServiceResponse:
+        """Send one, an ``ExportTraceServiceRequest``.
 
         Raises:
             NotTakenError: it did not arrive, or was not wanted.
@@ -107,11 +105,9 @@ class HttpTransport:
             ssl_context=_tls(collector) if collector.secure else None,
         )
 
-    def send(self, request: ExportTraceServiceRequest) -> ExportTraceServiceResponse:
+    def send(self, request: bytes) -> ExportTraceServiceResponse:
         """Send one; see ``Transport``."""
-        body = request.SerializeToString()
-        if self._compressed:
-            body = gzip.compress(body, compresslevel=1)
+        body = gzip.compress(request, compresslevel=1) if self._compressed else request
         try:
             answer = self._pool.request("POST", self._url, body=body, headers=self._headers)
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -150,9 +146,6 @@ class GrpcTransport:
     def __init__(self, collector: Collector) -> None:
         try:
             import grpc  # noqa: PLC0415 - an extra
-            from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (  # noqa: PLC0415
-                TraceServiceStub,
-            )
         except ImportError as error:
             text = (
                 "grpc needs grpcio: pip install 'streamproc[grpc]', or use protocol: http/protobuf"
@@ -175,12 +168,14 @@ class GrpcTransport:
             self._channel = grpc.secure_channel(place, credentials, **options)
         else:
             self._channel = grpc.insecure_channel(place, **options)
-        self._call = TraceServiceStub(self._channel).Export  # type: ignore[no-untyped-call]
+        self._call = self._channel.unary_unary(  # not the generated stub, which takes a message
+            _GRPC_METHOD, response_deserializer=ExportTraceServiceResponse.FromString
+        )
         self._metadata = list(collector.headers.items())
         self._timeout_s = collector.timeout_s
         self._error: type[Exception] = grpc.RpcError
 
-    def send(self, request: ExportTraceServiceRequest) -> ExportTraceServiceResponse:
+    def send(self, request: bytes) -> ExportTraceServiceResponse:
         """Send one; see ``Transport``."""
         try:
             answer: ExportTraceServiceResponse = self._call(
