@@ -9,6 +9,7 @@ import typer
 from streamproc.cli import options
 from streamproc.cli.failures import DONE, located
 from streamproc.cli.screen import line, notes_console, print_json, result_console
+from streamproc.cli.simulate_measure import measure as measure_model
 from streamproc.cli.simulate_plan import (
     CAPACITY,
     SHAPES,
@@ -85,6 +86,12 @@ def simulate(
         list[str] | None,
         typer.Option(metavar="[VARIANT=]F.json", help="Batch times that a run has saved."),
     ] = None,
+    measure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="F.json", help="Measure the model here first, and save its batch times."
+        ),
+    ] = None,
     executors: Annotated[
         int | None, typer.Option(min=1, max=1024, help="Batches that run at the same time.")
     ] = None,
@@ -120,9 +127,11 @@ def simulate(
     file = None if report is None else ReportFile(report)
     with located(loaded):
         settings = loaded.config
-        machine = machine_of(
-            loaded, latency_model or [], executors=executors, send_ns=int(send), jitter=jitter
-        )
+        saved = latency_model or []
+        if measure is not None:
+            saved = [*measure_model(loaded, measure), *saved]
+            line(notes_console(), f"measured: {', '.join(saved)}")
+        machine = machine_of(loaded, saved, executors=executors, send_ns=int(send), jitter=jitter)
         rules = rules_of(settings)
         traffics = traffics_of(replace(asked, lanes=lanes), settings, machine, seed=seed)
         own = settings.batching.policy

@@ -189,8 +189,8 @@ def _run_ns(loaded: LoadedConfig, variant: ModelVariant, files: Mapping[str, Pat
         fixed_ns, per_event_ns = int(executor.fixed), int(executor.per_event)
         return straight_line(fixed_ns=fixed_ns, per_event_ns=per_event_ns, size_max=size_max)
     message = (
-        f"how long batches of {variant.name} take is not known here: name a saved latency model with "
-        f"--latency-model {variant.name}=F.json, or the times with "
+        f"how long batches of {variant.name} take is not known here: measure it with --measure F.json, name a "
+        f"saved latency model with --latency-model {variant.name}=F.json, or the times with "
         "--set 'model.executor={simulated: {fixed: 2ms, per_event: 100us}}'"
     )
     raise ConfigError(loaded.problem("model.executor", message))

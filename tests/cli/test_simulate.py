@@ -13,6 +13,7 @@ import pytest
 from streamproc.cli import main
 from streamproc.cli.simulate_plan import STANDARD_LOADS, parse_lanes, parse_loads
 from streamproc.scheduling import LatencyModel, PlannerName
+from tests.cli.support import MARKET
 
 CONFIG = """
 name: direction
@@ -157,6 +158,18 @@ def test_a_saved_latency_model(
     assert answer["capacity_per_s"] == pytest.approx(4_000)
 
 
+def test_the_model_is_measured_and_its_times_are_kept(
+    capsys: pytest.CaptureFixture[str], config: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "latency.json"
+    real = ("--set", "deadline.budget=1s", "--send", "1us", "--poisson", "100")
+    first = found(capsys, str(MARKET), *real, "--measure", str(path))
+    assert LatencyModel.from_json(path.read_text()).run_ns[0] > 0
+    again = found(capsys, str(MARKET), *real, "--latency-model", str(path))
+    assert first == again
+    assert again["outcomes"]["on_time"] == again["consumed"]
+
+
 MISTAKES = [
     (["--poisson", "5", "--step", "5"], "--poisson and --step cannot go together"),
     (["--poisson", "many"], "--poisson many: write events a second, such as 2000, or capacity"),
@@ -167,6 +180,7 @@ MISTAKES = [
     (["--lane", "high=0.5"], "there is no lane 'high' in the file; there are none"),
     (["--set", LANES, "--lane", "high=2"], "write the part of the events"),
     (["--latency-model", "small=f.json"], "there is no such variant; there are full"),
+    (["--measure", "f.json"], "it cannot be measured without real ones"),
     (["--latency-model", "none.json"], "none.json: cannot be read"),
     (["--set", "deadline.budget=2ms"], "no batch can be in time"),
     (["--set", "model.executor={python: {callable: 'm:f'}}"], "how long batches of full take"),
