@@ -295,10 +295,10 @@ async def hands_partitions_over(bed: SourceBed) -> None:
 
 async def jumps_over_what_is_too_old(bed: SourceBed) -> None:
     """``skip_to`` goes on with the first record that is young enough; what lies before never comes."""
-    produced = await bed.produce(_records(bed, 40))
     old, other = TopicPartition(bed.topic, 0), TopicPartition(bed.topic, 1)
     async with _reading(bed) as reader:
-        await reader.gather_assignment(2)
+        await reader.gather_assignment(2)  # before there is anything, or its polls might read all
+        produced = await bed.produce(_records(bed, 40))
         await reader.poll(records_max=3)
         start, wanted = reader.listener.behind[old], produced[30]
         async with limited("the jump"):
