@@ -177,7 +177,7 @@ class Bench:
                 f"{run.program} ended with status {run.status}:\n{program.log_tail()}",
                 file=sys.stderr,
             )
-        elif run.program == "streamproc":
+        elif run.program.startswith("streamproc"):
             run.summary = json.loads(stdout.read_text())
 
     def _watch(self, run: Run, task: Task, program: Background) -> None:
