@@ -128,8 +128,10 @@ class Concluder:
         finite = finite_rows(outputs, len(events))
         for span, made in done:
             for start, stop in _parts(span, bounds):
-                part = events.take(slice(start, stop, None))
-                decisions = made.take(slice(start - span.start, stop - span.start, None))
+                part, decisions = events, made
+                if (start, stop) != (0, len(events)):  # else they are all that there are
+                    part = events.take(slice(start, stop, None))
+                    decisions = made.take(slice(start - span.start, stop - span.start, None))
                 good = None if finite is None else finite[start:stop]
                 if good is not None and not good.all():
                     bad = part.take(np.flatnonzero(~good))

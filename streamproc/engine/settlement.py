@@ -82,7 +82,7 @@ class Settlement:
         partition = self._partitions.at(settled.partition)
         if partition is None:
             return
-        partition.tracker.done(settled.ordinal)
+        partition.tracker.done(settled.ordinal, repeated=settled.row is not None)
         if self.witness is not None:
             self._testify(self.witness, partition, settled, final_ns)
         if self._tracer is not None:
