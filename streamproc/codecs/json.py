@@ -68,7 +68,9 @@ class JsonDecoder:
                     column.append(buffer)
             start += 1
         columns, unfit = self._columns(scalars, lists)
-        while unfit is not None:  # a value parses but does not fit its type: look closely at those alone
+        while (
+            unfit is not None
+        ):  # a value parses but does not fit its type: look closely at those alone
             for place in np.flatnonzero(unfit).tolist()[::-1]:
                 rejected[good[place]] = self._strict.explain(values[good[place]])
                 del good[place], scalars[place]

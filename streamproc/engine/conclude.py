@@ -32,7 +32,7 @@ from streamproc.engine.passages import headers_by_row, passage_of_events
 from streamproc.engine.settled import Decided, Settled
 from streamproc.engine.settlement import Settlement
 from streamproc.scheduling import Scheduler
-from streamproc.telemetry import TRACEPARENT, Passage, Tracer
+from streamproc.telemetry import TRACEPARENT, Passage, SpanIds, Tracer
 
 RECORD_BYTES = 256
 """More than a record's own framing, its batch's, and our header take (61 + 21 + 40 bytes)."""
@@ -255,7 +255,7 @@ class Concluder:
             settled = Settled(owner.index, events.ordinal, outcome, row=events.row, decided=decided)
             self._settlement.settle(settled, ran.ended_ns)
             return []
-        headers = self._headers(owner.source, events)
+        headers, traced = self._headers(owner.source, events)
         values = self._encoder.encode(
             source=owner.source,
             outcome=outcome,
@@ -282,20 +282,24 @@ class Concluder:
             rekeyed=self._to.rekeyed and not self._encoder.several,
         )
         handed_ns = self._clock.now_ns()
-        decided = Decided(events, ran.started_ns, ran.ended_ns, handed_ns, self._to.decisions)
+        decided = Decided(
+            events, ran.started_ns, ran.ended_ns, handed_ns, self._to.decisions, traced
+        )
         settled = Settled(owner.index, events.ordinal, outcome, row=events.row, decided=decided)
         return [self._settlement.send(records, settled)]
 
-    def _headers(self, source: TopicPartition, events: EventBatch) -> dict[int, Headers]:
-        """The headers of the events that have any to be passed on, by row."""
+    def _headers(
+        self, source: TopicPartition, events: EventBatch
+    ) -> tuple[dict[int, Headers], Mapping[int, SpanIds] | None]:
+        """The headers of the events that have any to be passed on, and the ids of those that are traced, by row."""
         headers = _passed_on(events)
         if self._tracer is None:
-            return headers
+            return headers, None
         traced = self._tracer.outgoing(source, events.offset, events.row, headers_by_row(events))
-        for row, traceparent in traced.items():
+        for row, ids in traced.items():
             others = [h for h in headers.get(row, ()) if h[0] != TRACEPARENT]
-            headers[row] = [(TRACEPARENT, traceparent), *others]
-        return headers
+            headers[row] = [(TRACEPARENT, ids.traceparent), *others]
+        return headers, traced
 
     def _large(
         self,

@@ -85,16 +85,15 @@ class Settlement:
         partition.tracker.done(settled.ordinal, repeated=settled.row is not None)
         if self.witness is not None:
             self._testify(self.witness, partition, settled, final_ns)
+        late = _missed(settled, final_ns)
         if self._tracer is not None:
-            for passage in passages(
-                partition.source, settled, _missed(settled, final_ns), final_ns
-            ):
+            for passage in passages(partition.source, settled, late, final_ns):
                 self._tracer.ended(passage)
         count = len(settled.ordinal)
         if settled.decided is None:
             self._accounts.settle(settled.outcome, count, settled.reason)
             return
-        missed = int(np.count_nonzero(_missed(settled, final_ns)))
+        missed = int(np.count_nonzero(late))
         if missed:
             self._accounts.acked_late += missed
             self._accounts.settle(Outcome.LATE, missed)

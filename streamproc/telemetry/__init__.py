@@ -17,7 +17,7 @@ from streamproc.telemetry.histogram import BOUNDS_NS, LatencyHistogram
 from streamproc.telemetry.latency_counts import LatencyCounts
 from streamproc.telemetry.options import Metrics, Telemetry, Traces
 from streamproc.telemetry.passage import Passage
-from streamproc.telemetry.sampling import TRACEPARENT, Sampler
+from streamproc.telemetry.sampling import TRACEPARENT, Sampler, SpanIds
 from streamproc.telemetry.timeline import Interval, Timeline
 from streamproc.telemetry.traces import Journey, Tracer
 
@@ -38,6 +38,7 @@ __all__ = [
     "Passage",
     "PipelineCollector",
     "Sampler",
+    "SpanIds",
     "Stage",
     "Summary",
     "Telemetry",
