@@ -15,7 +15,8 @@ ARGS ?=
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
-	@echo '  ARGS="..." goes on to pytest, the demo or the benchmark: make test ARGS="tests/core -x"'
+	@echo '  ARGS="..." goes on to pytest, the demo or the benchmarks: make test ARGS="tests/core -x"'
+	@echo '  BENCH="latency" runs one benchmark: make bench BENCH="latency" ARGS="--rates 1000"'
 
 setup: .venv/.done ## make .venv with everything for development
 
@@ -58,8 +59,14 @@ test: setup check ## check, then all tests
 		$(MAKE) kafka-jars || { [ "$${CI:-}" != true ] && echo "going on without Kafka" >&2; }; fi
 	@$(BIN)/python -m pytest $(ARGS)
 
-bench: setup kafka-jars ## throughput and CPU time beside hand-written loops, on a real broker
-	@$(BIN)/python -m tests.benchmarks.throughput $(ARGS)
+BENCHMARKS := throughput latency arrow tracing
+BENCH ?= $(BENCHMARKS)
+
+# All are run, whatever becomes of one; ARGS must then suit all: BENCH="latency" chooses.
+bench: setup kafka-jars ## throughput, latency and CPU time beside hand-written loops, on a real broker
+	@failed=""; for name in $(BENCH); do \
+		echo "== $$name"; $(BIN)/python -m tests.benchmarks.$$name $(ARGS) || failed="$$failed $$name"; done; \
+	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
 ci: ## what CI runs
 	@.ci/run

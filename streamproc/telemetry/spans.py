@@ -5,7 +5,8 @@ Names and attributes are those of OpenTelemetry's messaging conventions
 
 Spans are written as bytes: what all of a kind share is serialized once, and its ids and instants are put beside it
 (https://protobuf.dev/programming-guides/encoding/: fields come in any order, and messages that are joined are
-merged). A journey costs 15 us so; filling protobuf's messages costs five times that, the SDK's spans fifty times.
+merged). A journey costs 12 us so, half of what it costs to fill protobuf's messages; the SDK's way over
+``ReadableSpan`` costs ten times those.
 """
 
 from collections.abc import Iterable, Mapping
@@ -48,6 +49,10 @@ _SPAN_ATTRIBUTES, _SPAN_STATUS = 9, 15
 _SCOPE_SPANS_SCOPE, _SCOPE_SPANS_SPANS = 1, 2
 _RESOURCE_SPANS_RESOURCE, _RESOURCE_SPANS_SCOPE_SPANS = 1, 2
 _REQUEST_RESOURCE_SPANS = 1
+
+_KEY_VALUE_KEY, _KEY_VALUE_VALUE = 1, 2
+_ANY_INT = 3 << 3 | 0
+_ANY_DOUBLE, _ANY_DOUBLE_TAG = Struct("<Bd"), 4 << 3 | 1
 
 
 class SpanMaker:
@@ -133,6 +138,28 @@ class SpanMaker:
         ).SerializeToString()
 
 
+def _field(number: int, data: bytes) -> bytes:
+    """A field of bytes: its tag, the length, the bytes."""
+    return bytes((number << 3 | 2, *_varint(len(data)))) + data
+
+
+def _varint(number: int) -> list[int]:
+    """A number in seven bits a byte, the lowest first; the highest bit says that another byte follows."""
+    found = []
+    while number > 0x7F:  # noqa: PLR2004
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    found.append(number)
+    return found
+
+
+_OFFSET_KEY = _field(_KEY_VALUE_KEY, OFFSET.encode())
+_SLACK_HEAD = _field(
+    _SPAN_ATTRIBUTES,
+    _field(_KEY_VALUE_KEY, SLACK.encode()) + _field(_KEY_VALUE_VALUE, bytes(_ANY_DOUBLE.size)),
+)[: -_ANY_DOUBLE.size]
+
+
 def _span(trace: bytes, span_id: bytes, described: bytes, began_ns: int, ended_ns: int) -> bytes:
     times = _TIMES.pack(_START, began_ns, _END, max(began_ns, ended_ns))
     return _field(_SCOPE_SPANS_SPANS, b"".join((trace, span_id, described, times)))
@@ -141,15 +168,20 @@ def _span(trace: bytes, span_id: bytes, described: bytes, began_ns: int, ended_n
 def _description(journey: Journey) -> bytes:
     """The attributes of ``process`` that are this event's own, and its status."""
     outcome = journey.outcome.word
-    found = [_attribute(OFFSET, journey.offset), _text(OUTCOME, outcome)]
-    found.append(_text(CAUSE, journey.cause))
+    offset = bytes((_ANY_INT, *_varint(journey.offset)))
+    found = [
+        _field(_SPAN_ATTRIBUTES, _OFFSET_KEY + _field(_KEY_VALUE_VALUE, offset)),
+        _text(OUTCOME, outcome),
+        _text(CAUSE, journey.cause),
+    ]
     if journey.reason:
         found.append(_text(REASON, journey.reason))
     if journey.row >= 0:
         found.append(_attribute(ROW, journey.row))
     if journey.deadline_ns:
         slack_ns = journey.deadline_ns - journey.final_ns
-        found.append(_attribute(SLACK, round(slack_ns / NS_PER_MS, 3)))
+        slack = _ANY_DOUBLE.pack(_ANY_DOUBLE_TAG, round(slack_ns / NS_PER_MS, 3))
+        found.append(_SLACK_HEAD + slack)
     if journey.key is not None:
         key = journey.key[: 4 * _KEY_CHARACTERS].decode(errors="replace")[:_KEY_CHARACTERS]
         found.append(_text(KEY, key))
@@ -168,17 +200,6 @@ def _attribute(name: str, value: object) -> bytes:
 def _text(name: str, value: str) -> bytes:
     """An attribute of a text that comes again, as a field of a ``Span``."""
     return _attribute(name, value)
-
-
-def _field(number: int, data: bytes) -> bytes:
-    """A field of bytes: its tag, the length as a varint, the bytes."""
-    length = len(data)
-    head = bytearray((number << 3 | 2,))
-    while length > 0x7F:  # noqa: PLR2004 - seven bits a byte, the highest says that another follows
-        head.append(length & 0x7F | 0x80)
-        length >>= 7
-    head.append(length)
-    return bytes(head) + data
 
 
 def attribute(name: str, value: object) -> KeyValue:

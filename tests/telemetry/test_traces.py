@@ -137,6 +137,15 @@ def test_a_dead_letter_is_an_error_and_a_key_may_be_any_bytes() -> None:
     assert len(attributes(process)["messaging.kafka.message.key"]) <= 128
 
 
+@pytest.mark.parametrize("offset", [0, 127, 128, 2**14, 2**40, 2**62])
+@pytest.mark.parametrize("text", ["", "x" * 127, "x" * 20_000])
+def test_numbers_and_lengths_of_any_size_are_read_back(offset: int, text: str) -> None:
+    dead = passage(outcome=Outcome.DEAD_LETTER, reason=text, first=offset)
+    process = spans_of(*journeys(dead, ratio=1.0))["process ticks"]
+    assert attributes(process)["messaging.kafka.offset"] == offset
+    assert process.status.message == text
+
+
 def test_an_event_from_the_future_has_no_span_before_its_fetch() -> None:
     ahead = passage(event_time_ns=np.array([NOW_NS + 90 * MS]))
     assert "poll ticks" not in spans_of(*journeys(ahead, ratio=1.0))
