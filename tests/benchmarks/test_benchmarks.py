@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests.benchmarks import latency
-from tests.benchmarks.latency import FLOOR, Bench, Run, summarise
+from tests.benchmarks.latency import Bench
+from tests.benchmarks.latency_runs import FLOOR, Run, summarise
 
 if TYPE_CHECKING:
     from pathlib import Path
