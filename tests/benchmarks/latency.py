@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import json
 import sys
@@ -234,6 +235,12 @@ def arguments() -> argparse.Namespace:
         "--warm-up", type=float, default=2.0, help="seconds before (default: %(default)s)"
     )
     parser.add_argument(
+        "--tries",
+        type=int,
+        default=3,
+        help="of a run until the generator holds its rate (default: %(default)s)",
+    )
+    parser.add_argument(
         "--quick", action="store_true", help="one short round at two rates: whether it works"
     )
     parser.add_argument("--out", type=Path, default=RESULTS, help="default: %(default)s")
@@ -255,30 +262,43 @@ def arguments() -> argparse.Namespace:
 
 
 def run_all(options: argparse.Namespace) -> list[Run]:
-    runs = []
+    """All rounds; those that were done, where Ctrl-C ends it."""
+    runs: list[Run] = []
     with (
         tempfile.TemporaryDirectory(prefix="streamproc-bench-") as folder,
         KafkaBroker(jvm=BENCH_JVM) as broker,
+        contextlib.suppress(KeyboardInterrupt),
     ):
         bench = Bench(broker, Path(folder), warm_up_s=options.warm_up, measured_s=options.seconds)
-        bench.run(
-            FLOOR, max(options.rates), number=0
-        )  # unmeasured: the broker's compiler gets warm
+        bench.run(FLOOR, max(options.rates), number=0)  # unmeasured: the broker gets warm
         for number in range(1, options.rounds + 1):
             # Another one begins each round, so that a slow drift of the machine meets all alike.
             turn = (number - 1) % len(options.programs)
             for rate in options.rates:
                 for program in options.programs[turn:] + options.programs[:turn]:
-                    run = bench.run(program, rate, number)
-                    runs.append(run)
-                    own = f", own p99 {run.own_ms['p99']:.2f}" if run.own_ms else ""
-                    print(
-                        f"round {number} {rate}/s {program}: p50 {run.p50_ms:.2f}, p99 {run.p99_ms:.2f}{own} ms; "
-                        f"generator's lag p99 {run.lag_ms.get('p99', 0):.2f} ms{'' if run.held else ' (not held)'} {run.fault}".rstrip(),
-                        file=sys.stderr,
-                    )
-        gc.collect()  # clients of the broker's that only a collection ends would miss it loudly
+                    runs.append(_held_run(bench, program, rate, number, tries=options.tries))
+        gc.collect()  # clients that only a collection ends would miss the broker loudly
     return runs
+
+
+def _held_run(bench: Bench, program: str, rate: int, number: int, *, tries: int) -> Run:
+    """A run in which the generator held its rate; where none did, the one in which it was least late."""
+    best: Run | None = None
+    for _ in range(tries):
+        run = bench.run(program, rate, number)
+        own = f", own p99 {run.own_ms['p99']:.2f}" if run.own_ms else ""
+        print(
+            f"round {number} {rate}/s {program}: p50 {run.p50_ms:.2f}, p99 {run.p99_ms:.2f}{own} ms; "
+            f"generator's lag p99 {run.lag_ms.get('p99', 0):.2f} ms{'' if run.held else ' (not held)'} {run.fault}".rstrip(),
+            file=sys.stderr,
+            flush=True,
+        )
+        if best is None or run.held or run.lag_ms.get("p99", 0.0) < best.lag_ms.get("p99", 0.0):
+            best = run
+        if run.held:
+            break
+    assert best is not None
+    return best
 
 
 def main() -> int:
@@ -295,6 +315,7 @@ def main() -> int:
         "rounds": options.rounds,
         "seconds": options.seconds,
         "warm_up_s": options.warm_up,
+        "tries": options.tries,
         "partitions": PARTITIONS,
         "lag_held_ms": LAG_HELD_MS,
         "behind_held_ms": BEHIND_HELD_MS,
