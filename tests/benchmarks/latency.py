@@ -275,8 +275,10 @@ def run_all(options: argparse.Namespace) -> list[Run]:
             # Another one begins each round, so that a slow drift of the machine meets all alike.
             turn = (number - 1) % len(options.programs)
             for rate in options.rates:
-                for program in options.programs[turn:] + options.programs[:turn]:
-                    runs.append(_held_run(bench, program, rate, number, tries=options.tries))
+                runs.extend(
+                    _held_run(bench, program, rate, number, tries=options.tries)
+                    for program in options.programs[turn:] + options.programs[:turn]
+                )
         gc.collect()  # clients that only a collection ends would miss the broker loudly
     return runs
 
