@@ -16,7 +16,8 @@ SEED ?= 0
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
-	@echo '  ARGS="..." goes on to pytest, the demo or the benchmark: make test ARGS="tests/core -x"'
+	@echo '  ARGS="..." goes on to pytest, the demo or the benchmarks: make test ARGS="tests/core -x"'
+	@echo '  BENCH="latency" runs one benchmark: make bench BENCH="latency" ARGS="--rates 1000"'
 
 setup: .venv/.done ## make .venv with everything for development
 
@@ -62,10 +63,14 @@ test: setup check ## check, then all tests
 sim: setup ## goodput on a virtual clock, one seed: make sim SEED=7
 	@$(BIN)/python -m tests.benchmarks.goodput --quick --first-seed $(SEED) $(ARGS)
 
-# ARGS are the throughput's; of them the goodput knows --quick.
-bench: setup kafka-jars ## throughput beside hand-written loops on a real broker; goodput beside the optimum
-	@$(BIN)/python -m tests.benchmarks.throughput $(ARGS)
-	@$(BIN)/python -m tests.benchmarks.goodput $(filter --quick,$(ARGS))
+BENCHMARKS := throughput latency arrow tracing overload goodput scheduling_cost
+BENCH ?= $(BENCHMARKS)
+
+# All are run, whatever becomes of one; ARGS must then suit all: BENCH="latency" chooses.
+bench: setup kafka-jars ## throughput, latency and CPU time beside hand-written loops, on a real broker
+	@failed=""; for name in $(BENCH); do \
+		echo "== $$name"; $(BIN)/python -m tests.benchmarks.$$name $(ARGS) || failed="$$failed $$name"; done; \
+	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
 ci: ## what CI runs
 	@.ci/run

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from streamproc.codecs.decoded import Decoded, RowsRejected
-from streamproc.codecs.fields import FieldType, not_finite
+from streamproc.codecs.fields import FieldType, narrowed, not_finite
 from streamproc.codecs.options import ArrowCodec
 from streamproc.core import (
     Array,
@@ -274,12 +274,11 @@ def _numbers(array: Any, kind: FieldType) -> tuple[Array, BoolArray | None]:  # 
         array = array.fill_null(False if kind.dtype == "bool" else 0)
     found: Array = array.to_numpy(zero_copy_only=False)
     if kind.is_integer and found.dtype != kind.numpy:
-        limits = np.iinfo(kind.dtype)
-        wrong: BoolArray = np.less(found, limits.min) | np.greater(found, limits.max)
+        least, most = kind.limits
+        wrong: BoolArray = np.less(found, least) | np.greater(found, most)
         if wrong.any():
             return np.where(wrong, 0, found).astype(kind.numpy), wrong
-    with np.errstate(over="ignore"):
-        return found.astype(kind.numpy, copy=False), None
+    return narrowed(found, kind), None
 
 
 def _texts(array: Any) -> Array:  # noqa: ANN401

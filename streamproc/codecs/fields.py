@@ -13,6 +13,11 @@ _INTEGERS = ("int8", "int16", "int32", "int64")
 _FLOATS = ("float32", "float64")
 SCALARS = ("str", "bool", *_INTEGERS, *_FLOATS)
 _TEXT = re.compile(r"^([a-z]+[0-9]*)(?:\[([1-9][0-9]*(?: *, *[1-9][0-9]*)*)\])?$")
+_NUMPY: dict[str, "np.dtype[np.generic]"] = {
+    "str": np.dtype(np.object_),
+    **{name: np.dtype(name) for name in ("bool", *_INTEGERS, *_FLOATS)},
+}
+_LIMITS = {name: (int(np.iinfo(name).min), int(np.iinfo(name).max)) for name in _INTEGERS}
 LENGTH_MAX = 1 << 20
 """Numbers in one array field: 8 MiB as the parser hands them over, far above a record's usual limit."""
 
@@ -67,10 +72,23 @@ class FieldType:
     @property
     def numpy(self) -> "np.dtype[np.generic]":
         """The column's element type; text is an object column."""
-        return np.dtype(np.object_ if self.dtype == "str" else self.dtype)
+        return _NUMPY[self.dtype]
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """The least and the largest whole number of a type of integers."""
+        return _LIMITS[self.dtype]
 
     def __str__(self) -> str:
         return f"{self.dtype}[{','.join(map(str, self.shape))}]" if self.shape else self.dtype
+
+
+def narrowed(column: Array, kind: FieldType) -> Array:
+    """A column in the field's type; what a float32 cannot hold becomes infinite, without a warning."""
+    if column.dtype == kind.numpy:
+        return column
+    with np.errstate(over="ignore"):
+        return column.astype(kind.numpy)
 
 
 def not_finite(column: Array, kind: FieldType) -> BoolArray | None:

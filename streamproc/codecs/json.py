@@ -15,7 +15,7 @@ import numpy as np
 import simdjson
 
 from streamproc.codecs.decoded import Decoded
-from streamproc.codecs.fields import FieldType, not_finite
+from streamproc.codecs.fields import FieldType, narrowed, not_finite
 from streamproc.codecs.json_strict import StrictJson
 from streamproc.codecs.options import JsonCodec
 from streamproc.core import Array, BoolArray, Columns, Reason, RecordError, object_column
@@ -68,7 +68,9 @@ class JsonDecoder:
                     column.append(buffer)
             start += 1
         columns, unfit = self._columns(scalars, lists)
-        while unfit.any():  # a value parses but does not fit its type: look closely at those alone
+        while (
+            unfit is not None
+        ):  # a value parses but does not fit its type: look closely at those alone
             for place in np.flatnonzero(unfit).tolist()[::-1]:
                 rejected[good[place]] = self._strict.explain(values[good[place]])
                 del good[place], scalars[place]
@@ -141,9 +143,11 @@ class JsonDecoder:
             )
         return self._strict.row(value)
 
-    def _columns(self, scalars: list[Any], lists: list[list[object]]) -> tuple[Columns, BoolArray]:
-        """The columns, and which rows do not fit their types (bool [n])."""
-        unfit: BoolArray = np.zeros(len(scalars), np.bool_)
+    def _columns(
+        self, scalars: list[Any], lists: list[list[object]]
+    ) -> tuple[Columns, BoolArray | None]:
+        """The columns, and which rows do not fit their types (bool [n]; None where all do)."""
+        unfit: BoolArray | None = None
         columns: Columns = {}
         turned: Iterable[Sequence[Any]] = ((),) * len(self._scalars)
         if scalars:
@@ -160,7 +164,7 @@ class JsonDecoder:
         for name, (column, wrong) in zip(self._scalars + self._lists, made, strict=True):
             columns[name] = column
             if wrong is not None:
-                unfit |= wrong
+                unfit = wrong if unfit is None else unfit | wrong
         return columns, unfit
 
 
@@ -195,7 +199,7 @@ _PYTHON_TYPES: dict[str, set[type]] = {"str": {str}, "bool": {bool}}
 
 
 def _scalar_column(values: Sequence[Any], kind: FieldType) -> tuple[Array, BoolArray | None]:
-    """The column [n] of single values, and which of them do not fit (None: all do)."""
+    """The column [n] of single values, and which of them do not fit (never none of them; None: all do)."""
     numbers: set[type] = {int} if kind.is_integer else {int, float}
     allowed = _PYTHON_TYPES.get(kind.dtype, numbers)
     if not set(map(type, values)) <= allowed:
@@ -204,25 +208,22 @@ def _scalar_column(values: Sequence[Any], kind: FieldType) -> tuple[Array, BoolA
     if kind.dtype == "str":
         return object_column(values), None
     if kind.is_integer:
-        limits = np.iinfo(kind.dtype)
-        if values and (min(values) < limits.min or max(values) > limits.max):
-            wrong = np.array([not limits.min <= v <= limits.max for v in values], np.bool_)
+        least, most = kind.limits
+        if values and (min(values) < least or max(values) > most):
+            wrong = np.array([not least <= v <= most for v in values], np.bool_)
             return np.zeros(len(values), kind.numpy), wrong
-    with np.errstate(over="ignore"):
-        column = np.array(values, np.float64 if kind.is_float else kind.numpy)
-        column = column.astype(kind.numpy, copy=False)
+    column = narrowed(np.array(values, np.float64 if kind.is_float else kind.numpy), kind)
     return column, not_finite(column, kind)
 
 
 def _list_column(buffers: list[object], kind: FieldType) -> tuple[Array, BoolArray | None]:
-    """The column [n, length] of lists, and which rows do not fit (None: all do)."""
+    """The column [n, length] of lists, and which rows do not fit (never none of them; None: all do)."""
     wide = np.float64 if kind.is_float else np.int64
     matrix = np.frombuffer(b"".join(buffers), wide).reshape(len(buffers), kind.size)  # type: ignore[arg-type]
     if kind.is_integer and kind.dtype != "int64":
-        limits = np.iinfo(kind.dtype)
-        outside = (matrix < limits.min) | (matrix > limits.max)
+        least, most = kind.limits
+        outside = (matrix < least) | (matrix > most)
         wrong: BoolArray = np.any(outside, axis=1)
-        return matrix.astype(kind.numpy), wrong
-    with np.errstate(over="ignore"):
-        column = matrix.astype(kind.numpy, copy=False)
+        return matrix.astype(kind.numpy), wrong if wrong.any() else None
+    column = narrowed(matrix, kind)
     return column, not_finite(column, kind)

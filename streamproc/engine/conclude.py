@@ -37,6 +37,7 @@ from streamproc.telemetry import (
     TRACEPARENT,
     TRACESTATE,
     Passage,
+    SpanIds,
     Tracer,
     incoming,
     parent_of,
@@ -138,8 +139,10 @@ class Concluder:
         finite = finite_rows(outputs, len(events))
         for span, made in done:
             for start, stop in _parts(span, bounds):
-                part = events.take(slice(start, stop, None))
-                decisions = made.take(slice(start - span.start, stop - span.start, None))
+                part, decisions = events, made
+                if (start, stop) != (0, len(events)):  # else they are all that there are
+                    part = events.take(slice(start, stop, None))
+                    decisions = made.take(slice(start - span.start, stop - span.start, None))
                 good = None if finite is None else finite[start:stop]
                 if good is not None and not good.all():
                     bad = part.take(np.flatnonzero(~good))
@@ -266,7 +269,7 @@ class Concluder:
             decided = Decided(events, ran.started_ns, ran.ended_ns, ran.ended_ns, None)
             self._settlement.settle(_settled(owner, events, outcome, decided), ran.ended_ns)
             return []
-        headers = self._headers(owner.source, events)
+        headers, traced = self._headers(owner.source, events)
         values = self._encoders[ran.variant].encode(
             source=owner.source,
             outcome=outcome,
@@ -293,21 +296,25 @@ class Concluder:
             rekeyed=self._to.rekeyed and not self._several,
         )
         handed_ns = self._clock.now_ns()
-        decided = Decided(events, ran.started_ns, ran.ended_ns, handed_ns, self._to.decisions)
+        decided = Decided(
+            events, ran.started_ns, ran.ended_ns, handed_ns, self._to.decisions, traced
+        )
         return [self._settlement.send(records, _settled(owner, events, outcome, decided))]
 
-    def _headers(self, source: TopicPartition, events: EventBatch) -> dict[int, Headers]:
-        """The headers of the events that have any to be passed on, by row."""
+    def _headers(
+        self, source: TopicPartition, events: EventBatch
+    ) -> tuple[dict[int, Headers], Mapping[int, SpanIds] | None]:
+        """The headers of the events that have any to be passed on, and the ids of those that are traced, by row."""
         headers = _passed_on(events)
         if self._tracer is None:
-            return headers
+            return headers, None
         traced = self._tracer.outgoing(source, events.offset, events.row, headers_by_row(events))
-        for row, traceparent in traced.items():
+        for row, ids in traced.items():
             own = headers.get(row, ())
             # A tracestate belongs to the trace that it came with: one that begins here has none.
             gone = {TRACEPARENT} if parent_of(incoming(own)) else {TRACEPARENT, TRACESTATE}
-            headers[row] = [(TRACEPARENT, traceparent), *(h for h in own if h[0] not in gone)]
-        return headers
+            headers[row] = [(TRACEPARENT, ids.traceparent), *(h for h in own if h[0] not in gone)]
+        return headers, traced
 
     def _large(
         self,

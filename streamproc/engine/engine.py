@@ -7,6 +7,7 @@ starts nothing; the service, the tests and the player drive the same one.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import accumulate
 
 import numpy as np
 
@@ -297,7 +298,7 @@ class Engine:
     def _start(self, run: Run, now_ns: int) -> None:
         parts = self._pending.take(run.number)
         events = EventBatch.concatenate(parts)
-        bounds = np.cumsum([0, *map(len, parts)]).tolist()
+        bounds = list(accumulate(map(len, parts), initial=0))
         self._running[run.run] = _InFlight(events, bounds, now_ns, run.variant)
         self._accounts.batch(len(events), run.reason, room=self._batch_room)
         self._accounts.stage("queue", now_ns - events.admitted_ns)

@@ -255,7 +255,10 @@ def _header(headers: Headers) -> bytes | None:
 def _nanoseconds(column: Array, unit_ns: int) -> Int64Array:
     """A column of times in ns, held within what can be calculated with."""
     bound = _LATEST_NS // unit_ns
-    return np.clip(column.astype(np.int64, copy=False), -bound, bound) * unit_ns
+    whole = column.astype(np.int64, copy=False)
+    # Not np.clip, which costs three times as much where a batch is one event.
+    held: Int64Array = np.minimum(np.maximum(whole, -bound), bound)
+    return held * unit_ns
 
 
 def _rows_by_key(batch: RecordBatch, record: Int64Array | None) -> Iterator[tuple[str, Int64Array]]:

@@ -14,7 +14,7 @@ from streamproc.core import (
     RecordBatch,
     TopicPartition,
 )
-from streamproc.engine.settled import Settled
+from streamproc.engine.settled import Decided, Settled
 from streamproc.telemetry import Passage
 
 
@@ -27,19 +27,40 @@ def passages(
         if settled.passage is not None:
             yield replace(settled.passage, final_ns=final_ns)
         return
+    if not missed.any():
+        yield _decided(decided, settled.outcome, source, settled, final_ns)
+        return
     for rows, outcome in ((missed, Outcome.LATE), (~missed, settled.outcome)):
         if rows.any():
-            events = decided.events if rows.all() else decided.events.take(np.flatnonzero(rows))
-            yield replace(
-                passage_of_events(events, source),
-                outcome=outcome,
-                reason=str(settled.reason),
-                started_ns=decided.started_ns,
-                finished_ns=decided.decided_ns,
-                decided_ns=decided.handed_ns,
-                final_ns=final_ns,
-                topic=decided.topic,
-            )
+            events = decided.events.take(np.flatnonzero(rows))
+            part = replace(decided, events=events, traced=None)
+            yield _decided(part, outcome, source, settled, final_ns)
+
+
+def _decided(
+    decided: Decided, outcome: Outcome, source: TopicPartition, settled: Settled, final_ns: int
+) -> Passage:
+    """How events came through that were decided together."""
+    events = decided.events
+    return Passage(
+        source=source,
+        offset=events.offset,
+        row=events.row,
+        key=events.key,
+        headers=headers_by_row(events),
+        event_time_ns=events.event_time_ns,
+        arrival_ns=events.arrival_ns,
+        admitted_ns=events.admitted_ns,
+        deadline_ns=events.deadline_ns,
+        started_ns=decided.started_ns,
+        finished_ns=decided.decided_ns,
+        decided_ns=decided.handed_ns,
+        final_ns=final_ns,
+        outcome=outcome,
+        reason=str(settled.reason),
+        topic=decided.topic,
+        traced=decided.traced,
+    )
 
 
 def passage_of_events(events: EventBatch, source: TopicPartition) -> Passage:

@@ -1,9 +1,10 @@
 """What becomes of events, from the sending of what is said of them to its acknowledgement."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from streamproc.core import EventBatch, Int64Array, Outcome, Reason
-from streamproc.telemetry import Passage
+from streamproc.telemetry import Passage, SpanIds
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Decided:
         decided_ns: when it had ended, and the decisions were made of its outputs.
         handed_ns: when they were handed to the producer.
         topic: where they are sent; None where they are not.
+        traced: the ids of those that are traced, by row; None where nobody asked.
     """
 
     events: EventBatch
@@ -23,6 +25,7 @@ class Decided:
     decided_ns: int
     handed_ns: int
     topic: str | None
+    traced: Mapping[int, SpanIds] | None = None
 
 
 @dataclass(frozen=True, slots=True)

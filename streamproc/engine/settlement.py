@@ -82,19 +82,17 @@ class Settlement:
         partition = self._partitions.at(settled.partition)
         if partition is None:
             return
-        partition.tracker.done(settled.ordinal)
+        partition.tracker.done(settled.ordinal, repeated=settled.row is not None)
         if self.witness is not None:
             self._testify(self.witness, partition, settled, final_ns)
+        late = _missed(settled, final_ns)
         if self._tracer is not None:
-            for passage in passages(
-                partition.source, settled, _missed(settled, final_ns), final_ns
-            ):
+            for passage in passages(partition.source, settled, late, final_ns):
                 self._tracer.ended(passage)
         count = len(settled.ordinal)
         if settled.decided is None:
             self._count(settled.outcome, settled.lane, count, settled.reason)
             return
-        late = _missed(settled, final_ns)
         missed = int(np.count_nonzero(late))
         if missed:
             self._accounts.acked_late += missed

@@ -20,7 +20,14 @@ from streamproc.telemetry.histogram import BOUNDS_NS, LatencyHistogram
 from streamproc.telemetry.latency_counts import LatencyCounts
 from streamproc.telemetry.options import Metrics, Telemetry, Tls, Traces
 from streamproc.telemetry.passage import Passage
-from streamproc.telemetry.sampling import TRACEPARENT, TRACESTATE, Sampler, incoming, parent_of
+from streamproc.telemetry.sampling import (
+    TRACEPARENT,
+    TRACESTATE,
+    Sampler,
+    SpanIds,
+    incoming,
+    parent_of,
+)
 from streamproc.telemetry.timeline import Interval, Timeline
 from streamproc.telemetry.traces import Journey, Tracer
 
@@ -45,6 +52,7 @@ __all__ = [
     "PipelineCollector",
     "Sampler",
     "SkipReason",
+    "SpanIds",
     "Stage",
     "Summary",
     "Telemetry",

@@ -173,6 +173,7 @@ class Accounts:
         # One row a lane, and the last for events whose lane was never known.
         self._by_code: Int64Array = np.zeros((len(self.lanes) + 1, len(Outcome)), dtype=np.int64)
         self._by_reason: dict[tuple[int, Outcome, str], int] = {}
+        self._consumed = 0
 
     def settle(self, outcome: Outcome, count: int, reason: str = "", *, lane: int = 0) -> None:
         """So many events of a lane (or ``UNKNOWN``) ended in this way, for this reason.
@@ -183,6 +184,7 @@ class Accounts:
         if count < 0:
             msg = f"an outcome cannot be taken back: {count} x {outcome.word}"
             raise ValueError(msg)
+        self._consumed += int(count)
         if not reason:
             self._by_code[lane, outcome] += count
         elif count:
@@ -282,7 +284,7 @@ class Accounts:
     @property
     def consumed(self) -> int:
         """Events whose outcome is final: the sum of the outcomes."""
-        return int(self._by_code.sum()) + sum(self._by_reason.values())
+        return self._consumed
 
     @property
     def skipped(self) -> int:
@@ -308,6 +310,7 @@ class Accounts:
         for name in _COUNTERS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self._by_code += other._by_code  # noqa: SLF001 - the same class
+        self._consumed += other._consumed  # noqa: SLF001
         for key, count in other._by_reason.items():  # noqa: SLF001
             self._by_reason[key] = self._by_reason.get(key, 0) + count
         self.e2e.merge(other.e2e)

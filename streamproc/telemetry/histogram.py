@@ -26,6 +26,9 @@ _PENDING_MAX = 4_096
 # value, on 2 AVX2 cores: 7 ns at 4,096 together, 19 at 256, 69 at 32; looking each one up among the
 # edges instead costs 46, because the branches of a binary search over random values cannot be foreseen.
 
+_FEW = 128
+"""So many equal values cost less in the buffer than their place among the edges, which is 3 us to find and fill."""
+
 _SUM_SAFE_NS = (1 << 62) // _PENDING_MAX
 # 13 days: below it the sum of a full buffer fits an int64. An event time of 0 lies far above it.
 
@@ -104,6 +107,12 @@ class LatencyHistogram:
             msg = f"count must not be negative, was {count}"
             raise ValueError(msg)
         if count == 0:
+            return
+        if count <= _FEW:
+            if self._pending + count > _PENDING_MAX:
+                self._flush()
+            self._buffer[self._pending : self._pending + count] = value_ns
+            self._pending += count
             return
         if value_ns < 0:
             self._negative += count

@@ -8,8 +8,6 @@ from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
 from streamproc.core import ConfigError, Problem
 from streamproc.telemetry.options import Traces
 from streamproc.telemetry.otlp_settings import collector_of, disabled, protocol_of, resource_of
@@ -30,8 +28,8 @@ QUEUE_MAX = 4_096
 """Journeys that wait; the oldest are dropped when there are more. About 3 MB."""
 REQUEST_MAX = 512
 """Journeys in one request."""
-SLICE = 16
-"""Journeys made into spans at a time: 0.3 ms in which the event loop may have to wait for the interpreter."""
+SLICE = 32
+"""Journeys made into spans at a time: 0.5 ms in which the event loop may have to wait for the interpreter."""
 CLOSE_S = 2.0
 _PAUSE_S = 0.001
 _EVERY_S = 1.0
@@ -160,24 +158,17 @@ class Exporter:
 
     def _make(self) -> _Made:
         """One request of what waits, made in slices so that the event loop gets its turns."""
-        request = ExportTraceServiceRequest()
-        count = 0
-        while count < REQUEST_MAX and self._waiting:
+        spans: list[bytes] = []
+        while len(spans) < REQUEST_MAX and self._waiting:
             some = [self._waiting.popleft() for _ in range(min(SLICE, len(self._waiting)))]
-            count += len(some)
             try:
-                made = self._maker.request(some)
+                spans += map(self._maker.spans, some)
             except Exception:
-                self._refused += count
+                self._refused += len(spans) + len(some)
                 raise
-            if request.resource_spans:
-                spans = request.resource_spans[0].scope_spans[0].spans
-                spans.extend(made.resource_spans[0].scope_spans[0].spans)
-            else:
-                request = made
             if not self._ending.is_set():
                 time.sleep(_PAUSE_S)
-        return _Made(request.SerializeToString(), count)
+        return _Made(self._maker.request(spans), len(spans))
 
     def _taken(self) -> bool:
         """The collector has the request; False where that comes too late to be counted."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from streamproc.core import Headers, Int64Array, ObjectArray, Outcome, TopicPartition
+from streamproc.telemetry.sampling import SpanIds
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Passage:
         outcome: what became of them.
         reason: why.
         topic: where they were sent; None where nothing was.
+        traced: the ids of those that are traced from their start, by row, where they were chosen before; None
+            where they are still to be chosen.
     """
 
     source: TopicPartition
@@ -46,3 +49,4 @@ class Passage:
     outcome: Outcome
     reason: str
     topic: str | None
+    traced: Mapping[int, SpanIds] | None = None

@@ -1,26 +1,24 @@
 """From journeys to OTLP spans.
 
 Names and attributes are those of OpenTelemetry's messaging conventions
-(https://opentelemetry.io/docs/specs/semconv/messaging/kafka/); what is ours begins with ``streamproc.``. The
-messages are filled directly: the SDK's way over ``ReadableSpan`` costs ten times as much.
+(https://opentelemetry.io/docs/specs/semconv/messaging/kafka/); what is ours begins with ``streamproc.``.
+
+Spans are written as bytes: what all of a kind share is serialized once, and its ids and instants are put beside it
+(https://protobuf.dev/programming-guides/encoding/: fields come in any order, and messages that are joined are
+merged). A journey costs 12 us so, half of what it costs to fill protobuf's messages; the SDK's way over
+``ReadableSpan`` costs ten times those.
 """
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeAlias
+from struct import Struct
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from streamproc.core import NS_PER_MS, NS_PER_S, VERSION, Outcome
 from streamproc.telemetry.traces import SAMPLED, Journey
-
-if TYPE_CHECKING:
-    from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
-
-    SpanList: TypeAlias = RepeatedCompositeFieldContainer[Span]
 
 SCOPE = "streamproc"
 
@@ -45,7 +43,6 @@ _KEY_CHARACTERS = 128
 _WAIT_MAX_NS = 7 * 24 * 3600 * NS_PER_S
 """What Kafka keeps by default. An event that is older has a wrong time, not a span of fifty years."""
 
-
 _KINDS = {
     "process": Span.SPAN_KIND_CONSUMER,
     "poll": Span.SPAN_KIND_CLIENT,
@@ -53,6 +50,20 @@ _KINDS = {
     "send alone": Span.SPAN_KIND_CLIENT,
 }
 """The conventions' kinds: what is sent without the context of its span is a mere call of the broker."""
+
+_TRACE_ID, _SPAN_ID, _PARENT_SPAN_ID = b"\x0a\x10", b"\x12\x08", b"\x22\x08"
+"""Of a ``Span``: fields 1, 2 and 4, bytes, and how many there are of each."""
+_TIMES = Struct("<BQBQ")
+_START, _END = 7 << 3 | 1, 8 << 3 | 1
+"""Its fields 7 and 8, of fixed 64 bits."""
+_SPAN_ATTRIBUTES, _SPAN_STATUS = 9, 15
+_SCOPE_SPANS_SCOPE, _SCOPE_SPANS_SPANS = 1, 2
+_RESOURCE_SPANS_RESOURCE, _RESOURCE_SPANS_SCOPE_SPANS = 1, 2
+_REQUEST_RESOURCE_SPANS = 1
+
+_KEY_VALUE_KEY, _KEY_VALUE_VALUE = 1, 2
+_ANY_INT = 3 << 3 | 0
+_ANY_DOUBLE, _ANY_DOUBLE_TAG = Struct("<Bd"), 4 << 3 | 1
 
 
 class SpanMaker:
@@ -69,96 +80,51 @@ class SpanMaker:
         self, resource: Mapping[str, object], *, pipeline: str, group: str, model: str
     ) -> None:
         attributes = [attribute(name, value) for name, value in resource.items()]
-        self._resource = Resource(attributes=attributes)
+        described = Resource(attributes=attributes).SerializeToString()
+        self._resource = _field(_RESOURCE_SPANS_RESOURCE, described)
+        scope = InstrumentationScope(name=SCOPE, version=VERSION).SerializeToString()
+        self._scope = _field(_SCOPE_SPANS_SCOPE, scope)
         self._pipeline = pipeline
         self._group = group
         self._model = model
         self._template = lru_cache(maxsize=1024)(self._make_template)
 
-    def request(self, journeys: Iterable[Journey]) -> ExportTraceServiceRequest:
-        """One request with the spans of these journeys."""
-        request = ExportTraceServiceRequest()
-        of_resource = request.resource_spans.add(resource=self._resource)
-        scope = of_resource.scope_spans.add()
-        scope.scope.name, scope.scope.version = SCOPE, VERSION
-        for journey in journeys:
-            self._add(scope.spans, journey)
-        return request
+    def request(self, spans: Iterable[bytes]) -> bytes:
+        """An ``ExportTraceServiceRequest`` of what ``spans`` gave."""
+        scope_spans = b"".join((self._scope, *spans))
+        resource_spans = self._resource + _field(_RESOURCE_SPANS_SCOPE_SPANS, scope_spans)
+        return _field(_REQUEST_RESOURCE_SPANS, resource_spans)
 
-    def _add(self, spans: "SpanList", journey: Journey) -> None:
-        """A journey's spans: ``process`` from the fetch to the outcome, and what there was within and before."""
-        ids, topic = journey.ids, journey.source.topic
-        process = self._span(
-            spans, "process", topic, journey, ids.process, journey.arrival_ns, journey.final_ns
-        )
-        if journey.parent_span_id:
-            process.parent_span_id = journey.parent_span_id
-        self._describe(process, journey)
-        if 0 <= journey.arrival_ns - journey.event_time_ns <= _WAIT_MAX_NS:
-            began, ended = journey.event_time_ns, journey.arrival_ns
-            self._child(spans, "poll", topic, journey, ids.poll, began, ended)
+    def spans(self, journey: Journey) -> bytes:
+        """A journey's spans: ``process`` from the fetch to the outcome, and what there was within and before.
+
+        Returns:
+            them as fields of a ``ScopeSpans``.
+        """
+        ids, topic, partition = journey.ids, *journey.source
+        trace = _TRACE_ID + ids.trace_id + _SPAN_ID
+        parent = _PARENT_SPAN_ID + journey.parent_span_id if journey.parent_span_id else b""
+        arrival_ns, final_ns = journey.arrival_ns, journey.final_ns
+        described = parent + self._template("process", topic, partition) + _description(journey)
+        made = [_span(trace, ids.process, described, arrival_ns, final_ns)]
+        parent = _PARENT_SPAN_ID + ids.process
+        if 0 <= arrival_ns - journey.event_time_ns <= _WAIT_MAX_NS:
+            described = parent + self._template("poll", topic, partition)
+            made.append(_span(trace, ids.poll, described, journey.event_time_ns, arrival_ns))
         if journey.admitted_ns and journey.started_ns:
-            began, ended = journey.admitted_ns, journey.started_ns
-            self._child(spans, "queue", "", journey, ids.queue, began, ended)
-            began, ended = journey.started_ns, journey.finished_ns
-            self._child(spans, "infer", "", journey, ids.infer, began, ended)
+            began_ns, ended_ns = journey.admitted_ns, journey.started_ns
+            described = parent + self._template("queue", "", 0)
+            made.append(_span(trace, ids.queue, described, began_ns, ended_ns))
+            described = parent + self._template("infer", "", 0)
+            made.append(_span(trace, ids.infer, described, ended_ns, journey.finished_ns))
         if journey.topic is not None:
-            began = journey.decided_ns or journey.admitted_ns or journey.arrival_ns
+            began_ns = journey.decided_ns or journey.admitted_ns or arrival_ns
             kind = "send" if _carried_on(journey) else "send alone"
-            self._child(spans, kind, journey.topic, journey, ids.send, began, journey.final_ns)
+            described = parent + self._template(kind, journey.topic, partition)
+            made.append(_span(trace, ids.send, described, began_ns, final_ns))
+        return b"".join(made)
 
-    def _child(
-        self,
-        spans: "SpanList",
-        kind: str,
-        topic: str,
-        journey: Journey,
-        span_id: bytes,
-        began_ns: int,
-        ended_ns: int,
-    ) -> None:
-        span = self._span(spans, kind, topic, journey, span_id, began_ns, ended_ns)
-        span.parent_span_id = journey.ids.process
-
-    def _span(
-        self,
-        spans: "SpanList",
-        kind: str,
-        topic: str,
-        journey: Journey,
-        span_id: bytes,
-        began_ns: int,
-        ended_ns: int,
-    ) -> Span:
-        span = spans.add()
-        span.CopyFrom(self._template(kind, topic, journey.source.partition))
-        span.trace_id = journey.ids.trace_id
-        span.span_id = span_id
-        span.start_time_unix_nano = began_ns
-        span.end_time_unix_nano = max(began_ns, ended_ns)
-        return span
-
-    def _describe(self, span: Span, journey: Journey) -> None:
-        add = span.attributes.append
-        add(attribute(OFFSET, journey.offset))
-        add(attribute(OUTCOME, journey.outcome.word))
-        add(attribute(CAUSE, journey.cause))
-        if journey.reason:
-            add(attribute(REASON, journey.reason))
-        if journey.row >= 0:
-            add(attribute(ROW, journey.row))
-        if journey.deadline_ns:
-            slack_ns = journey.deadline_ns - journey.final_ns
-            add(attribute(SLACK, round(slack_ns / NS_PER_MS, 3)))
-        if journey.key is not None:
-            key = journey.key.decode(errors="replace")[:_KEY_CHARACTERS]
-            add(attribute(KEY, key))
-        if journey.outcome is Outcome.DEAD_LETTER:
-            span.status.code = Status.STATUS_CODE_ERROR
-            span.status.message = journey.reason
-            add(attribute(ERROR_TYPE, journey.reason))
-
-    def _make_template(self, kind: str, topic: str, partition: int) -> Span:
+    def _make_template(self, kind: str, topic: str, partition: int) -> bytes:
         """What all spans of a kind have in common."""
         if kind in ("queue", "infer"):
             model = {MODEL: self._model} if kind == "infer" else {}
@@ -166,7 +132,7 @@ class SpanMaker:
                 name=kind,
                 kind=Span.SPAN_KIND_INTERNAL,
                 attributes=[attribute(*item) for item in model.items()],
-            )
+            ).SerializeToString()
         operation = kind.removesuffix(" alone")
         attributes: dict[str, object] = {
             SYSTEM: "kafka",
@@ -182,12 +148,77 @@ class SpanMaker:
             name=f"{operation} {topic}",
             kind=_KINDS[kind],
             attributes=[attribute(*item) for item in attributes.items()],
-        )
+        ).SerializeToString()
 
 
 def _carried_on(journey: Journey) -> bool:
     """Whether the record that was sent has our context: a decision whose trace was chosen before."""
     return journey.cause == SAMPLED and journey.decided_ns > 0
+
+
+def _field(number: int, data: bytes) -> bytes:
+    """A field of bytes: its tag, the length, the bytes."""
+    return bytes((number << 3 | 2, *_varint(len(data)))) + data
+
+
+def _varint(number: int) -> list[int]:
+    """A number in seven bits a byte, the lowest first; the highest bit says that another byte follows."""
+    found = []
+    while number > 0x7F:  # noqa: PLR2004
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    found.append(number)
+    return found
+
+
+_OFFSET_KEY = _field(_KEY_VALUE_KEY, OFFSET.encode())
+_SLACK_HEAD = _field(
+    _SPAN_ATTRIBUTES,
+    _field(_KEY_VALUE_KEY, SLACK.encode()) + _field(_KEY_VALUE_VALUE, bytes(_ANY_DOUBLE.size)),
+)[: -_ANY_DOUBLE.size]
+
+
+def _span(trace: bytes, span_id: bytes, described: bytes, began_ns: int, ended_ns: int) -> bytes:
+    times = _TIMES.pack(_START, began_ns, _END, max(began_ns, ended_ns))
+    return _field(_SCOPE_SPANS_SPANS, b"".join((trace, span_id, described, times)))
+
+
+def _description(journey: Journey) -> bytes:
+    """The attributes of ``process`` that are this event's own, and its status."""
+    outcome = journey.outcome.word
+    offset = bytes((_ANY_INT, *_varint(journey.offset)))
+    found = [
+        _field(_SPAN_ATTRIBUTES, _OFFSET_KEY + _field(_KEY_VALUE_VALUE, offset)),
+        _text(OUTCOME, outcome),
+        _text(CAUSE, journey.cause),
+    ]
+    if journey.reason:
+        found.append(_text(REASON, journey.reason))
+    if journey.row >= 0:
+        found.append(_attribute(ROW, journey.row))
+    if journey.deadline_ns:
+        slack_ns = journey.deadline_ns - journey.final_ns
+        slack = _ANY_DOUBLE.pack(_ANY_DOUBLE_TAG, round(slack_ns / NS_PER_MS, 3))
+        found.append(_SLACK_HEAD + slack)
+    if journey.key is not None:
+        key = journey.key[: 4 * _KEY_CHARACTERS].decode(errors="replace")[:_KEY_CHARACTERS]
+        found.append(_text(KEY, key))
+    if journey.outcome is Outcome.DEAD_LETTER:
+        status = Status(code=Status.STATUS_CODE_ERROR, message=journey.reason)
+        found.append(_field(_SPAN_STATUS, status.SerializeToString()))
+        found.append(_text(ERROR_TYPE, journey.reason))
+    return b"".join(found)
+
+
+def _attribute(name: str, value: object) -> bytes:
+    """An attribute as a field of a ``Span``."""
+    return _field(_SPAN_ATTRIBUTES, attribute(name, value).SerializeToString())
+
+
+@lru_cache(maxsize=4_096)
+def _text(name: str, value: str) -> bytes:
+    """An attribute of a text that comes again, as a field of a ``Span``."""
+    return _attribute(name, value)
 
 
 def attribute(name: str, value: object) -> KeyValue:

@@ -1,6 +1,6 @@
 """Traces, made after the fact: the hot path only wrote instants into columns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from heapq import heappush, heapreplace
 from itertools import count
 from typing import NamedTuple
@@ -69,9 +69,9 @@ class Tracer:
         source: TopicPartition,
         offset: Int64Array,
         row: Int64Array | None,
-        headers: dict[int, Headers],
-    ) -> dict[int, bytes]:
-        """The ``traceparent`` of the decisions that carry a trace on, by row.
+        headers: Mapping[int, Headers],
+    ) -> dict[int, SpanIds]:
+        """The ids of the events that are traced from their start, by row: their decisions carry the trace on.
 
         Args:
             source: the events' partition.
@@ -86,23 +86,24 @@ class Tracer:
                 int(offset[place]),
                 -1 if row is None else int(row[place]),
                 incoming(headers.get(place, ())),
-            ).traceparent
+            )
             for place in self._sampler.chosen(source, offset, row, headers)
         }
 
     def ended(self, passage: Passage) -> None:
         """Outcomes became final: tell the journeys that are to be told."""
-        chosen = self._sampler.chosen(passage.source, passage.offset, passage.row, passage.headers)
-        for place in chosen:
-            self._export(self._journey(passage, place, SAMPLED))
+        told = passage.traced
+        if told is None:
+            told = self.outgoing(passage.source, passage.offset, passage.row, passage.headers)
+        for place, ids in told.items():
+            self._export(self._journey(passage, place, SAMPLED, ids))
         if passage.outcome in self._always:
-            told = set(chosen)
             others = (place for place in range(len(passage.offset)) if place not in told)
             for place, _ in zip(others, range(self._room(passage)), strict=False):
                 self._made[passage.outcome] += 1
                 self._export(self._journey(passage, place, passage.outcome.word))
         if self._slowest is not None and passage.decided_ns is not None:
-            self._rank(self._slowest, passage, set(chosen))
+            self._rank(self._slowest, passage, told)
 
     def close(self) -> None:
         """Tell what is kept until its window ends."""
@@ -117,7 +118,7 @@ class Tracer:
             self._second, self._made = second, {}
         return ALWAYS_PER_S - self._made.setdefault(passage.outcome, 0)
 
-    def _rank(self, slowest: "_Slowest", passage: Passage, told: set[int]) -> None:
+    def _rank(self, slowest: "_Slowest", passage: Passage, told: Container[int]) -> None:
         if passage.final_ns >= slowest.until_ns:
             for journey in slowest.take():
                 self._export(journey)
@@ -127,7 +128,9 @@ class Tracer:
         if slowest.wants(took_ns) and place not in told:
             slowest.add(took_ns, self._journey(passage, place, "slowest"))
 
-    def _journey(self, passage: Passage, place: int, cause: str) -> Journey:
+    def _journey(
+        self, passage: Passage, place: int, cause: str, ids: SpanIds | None = None
+    ) -> Journey:
         offset = int(passage.offset[place])
         row = -1 if passage.row is None else int(passage.row[place])
         asked = incoming(passage.headers.get(place, ()))
@@ -137,7 +140,7 @@ class Tracer:
             offset,
             row,
             passage.key[place],
-            self._sampler.ids(passage.source, offset, row, asked),
+            ids or self._sampler.ids(passage.source, offset, row, asked),
             b"" if parent is None else parent.span_id,
             int(passage.event_time_ns[place]),
             int(passage.arrival_ns[place]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,10 @@ _PEERS = Path(__file__).resolve().parent / "peers"
 
 @dataclass(frozen=True)
 class Task:
-    """One run: everything a program is told."""
+    """One run: everything a program is told.
+
+    ``low_latency`` asks for the settings that answer soonest, where a program's usual ones do not.
+    """
 
     workload: Workload
     events: int
@@ -28,6 +31,7 @@ class Task:
     group: str
     model: Path
     folder: Path
+    low_latency: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,8 @@ def _loop(file: str, *more: str) -> Callable[[Task], list[str]]:
             "--group": task.group,
             "--stop-after": str(task.events),
         }
+        if task.low_latency:
+            given["--linger-ms"] = "0"
         return [sys.executable, str(_PEERS / file), *sum(given.items(), ()), *more]
 
     return command
@@ -98,7 +104,7 @@ def streamproc_config(task: Task) -> dict[str, Any]:
     the books and their expiry out of the measurement.
     """
     inputs = task.workload.layers[0]
-    return {
+    config: dict[str, Any] = {
         "name": "bench",
         "source": {
             "kafka": {
@@ -118,17 +124,26 @@ def streamproc_config(task: Task) -> dict[str, Any]:
         "outcomes": {"dead_letter_topic": None},
         "telemetry": {"metrics": {"listen": "127.0.0.1:0"}},
     }
+    if task.low_latency:  # its decisions then say when their events were due, as the loops' do
+        config["event_time"] = {"field": "ts", "unit": "ns"}
+    return config
 
 
-def _streamproc(*more: str) -> Callable[[Task], list[str]]:
+def run_command(config: Path, records: int, *more: str) -> list[str]:
+    """The command line that runs a configuration for so many records."""
+    program = Path(sys.executable).parent / "streamproc"
+    return [str(program), "run", str(config), "--stop-after", str(records), "--json", *more]
+
+
+def streamproc_program(settings: Mapping[str, Any], *more: str, by_default: bool = True) -> Program:
+    """Streamproc with settings beside or instead of the benchmark's, and more words on its command line."""
+
     def command(task: Task) -> list[str]:
         config = task.folder / f"{task.sink}.yaml"
-        config.write_text(yaml.safe_dump(streamproc_config(task), sort_keys=False))
-        program = Path(sys.executable).parent / "streamproc"
-        end = ["--stop-after", str(task.events)]
-        return [str(program), "run", str(config), *end, "--json", *more]
+        config.write_text(yaml.safe_dump(streamproc_config(task) | dict(settings), sort_keys=False))
+        return run_command(config, task.events, *more)
 
-    return command
+    return Program(command, _streamproc_answer, by_default=by_default, sums_up=True)
 
 
 def _streamproc_answer(workload: Workload, key: bytes | None, value: bytes) -> Answer:
@@ -138,11 +153,9 @@ def _streamproc_answer(workload: Workload, key: bytes | None, value: bytes) -> A
 
 
 PROGRAMS = {
-    "streamproc": Program(_streamproc(), _streamproc_answer, sums_up=True),
+    "streamproc": streamproc_program({}),
     "plain": Program(_loop("plain_loop.py"), _loop_answer, events_share=0.2),
     "confluent-greedy": Program(_loop("confluent_loop.py", "--take", "greedy"), _loop_answer),
     "confluent-consume": Program(_loop("confluent_loop.py", "--take", "consume"), _loop_answer),
-    "streamproc-2-workers": Program(
-        _streamproc("--workers", "2"), _streamproc_answer, by_default=False, sums_up=True
-    ),
+    "streamproc-2-workers": streamproc_program({}, "--workers", "2", by_default=False),
 }

@@ -47,11 +47,15 @@ class Workload:
         rng = np.random.default_rng(1)
         return [[round(float(v), 4) for v in rng.random(self.layers[0])] for _ in range(KEYS)]
 
+    def templates(self) -> tuple[bytes, list[bytes]]:
+        """An event's bytes before its ``ts``, and those behind it for each of the ``KEYS`` vectors."""
+        head = b"{" + self.head.encode() + b'"ts":'
+        return head, [b',"features":' + orjson.dumps(vector) + b"}" for vector in self.vectors]
+
     def messages(self, count: int) -> Iterator[Message]:
         """The events: event i has key and vector ``i % KEYS`` and the time ``FIRST_TS + i``."""
         keys = [b"%d" % number for number in range(KEYS)]
-        head = b"{" + self.head.encode() + b'"ts":'
-        tails = [b',"features":' + orjson.dumps(vector) + b"}" for vector in self.vectors]
+        head, tails = self.templates()
         for number in range(count):
             kind = number % KEYS
             yield Message(head + b"%d" % (FIRST_TS + number) + tails[kind], keys[kind])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from streamproc.core import NS_PER_S, Outcome
@@ -18,7 +19,8 @@ from tests.telemetry.passages import MS, NOW_NS, PARENT, journeys, passage, shed
 
 def spans_of(*told: Journey) -> dict[str, Span]:
     maker = SpanMaker({"service.name": "s"}, pipeline="p", group="g", model="full sha256:1")
-    (of_resource,) = maker.request(told).resource_spans
+    request = ExportTraceServiceRequest.FromString(maker.request(map(maker.spans, told)))
+    (of_resource,) = request.resource_spans
     return {span.name: span for span in of_resource.scope_spans[0].spans}
 
 
@@ -28,9 +30,9 @@ def test_a_decision_carries_on_the_trace_that_its_outcome_tells() -> None:
     some = passage(100, headers={4: [("traceparent", PARENT)]})
     going = tracer.outgoing(some.source, some.offset, some.row, dict(some.headers))
     tracer.ended(some)
-    assert {j.offset: j.ids.traceparent for j in told} == going
+    assert {j.offset: j.ids for j in told} == going
     assert 4 in going
-    assert going[4].startswith(PARENT[:36])
+    assert going[4].traceparent.startswith(PARENT[:36])
 
 
 def test_a_journey_is_five_spans() -> None:
@@ -106,6 +108,15 @@ def test_what_is_sent_without_our_context_produces_nothing_that_goes_on() -> Non
     assert spans_of(letter)["send dlq"].kind == Span.SPAN_KIND_CLIENT
     (late,) = journeys(passage(outcome=Outcome.LATE), always=["late"])
     assert spans_of(late)["send decisions"].kind == Span.SPAN_KIND_CLIENT
+
+
+@pytest.mark.parametrize("offset", [0, 127, 128, 2**14, 2**40, 2**62])
+@pytest.mark.parametrize("text", ["", "x" * 127, "x" * 20_000])
+def test_numbers_and_lengths_of_any_size_are_read_back(offset: int, text: str) -> None:
+    dead = passage(outcome=Outcome.DEAD_LETTER, reason=text, first=offset)
+    process = spans_of(*journeys(dead, ratio=1.0))["process ticks"]
+    assert attributes(process)["messaging.kafka.offset"] == offset
+    assert process.status.message == text
 
 
 def test_an_event_from_the_future_has_no_span_before_its_fetch() -> None:

@@ -341,7 +341,8 @@ _TIMESTAMP_MAX_MS = np.iinfo(np.int64).max // NS_PER_MS
 
 def _timestamps_ns(timestamps_ms: list[int]) -> Int64Array:
     """Kafka's milliseconds as ns; those of producers that send microseconds are held, not wrapped."""
-    return np.clip(np.array(timestamps_ms, np.int64), -1, _TIMESTAMP_MAX_MS) * NS_PER_MS
+    held = np.maximum(np.array(timestamps_ms, np.int64), -1)
+    return np.minimum(held, _TIMESTAMP_MAX_MS) * NS_PER_MS
 
 
 def _columns(

@@ -85,7 +85,7 @@ def serve(options: argparse.Namespace) -> None:
     producer = Producer(
         {
             "bootstrap.servers": options.bootstrap,
-            "linger.ms": 5,
+            "linger.ms": options.linger_ms,
             "queue.buffering.max.messages": 1_000_000,
         }
     )
@@ -106,5 +106,6 @@ if __name__ == "__main__":
     for name in ("bootstrap", "source", "sink", "model", "group"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--stop-after", type=int, required=True)
+    parser.add_argument("--linger-ms", type=int, default=5)
     parser.add_argument("--take", choices=["consume", "greedy"], required=True)
     serve(parser.parse_args())

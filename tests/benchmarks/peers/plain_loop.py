@@ -28,7 +28,7 @@ async def serve(options: argparse.Namespace) -> None:
         group_id=options.group,
         auto_offset_reset="earliest",
     )
-    producer = AIOKafkaProducer(bootstrap_servers=options.bootstrap, linger_ms=5)
+    producer = AIOKafkaProducer(bootstrap_servers=options.bootstrap, linger_ms=options.linger_ms)
     await consumer.start()
     await producer.start()
     done = 0
@@ -52,4 +52,5 @@ if __name__ == "__main__":
     for name in ("bootstrap", "source", "sink", "model", "group"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--stop-after", type=int, required=True)
+    parser.add_argument("--linger-ms", type=int, default=5)
     uvloop.run(serve(parser.parse_args()))

@@ -1,0 +1,59 @@
+"""The benchmarks are runnable: their parts do what they say, and one short latency run ends well."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tests.benchmarks import latency
+from tests.benchmarks.latency import Bench
+from tests.benchmarks.latency_runs import FLOOR, Run, summarise
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.kafka import KafkaBroker
+
+
+def test_medians_are_of_the_rounds_and_the_better_loop_is_the_one_that_counts() -> None:
+    figures = {FLOOR: (1.0, 2.0), "plain": (6.0, 9.0), "confluent-greedy": (2.0, 10.0), "streamproc": (3.0, 9.0)}  # fmt: skip
+    runs = [
+        Run(name, 1_000, number, 0.0, p50_ms=p50 + number - 2, p99_ms=p99)
+        for number in (1, 2, 3)
+        for name, (p50, p99) in figures.items()
+    ]
+    found = summarise(runs)["1000"]
+    assert found["programs"]["streamproc"]["p50_ms"] == {"median": 3.0, "min": 2.0, "max": 4.0}
+    assert found["beside"] == {
+        "p50_above_floor_ms": 2.0,
+        "p50_of_better_loop": 1.5,
+        "p99_of_better_loop": 1.0,
+    }
+
+
+@pytest.mark.parametrize(("lag_ms", "behind_ms", "held"), [(0.9, 90, True), (1.1, 90, False), (0.9, 110, False)])  # fmt: skip
+def test_a_rate_is_held_where_neither_generator_nor_broker_falls_behind(
+    lag_ms: float, behind_ms: float, held: bool
+) -> None:
+    run = Run("floor", 1_000, 1, 0.0, lag_ms={"p99": lag_ms}, behind_ms=behind_ms)
+    assert run.held is held
+
+
+@pytest.mark.parametrize("program", [FLOOR, "streamproc"])
+def test_a_short_run_answers_every_event(kafka: KafkaBroker, tmp_path: Path, program: str) -> None:
+    bench = Bench(kafka, tmp_path, warm_up_s=0.2, measured_s=0.8)
+    run = bench.run(program, 200, number=1)
+    assert not run.fault
+    assert run.measured == 160
+    assert 0 < run.p50_ms <= run.p99_ms <= run.max_ms
+    assert bool(run.own_ms) is (program == "streamproc")
+    json.dumps(summarise([run]))
+
+
+def test_the_right_answers_are_not_all_the_same(tmp_path: Path) -> None:
+    latency.WORKLOAD.write_model(tmp_path / "model.onnx")
+    right = latency.WORKLOAD.right_answers(tmp_path / "model.onnx")
+    assert len(np.unique(right)) > 1
