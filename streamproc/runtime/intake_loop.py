@@ -88,11 +88,13 @@ class IntakeLoop:
                     untouched = 0
             if untouched:
                 self._driver.turn()
-            if batches:
+            formed = self._driver.owns_partitions  # before the group is, nothing can come
+            if batches or not formed:
                 busy_ns = self._clock.now_ns()
+            if batches:
                 # The poll may not have yielded: let sends and acknowledgements go on.
                 await asyncio.sleep(0)
-            elif self._ended(busy_ns):
+            elif formed and self._ended(busy_ns):
                 return
 
     def _learn_size(self, batch: RecordBatch) -> None:

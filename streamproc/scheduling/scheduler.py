@@ -231,17 +231,27 @@ class Scheduler:
             formed = self._former.last()
             self._shedding.expire(1 << 62)
         else:
-            run_ns = self._curve_ns(variant)
-            self._shedding.look(now_ns, run_ns, send_ns)
-            formed = self._former.form(
-                now_ns, run_ns, send_ns, draining=draining, drop=self._slots_free == 1
-            )
-            self._shedding.pass_over(formed.dropped)
+            self._shedding.look(now_ns, self._curve_ns(variant), send_ns)
+            formed, variant = self._form(variant, now_ns, send_ns, draining=draining)
         if formed.wait_until_ns is not None:
             return Step(self._shedding.pop(), WaitUntil(formed.wait_until_ns))
         if not len(formed.number):
             return Step(self._shedding.pop(), Idle())
         return Step(self._shedding.pop(), self._start(formed, variant, now_ns, probe, draining))
+
+    def _form(
+        self, variant: int, now_ns: int, send_ns: int, *, draining: bool
+    ) -> tuple[Formed, int]:
+        """The next batch of the variant that is chosen, or of the first below it that can still serve anything."""
+        drop = self._slots_free == 1
+        while True:
+            curve = self._curve_ns(variant)
+            formed = self._former.form(now_ns, curve, send_ns, draining=draining, drop=drop)
+            self._shedding.pass_over(formed.dropped)
+            served = len(formed.number) or formed.wait_until_ns is not None
+            if served or variant == len(self._variants) - 1:
+                return formed, variant
+            variant += 1
 
     def _start(self, formed: Formed, variant: int, now_ns: int, probe: bool, draining: bool) -> Run:  # noqa: FBT001
         self._runs_total += 1

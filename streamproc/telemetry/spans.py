@@ -162,7 +162,14 @@ def _field(number: int, data: bytes) -> bytes:
 
 
 def _varint(number: int) -> list[int]:
-    """A number in seven bits a byte, the lowest first; the highest bit says that another byte follows."""
+    """A number in seven bits a byte, the lowest first; the highest bit says that another byte follows.
+
+    Raises:
+        ValueError: it is no int64, or negative: no reader would take the request that it stands in.
+    """
+    if not 0 <= number < 1 << 63:
+        msg = f"{number} is no length, offset or row"
+        raise ValueError(msg)
     found = []
     while number > 0x7F:  # noqa: PLR2004
         found.append(number & 0x7F | 0x80)

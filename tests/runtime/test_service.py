@@ -2,18 +2,21 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from streamproc.connectors.kafka import KafkaSource
 from streamproc.core import (
+    AssignmentListener,
     Clock,
     Columns,
     ConfigError,
     Duration,
     ExternalError,
+    RecordBatch,
     SystemClock,
     TopicPartition,
 )
@@ -37,12 +40,13 @@ class World:
     """A service, and what it runs on."""
 
     def __init__(
-        self, *, executor: Any = None, ends: bool = True, service: Any = None, **changes: Any
+        self, *, executor: Any = None, ends: bool = True, service: Any = None,
+        kind: Any = MemorySource, **changes: Any
     ) -> None:  # fmt: skip
         self.clock: Clock = SystemClock()
         topics = {"ticks": 2, "decisions": 2, "p.dlq": 2}
         self.broker = MemoryBroker(topics, clock=self.clock)
-        self.source = MemorySource(self.broker, ["ticks"], group="p", ends=ends)
+        self.source = kind(self.broker, ["ticks"], group="p", ends=ends)
         self.sink = MemorySink(self.broker)
         self.executor = executor or FakeExecutor()
         config = pipeline(**({"deadline": within("60s")} | changes))
@@ -117,6 +121,50 @@ async def test_it_stops_when_nothing_comes() -> None:
     world = World(ends=False, service={"stop_when_idle_ns": 1})
     world.produce(3)
     assert (await world.run())["consumed"] == 3
+
+
+class LateGroup(MemorySource):
+    """Tells of its partitions only when it is let."""
+
+    polls = 0
+
+    @override
+    async def start(self, listener: AssignmentListener) -> None:
+        self.let = asyncio.Event()
+        outer = self
+
+        class Holding:
+            def assigned(self, positions: Mapping[TopicPartition, int]) -> None:
+                outer.later = asyncio.create_task(self._assigned_later(positions))
+
+            async def _assigned_later(self, positions: Mapping[TopicPartition, int]) -> None:
+                await outer.let.wait()
+                listener.assigned(positions)
+
+            async def revoked(
+                self, partitions: Collection[TopicPartition]
+            ) -> Mapping[TopicPartition, int]:
+                return await listener.revoked(partitions)
+
+        await super().start(Holding())
+
+    @override
+    async def poll(self, *, timeout_ns: int, records_max: int) -> list[RecordBatch]:
+        if self.let.is_set():
+            return await super().poll(timeout_ns=timeout_ns, records_max=records_max)
+        self.polls += 1
+        await asyncio.sleep(timeout_ns / 1e9)
+        return []
+
+
+async def test_a_group_that_is_still_being_formed_is_not_idle() -> None:
+    world = World(ends=False, service={"stop_when_idle_ns": 1}, kind=LateGroup)
+    world.produce(3)
+    running = world.start()
+    await until(lambda: world.source.polls >= 20)
+    assert not running.done()
+    world.source.let.set()
+    assert (await running)["consumed"] == 3
 
 
 async def test_a_stop_finishes_what_was_taken_in() -> None:

@@ -423,3 +423,20 @@ def test_a_broker_that_stalled_is_tried_again(sends: int, stall_ms: int) -> None
             scheduler.acknowledged(now_ns + MS, now_ns + 3 * MS)
             served += 1
     assert served > 70
+
+
+def test_what_only_a_quicker_variant_can_still_answer_is_run_by_it() -> None:
+    slow, quick = (LatencyModel([1], [ms * MS], size_max=8) for ms in (40, 4))
+    one = Scheduler(
+        batching=Batching(max_size=8),
+        shed=BOTH,
+        ordering="none",
+        variants=[Variant("full", 1.0, slow), Variant("small", 0.9, quick)],
+        send=SendLatency(ceiling_ns=0, first_ns=0),
+        slots=1,
+        lanes=[LaneSpec("default", budget_ns=100 * MS)],
+    )
+    one.offer(offered([0], [START_NS + 20 * MS]), START_NS)
+    action = one.next_action(START_NS, draining=True).action
+    assert isinstance(action, Run)
+    assert action.variant == 1

@@ -85,10 +85,10 @@ def test_nothing_is_made_for_a_collector_that_is_left_alone(journey: Journey) ->
     made = 0
 
     class Counting(SpanMaker):
-        def request(self, journeys: Any) -> Any:
+        def spans(self, journey: Journey) -> bytes:
             nonlocal made
             made += 1
-            return super().request(journeys)
+            return super().spans(journey)
 
     maker = Counting({}, pipeline="p", group="g", model="m")
     collector = collector_of(Traces(otlp=f"http://127.0.0.1:{free_port()}"), HTTP, {})
