@@ -151,6 +151,7 @@ class LateGroup(MemorySource):
     @override
     async def poll(self, *, timeout_ns: int, records_max: int) -> list[RecordBatch]:
         if self.let.is_set():
+            await self.later
             return await super().poll(timeout_ns=timeout_ns, records_max=records_max)
         self.polls += 1
         await asyncio.sleep(timeout_ns / 1e9)
