@@ -87,7 +87,7 @@ class Bench:
             group=unique,
             model=self._model,
             folder=self._folder,
-            low_latency=True,
+            rate=run.rate,
         )
         self._send_first(source)
         if program == FLOOR:
