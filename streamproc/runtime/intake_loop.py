@@ -19,6 +19,10 @@ POLL_BYTES = 1 << 20
 nothing else; and what is decoded stays in the processor's cache until it is used."""
 _TOGETHER_MIN = 64
 """Fewer events wait for those of the poll's next partition: a run costs as much time as the decoding of so many."""
+_ROUNDS = 4
+"""Rounds of the event loop that aiokafka takes, task by task, from a batch handed over to the produce request on the wire
+(and three from records taken to the next fetch request). A poll that finds records does not yield, so with fewer
+rounds the requests wait while several polls more are decoded and run."""
 _SAMPLE_EVERY = 16
 POLL_NS = 100 * NS_PER_MS
 PAUSE_AFTER_S = 0.5
@@ -77,25 +81,30 @@ class IntakeLoop:
                     return
             await self._room()
             batches = await self._source.poll(timeout_ns=POLL_NS, records_max=wanted)
-            untouched = 0
-            for batch in batches:
-                self._learn_size(batch)
-                self._records_total += len(batch)
-                self._engine.ingest(batch)
-                untouched += len(batch)
-                if untouched >= _TOGETHER_MIN:
-                    self._driver.turn()
-                    untouched = 0
-            if untouched:
-                self._driver.turn()
+            self._take_in(batches)
             formed = self._driver.owns_partitions  # before the group is, nothing can come
             if batches or not formed:
                 busy_ns = self._clock.now_ns()
             if batches:
-                # The poll may not have yielded: let sends and acknowledgements go on.
-                await asyncio.sleep(0)
+                # Not before: what is polled must be in the engine's hands before a commit can come between.
+                for _ in range(_ROUNDS):
+                    await asyncio.sleep(0)
             elif formed and self._ended(busy_ns):
                 return
+
+    def _take_in(self, batches: list[RecordBatch]) -> None:
+        """Give the engine what was polled, and carry out what follows."""
+        untouched = 0
+        for batch in batches:
+            self._learn_size(batch)
+            self._records_total += len(batch)
+            self._engine.ingest(batch)
+            untouched += len(batch)
+            if untouched >= _TOGETHER_MIN:
+                self._driver.turn()
+                untouched = 0
+        if untouched:
+            self._driver.turn()
 
     def _learn_size(self, batch: RecordBatch) -> None:
         """Keep up the mean size of a record, from a sample of the batch."""

@@ -212,11 +212,11 @@ class Former:
         """The largest batch that keeps the executor no longer than the lanes before the last can bear.
 
         An event that comes just after a batch has begun waits for all of it, then for its own, and then for its
-        sending: neither may take more than half of what is left of the smallest budget.
+        sending. Each may take a third of what is left of the smallest budget; the last third is for the noise.
         """
         if not self._urgent_budget_ns:
             return len(run_ns)
-        bearable_ns = (self._urgent_budget_ns - send_ns) // 2
+        bearable_ns = (self._urgent_budget_ns - send_ns) // 3
         return max(1, int(run_ns.searchsorted(bearable_ns, side="right")))
 
     def _order(self) -> list[int]:

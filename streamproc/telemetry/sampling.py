@@ -6,11 +6,14 @@ with nothing kept between; a replay traces the same events, and a repeat has the
 
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamproc.core import Headers, Int64Array, TopicPartition
+
+UInt64Array: TypeAlias = NDArray[np.uint64]
 
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
@@ -19,6 +22,8 @@ _LENGTH = 55
 _HEX = frozenset(b"0123456789abcdef")
 _ODD = frozenset(b"13579bdf")
 _HYPHENS = (2, 35, 52)
+_GOLDEN, _STIR = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
+_HALF = np.uint64(32)
 
 
 class Parent(NamedTuple):
@@ -141,10 +146,10 @@ class Sampler:
             return list(range(len(offset)))
         if not self._below:
             return []
-        mixed = offset.astype(np.uint64) + self._seed(source)
+        place = _mixed(offset, self._seed(source))
         if row is not None:
-            mixed += row.astype(np.uint64) << np.uint64(40)
-        return np.flatnonzero(_mix(mixed) < np.uint64(self._below)).tolist()
+            place = _mixed(row, place)
+        return np.flatnonzero(place < np.uint64(self._below)).tolist()
 
     def _seed(self, source: TopicPartition) -> np.uint64:
         seed = self._seeds.get(source)
@@ -155,13 +160,13 @@ class Sampler:
         return seed
 
 
-def _mix(
-    numbers: "np.ndarray[tuple[int, ...], np.dtype[np.uint64]]",
-) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint64]]":
-    """SplitMix64's finalizer (Steele, Lea, Flood, OOPSLA 2014): neighbours become unlike each other."""
-    numbers = numbers * np.uint64(0x9E3779B97F4A7C15)
-    numbers ^= numbers >> np.uint64(30)
-    numbers *= np.uint64(0xBF58476D1CE4E5B9)
-    numbers ^= numbers >> np.uint64(27)
-    numbers *= np.uint64(0x94D049BB133111EB)
-    return numbers ^ (numbers >> np.uint64(31))
+def _mixed(numbers: Int64Array, seed: UInt64Array | np.uint64) -> UInt64Array:
+    """Numbers [n] spread over 64 bits, neighbours unlike each other; wraps around, as it should.
+
+    A multiply, a fold and a multiply, as in SplitMix64's finalizer (Steele, Lea, Flood, OOPSLA 2014) without its last
+    round: only the highest bits count here, and a batch of 256 takes half the time.
+    """
+    mixed: UInt64Array = (numbers.view(np.uint64) + seed) * _GOLDEN
+    mixed ^= mixed >> _HALF
+    mixed *= _STIR
+    return mixed

@@ -158,7 +158,12 @@ def _carried_on(journey: Journey) -> bool:
 
 def _field(number: int, data: bytes) -> bytes:
     """A field of bytes: its tag, the length, the bytes."""
-    return bytes((number << 3 | 2, *_varint(len(data)))) + data
+    return _head(number, len(data)) + data
+
+
+@lru_cache(maxsize=4_096)
+def _head(number: int, length: int) -> bytes:
+    return bytes((number << 3 | 2, *_varint(length)))
 
 
 def _varint(number: int) -> list[int]:

@@ -87,7 +87,7 @@ class Bench:
             group=unique,
             model=self._model,
             folder=self._folder,
-            low_latency=True,
+            rate=run.rate,
         )
         self._send_first(source)
         if program == FLOOR:
@@ -270,7 +270,8 @@ def run_all(options: argparse.Namespace) -> list[Run]:
         contextlib.suppress(KeyboardInterrupt),
     ):
         bench = Bench(broker, Path(folder), warm_up_s=options.warm_up, measured_s=options.seconds)
-        bench.run(FLOOR, max(options.rates), number=0)  # unmeasured: the broker gets warm
+        for program in options.programs:  # unmeasured: the broker and the files get warm
+            bench.run(program, options.rates[0], number=0)
         for number in range(1, options.rounds + 1):
             # Another one begins each round, so that a slow drift of the machine meets all alike.
             turn = (number - 1) % len(options.programs)

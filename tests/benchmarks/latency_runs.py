@@ -57,7 +57,8 @@ class Run:
     @property
     def held(self) -> bool:
         """Whether the generator kept to its schedule, and the broker took what it sent."""
-        return self.lag_ms.get("p99", 0.0) <= LAG_HELD_MS and self.behind_ms <= BEHIND_HELD_MS
+        in_time = self.lag_ms.get("p99", 0.0) <= LAG_HELD_MS and self.behind_ms <= BEHIND_HELD_MS
+        return in_time and self.measured > 0
 
     @property
     def fault(self) -> str:
@@ -108,6 +109,7 @@ def _beside(programs: dict[str, Any]) -> dict[str, float | str]:
     def at(program: str, name: str) -> float:
         return float(programs[program][name]["median"])
 
+    programs = {name: values for name, values in programs.items() if not values["fault"]}
     loops = [name for name in programs if name not in (FLOOR, "streamproc")]
     found: dict[str, float | str] = {}
     if "streamproc" not in programs:

@@ -38,7 +38,7 @@ def test_medians_are_of_the_rounds_and_the_better_loop_is_the_one_that_counts() 
 def test_a_rate_is_held_where_neither_generator_nor_broker_falls_behind(
     lag_ms: float, behind_ms: float, held: bool
 ) -> None:
-    run = Run("floor", 1_000, 1, 0.0, lag_ms={"p99": lag_ms}, behind_ms=behind_ms)
+    run = Run("floor", 1_000, 1, 0.0, lag_ms={"p99": lag_ms}, behind_ms=behind_ms, measured=1)
     assert run.held is held
 
 

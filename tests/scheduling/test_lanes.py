@@ -42,10 +42,10 @@ def test_a_batch_is_not_made_longer_than_the_higher_lane_can_bear() -> None:
 
 
 def test_a_batch_leaves_the_higher_lane_time_for_its_next_event() -> None:
-    tight = (LaneSpec("high", 0, 0.0, 28 * MS), LaneSpec("low", 1, 0.0, 500 * MS))
+    tight = (LaneSpec("high", 0, 0.0, 42 * MS), LaneSpec("low", 1, 0.0, 500 * MS))
     one = lanes(tight)
     one.offer(offered(range(8), [START_NS + 500 * MS] * 8, lane=[1] * 8), START_NS)
-    assert len(run_of(one)) == 3, "half of 28 ms"
+    assert len(run_of(one)) == 3, "a third of 42 ms"
 
 
 def test_a_lane_with_a_share_gets_it_under_the_load_of_a_higher_one() -> None:
