@@ -174,11 +174,8 @@ class LatencyModel:
         if held_by:
             ratio = np.concatenate((ratio, np.ones(held_by)))
         rank = math.ceil(self._quantile * (len(ratio) - 1))
-        middle = len(ratio) // 2
-        ratio.partition(sorted((middle, rank)))
-        # As far above the quantile as that is above the median: of times that scatter evenly all but some in a
-        # hundred are below (at 0.85, two standard deviations), and outliers beyond the quantile still move nothing.
-        moved = float(2 * ratio[rank] - ratio[min(middle, rank)])
+        ratio.partition(rank)
+        moved = float(ratio[rank])
         if abs(moved - 1.0) <= _NOTICEABLE and bucket in self._place:
             return
         place = max(
@@ -197,6 +194,8 @@ class LatencyModel:
     def _lead(self, leader: int, moved: float) -> None:
         """Let those that saw nothing lately follow the nearest that did."""
         fresh = [b for b in self._place if self._runs - self._windows[b].run_last <= _FRESH_RUNS]
+        if not fresh:
+            return  # all was forgotten, and nothing was learned since
         for follower in self._place.keys() - fresh:
             if min(fresh, key=lambda other: abs(other - follower)) == leader:
                 self._level[follower] = _bounded(self._level[follower] * moved)

@@ -9,7 +9,7 @@ import pytest
 
 from streamproc.cli.assets import asset, template
 from streamproc.core import Columns, VirtualClock
-from streamproc.executors import Model, load_executor
+from streamproc.executors import Model, load_executors
 from streamproc.replay import SignalRecording
 from streamproc.testing import PipelineTest
 
@@ -43,7 +43,7 @@ def test_every_key_has_a_window_a_second() -> None:
 
 
 def probabilities() -> Columns:
-    executor = load_executor(Model(path=str(MODEL)), VirtualClock())
+    (executor,) = load_executors(Model(path=str(MODEL)), VirtualClock())
     windows = [np.frombuffer(event.value, "<f4") for event in RECORDING.events()]
     window = np.stack(windows).reshape(-1, 100, 6)
     answers = [executor.run({"window": part}) for part in np.array_split(window, 40)]

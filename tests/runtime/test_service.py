@@ -126,7 +126,7 @@ async def test_it_stops_when_nothing_comes() -> None:
 class LateGroup(MemorySource):
     """Tells of its partitions only when it is let."""
 
-    polls = 0
+    polled_ns = 0
 
     @override
     async def start(self, listener: AssignmentListener) -> None:
@@ -153,16 +153,17 @@ class LateGroup(MemorySource):
         if self.let.is_set():
             await self.later
             return await super().poll(timeout_ns=timeout_ns, records_max=records_max)
-        self.polls += 1
+        self.polled_ns += timeout_ns
         await asyncio.sleep(timeout_ns / 1e9)
         return []
 
 
 async def test_a_group_that_is_still_being_formed_is_not_idle() -> None:
-    world = World(ends=False, service={"stop_when_idle_ns": 1}, kind=LateGroup)
+    idle_ns = 50_000_000
+    world = World(ends=False, service={"stop_when_idle_ns": idle_ns}, kind=LateGroup)
     world.produce(3)
     running = world.start()
-    await until(lambda: world.source.polls >= 20)
+    await until(lambda: world.source.polled_ns >= 2 * idle_ns)
     assert not running.done()
     world.source.let.set()
     assert (await running)["consumed"] == 3

@@ -9,7 +9,7 @@ from streamproc.scheduling import Lane, LaneSpec, Run, Scheduler
 from streamproc.scheduling.lanes import LaneShares, distribute
 from tests.scheduling.making import MS, START_NS, offered, scheduler
 
-HIGH_LOW = (LaneSpec("high", 0, 0.0, 60 * MS), LaneSpec("low", 1, 0.0, 60 * MS))
+HIGH_LOW = (LaneSpec("high", 0, 0.0, 90 * MS), LaneSpec("low", 1, 0.0, 90 * MS))
 RUN_NS = [(8 + 2 * size) * MS for size in range(1, 9)]
 
 

@@ -289,3 +289,11 @@ def test_what_is_no_saved_model_is_refused_with_the_reason(text: str, why: str) 
     assert text != GOOD
     with pytest.raises(ValueError, match=why):
         LatencyModel.from_json(text)
+
+
+def test_what_was_forgotten_leads_nothing() -> None:
+    made = model()
+    made.observe(4, 2 * cost(4))
+    made.forget()
+    made.observe(1, 3 * cost(1))
+    assert made.predict_ns(1) == 3 * cost(1)
