@@ -51,7 +51,7 @@ def _show(console: Console, loaded: LoadedConfig, found: Found) -> None:
     rows.columns[1].justify = "left"
     rows.add_row("pipeline", f"{config.name} ({loaded.path})")
     if model is not None:
-        rows.add_row("model", f"{config.model.path or model.runs_on}, {model.digest}")
+        rows.add_row("model", f"{config.model.ladder[0].path or model.runs_on}, {model.digest}")
         rows.add_row("runs on", model.runs_on)
         for spec in model.inputs:
             rows.add_row("input", f"{tensor_words(spec)} <- {found.features}")
@@ -74,10 +74,10 @@ def _show(console: Console, loaded: LoadedConfig, found: Found) -> None:
 
 def _as_json(loaded: LoadedConfig, found: Found) -> dict[str, Any]:
     config, model = loaded.config, found.model
-    described = None
+    described, best = None, config.model.ladder[0].path
     if model is not None:
         described = {
-            "path": config.model.path and str(config.model.path),
+            "path": best and str(best),
             "digest": model.digest,
             "runs_on": model.runs_on,
             "inputs": [tensor_words(spec) for spec in model.inputs],
