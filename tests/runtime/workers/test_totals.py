@@ -4,7 +4,7 @@ from streamproc.core import TopicPartition
 from streamproc.runtime.workers.totals import total
 from streamproc.telemetry import Gauges, WorkerStates
 
-STATES = WorkerStates({"ready": 2}, restarts=1)
+STATES = WorkerStates({"ready": 2}, restarts=1, cpu_seconds=0.5)
 
 
 def test_what_waits_and_what_is_wanted_add_up() -> None:
