@@ -143,20 +143,20 @@ class Former:
             alone = len(queue) == len(self._lanes)
             plan = self._plan(queue, now_ns, run_ns, send_ns, draining=draining, alone=alone)
             if plan.count:
-                return self._shared(queue, plan, now_ns + send_ns, run_ns, drop=drop)
+                return self._shared(lane, plan, now_ns + send_ns, run_ns, drop=drop)
             if plan.wait_until_ns is not None:
                 return Formed(wait_until_ns=plan.wait_until_ns)
         return Formed()
 
     def _shared(
-        self, first: DeadlineQueue, plan: Plan, start_ns: int, run_ns: Int64Array, *, drop: bool
+        self, first: int, plan: Plan, start_ns: int, run_ns: Int64Array, *, drop: bool
     ) -> Formed:
         """The batch that a lane's plan allows, filled from all lanes."""
         queues = self._lanes.queues
         deadlines = [queue.deadlines_ns for queue in queues]
         reach_ns, size = plan.reach_ns, plan.count
         if self._may_expire:
-            own = first.deadlines_ns
+            own = deadlines[first]
             head_ns = int(own[own.searchsorted(reach_ns)])
             size = _filled(deadlines, size, head_ns, start_ns, run_ns)
             reach_ns = max(start_ns + int(run_ns[size - 1]), _least(deadlines))

@@ -348,7 +348,7 @@ class Bench:
         after = at_s >= end
         last = float(at_s[after & degraded].max(initial=end)) - end
         order = np.argsort(seen.decided_ns)
-        changes = int((np.diff(degraded[order & True].astype(int)) != 0).sum()) if len(order) else 0
+        changes = int(np.count_nonzero(np.diff(degraded[order].astype(int))))
         found = {
             "in_time_under_load": round(
                 int((seen.good & loaded).sum()) / int(((came >= 5.0) & (came < end)).sum()), 4
