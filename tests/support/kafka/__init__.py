@@ -1,4 +1,4 @@
-"""One real Apache Kafka broker, and what tests do with its topics.
+"""Real Apache Kafka, one broker or three, and what tests do with its topics.
 
 The helpers are synchronous: an ``async`` test calls those that wait by ``asyncio.to_thread``.
 """
@@ -10,6 +10,7 @@ from tests.support.kafka.broker import (
     kafka_version,
     why_unavailable,
 )
+from tests.support.kafka.cluster import KafkaCluster
 from tests.support.kafka.topics import (
     Message,
     Record,
@@ -27,6 +28,7 @@ __all__ = [
     "BENCH_JVM",
     "SMALL_JVM",
     "KafkaBroker",
+    "KafkaCluster",
     "Message",
     "Record",
     "committed",

@@ -54,7 +54,11 @@ def _admin(bootstrap: str) -> AdminClient:
 
 
 def create_topics(
-    bootstrap: str, *names: str, partitions: int = 4, config: Mapping[str, str] | None = None
+    bootstrap: str,
+    *names: str,
+    partitions: int = 4,
+    replication: int = 1,
+    config: Mapping[str, str] | None = None,
 ) -> None:
     """Make topics, and wait until each partition has a leader.
 
@@ -62,12 +66,13 @@ def create_topics(
         bootstrap: the broker.
         names: the topics.
         partitions: of each.
+        replication: on how many brokers each of them is.
         config: of each, such as ``{"message.timestamp.type": "LogAppendTime"}`` or ``{"cleanup.policy": "compact"}``.
 
     Raises:
         KafkaException: the broker refused, for instance as the topic is there already.
     """
-    topics = [NewTopic(name, partitions, 1, config=dict(config or {})) for name in names]
+    topics = [NewTopic(name, partitions, replication, config=dict(config or {})) for name in names]
     admin = _admin(bootstrap)  # kept by name: its answers end with it
     for made in admin.create_topics(topics).values():
         made.result()
