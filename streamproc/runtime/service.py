@@ -23,6 +23,8 @@ from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
+from streamproc.runtime.loop_watch import LoopWatch
+from streamproc.runtime.recovery import Recovery
 from streamproc.telemetry import Accounts, Gauges, Summary
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ class Parts:
         executors: what runs the model's variants, the best one's first.
         clock: the time.
         commit_interval_ns: how often finished positions are committed.
+        progress_timeout_ns: how long nothing may get its outcome while there is something to do, before the
+            source is made anew, and once more before the pipeline ends; None for ever.
     """
 
     source: Source
@@ -56,6 +60,7 @@ class Parts:
     executors: tuple[Executor, ...]
     clock: Clock
     commit_interval_ns: int
+    progress_timeout_ns: int | None = None
 
 
 class Service:
@@ -68,6 +73,8 @@ class Service:
         stop_when_idle_ns: end when nothing came for so long; None for no end.
         on_ready: is told the address of the HTTP endpoints when everything is started; None where they
             are off.
+        on_hang: is told, in a thread of its own, that the event loop does not come back, and where it is; None
+            where nothing is to be done about it.
         before_join: is waited for when the model is warm, before the group is joined.
     """
 
@@ -79,6 +86,7 @@ class Service:
         stop_after: int | None = None,
         stop_when_idle_ns: int | None = None,
         on_ready: Callable[[str | None], None] | None = None,
+        on_hang: Callable[[str], None] | None = None,
         before_join: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._config = config
@@ -86,6 +94,7 @@ class Service:
         self._stop_after = stop_after
         self._stop_when_idle_ns = stop_when_idle_ns
         self._on_ready = on_ready
+        self._on_hang = on_hang
         self._before_join = before_join or _nothing
         self._heartbeat = Heartbeat(parts.clock, self._beat)
         self._skew_watch = SkewWatch(int(config.deadline.budget))
@@ -187,6 +196,13 @@ class Service:
             stop_when_idle_ns=self._stop_when_idle_ns,
         )
         self._intake.stopping = self._stop_asked.is_set()
+        recovery = Recovery(
+            source=parts.source,
+            driver=driver,
+            accounts=assembly.accounts,
+            clock=parts.clock,
+            patience_ns=parts.progress_timeout_ns,
+        )
         async with endpoints(
             self._config.telemetry.metrics.listen,
             accounts=lambda: assembly.accounts,
@@ -197,7 +213,7 @@ class Service:
             try:
                 await self._before_join()
                 if not self._stop_asked.is_set():
-                    await self._run_joined(driver, self._intake, address)
+                    await self._run_joined(driver, self._intake, recovery, address)
             finally:
                 await self._let_go(driver)
         summary = self.summary()
@@ -206,7 +222,9 @@ class Service:
             raise ExternalError(msg)
         return summary
 
-    async def _run_joined(self, driver: Driver, intake: IntakeLoop, address: str | None) -> None:
+    async def _run_joined(
+        self, driver: Driver, intake: IntakeLoop, recovery: Recovery, address: str | None
+    ) -> None:
         """Join the group, and read until the end."""
         parts = self._parts
         await parts.sink.start()
@@ -214,14 +232,18 @@ class Service:
         self._started_ns, self._cpu_ns = parts.clock.now_ns(), process_cpu_ns()
         if self._on_ready is not None:
             self._on_ready(address)
-        with quiet_collector():
-            await self._drive(intake, driver)
+        watch = LoopWatch(
+            lambda: self._heartbeat.beats, patience_ns=parts.progress_timeout_ns, hung=self._on_hang
+        )
+        with quiet_collector(), watch:
+            await self._drive(intake, driver, recovery)
 
-    async def _drive(self, intake: IntakeLoop, driver: Driver) -> None:
+    async def _drive(self, intake: IntakeLoop, driver: Driver, recovery: Recovery) -> None:
         """Take in until the end, finish what was taken in, store the last positions."""
         keepers = [
             asyncio.create_task(self._commit_regularly()),
             asyncio.create_task(self._heartbeat.run()),
+            asyncio.create_task(recovery.run()),
         ]
         reading = asyncio.create_task(intake.run())
         stop = asyncio.create_task(self._stop_asked.wait())

@@ -265,12 +265,13 @@ class InThread:
 class Command(Background):
     """``streamproc run`` as a program of its own."""
 
-    def __init__(self, config: Path, *args: str) -> None:
-        self._stdout = config.with_suffix(".out")
+    def __init__(self, config: Path, *args: str, log: Path | None = None) -> None:
+        log = log or config.with_suffix(".log")
+        self._stdout = log.with_suffix(".out")
         self._stdout.write_bytes(b"")
         super().__init__(
             [sys.executable, "-m", "streamproc", "run", str(config), "--json", *args],
-            log=config.with_suffix(".log"),
+            log=log,
             stdout=self._stdout,
             env={"PYTHONFAULTHANDLER": "1"},
         )

@@ -254,3 +254,10 @@ def members(bootstrap: str, group: str) -> dict[str, set[int]]:
         }
         for member in found.members
     }
+
+
+def coordinator(bootstrap: str, group: str) -> int:
+    """The id of the broker that coordinates a group."""
+    admin = _admin(bootstrap)
+    found = admin.describe_consumer_groups([group], request_timeout=10)[group].result(20)
+    return int(found.coordinator.id)

@@ -1,0 +1,41 @@
+"""Brokers die, are shut down, and come back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.faults import nemeses
+from tests.faults.scenario import scenario
+
+if TYPE_CHECKING:
+    from tests.faults.stage import Stage
+
+
+def under(stage: Stage, nemesis: nemeses.Nemesis) -> None:
+    """One process works, a fault comes and goes, it works again."""
+    stage.load()
+    stage.start()
+    stage.flows()
+    nemesis(stage)
+    stage.flows()
+    found = stage.finish(repeats_max=0)
+    stage.say(f"{found}; the longest time without a decision was {found.gap_s:.1f} s")
+
+
+@scenario(
+    "one of three brokers is killed, and comes back",
+    "nothing lost or repeated; decisions flow on from the other two",
+    quick=True,
+)
+def broker_kill(stage: Stage) -> None:
+    under(stage, nemeses.kill_broker)
+
+
+@scenario("all brokers are killed, and come back a minute later", "nothing lost or repeated")
+def all_brokers_down(stage: Stage) -> None:
+    under(stage, lambda stage: nemeses.kill_all_brokers(stage, 60.0))
+
+
+@scenario("the group's coordinator is shut down and another takes over", "nothing lost or repeated")
+def coordinator_moved(stage: Stage) -> None:
+    under(stage, nemeses.stop_coordinator)
