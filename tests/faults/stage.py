@@ -233,6 +233,7 @@ class Stage:
             for i, w in enumerate(self.workers)
         )
 
+
 def _merged(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
     """One mapping over another, mapping by mapping."""
     both = dict(low)
