@@ -7,10 +7,13 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from streamproc.core import TopicPartition
 from streamproc.testing import audit_topics
 from tests.support.kafka import stream
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from streamproc.testing.audit import Delivery
 
 
@@ -40,7 +43,14 @@ class Audit:
 
 
 def audit(
-    bootstrap: str, *, source: str, sink: str, shed: str, group: str, delivery: Delivery
+    bootstrap: str,
+    *,
+    source: str,
+    sink: str,
+    shed: str,
+    group: str,
+    delivery: Delivery,
+    start: Mapping[int, int],
 ) -> Audit:
     """Look at the topics.
 
@@ -51,6 +61,7 @@ def audit(
         shed: the topic of the shed records.
         group: the consumer group; the topic of its dead letters is called after it.
         delivery: what was promised.
+        start: by partition, from which offset on events count; left out, from the first that is there.
     """
     dead = f"{group}.dlq"
     report = asyncio.run(
@@ -62,6 +73,7 @@ def audit(
             shed=shed,
             group_id=group,
             delivery=delivery,
+            start={TopicPartition(source, number): at for number, at in start.items()},
         )
     )
     stamps = sorted(message.timestamp()[1] for message in stream(bootstrap, sink, timeout_s=60))

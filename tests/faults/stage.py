@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,11 +17,12 @@ from tests.support import Background, wait_until
 from tests.support.kafka import committed, create_topics, end_offsets
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from streamproc.testing.audit import Delivery
     from tests.support.kafka import KafkaCluster
 
+ROOT = Path(__file__).resolve().parents[2]
 PARTITIONS = 6
 RATE = 500
 """Events a second: enough that something is always under way; the machine has other things to do."""
@@ -32,12 +34,19 @@ SETTLE_S = 120.0
 class Worker(Background):
     """``streamproc run``, to which something may happen at a named point; see ``victim``."""
 
-    def __init__(self, config: Path, fault: str | None, *args: str, log: Path) -> None:
+    def __init__(
+        self, config: Path, *args: str, log: Path, fault: str | None, code: Path | None
+    ) -> None:
         program = "streamproc" if fault is None else "tests.faults.victim"
+        # With -P the folder that the test runs in is not looked into: PYTHONPATH alone says which code it is.
         super().__init__(
-            [sys.executable, "-m", program, "run", str(config), *args],
+            [sys.executable, "-P", "-m", program, "run", str(config), *args],
             log=log,
-            env={"PYTHONFAULTHANDLER": "1", **({} if fault is None else {VARIABLE: fault})},
+            env={
+                "PYTHONFAULTHANDLER": "1",
+                "PYTHONPATH": str(code or ROOT),
+                VARIABLE: fault or "",
+            },
         )
 
 
@@ -83,11 +92,7 @@ class Stage:
             partitions=PARTITIONS,
             replication=3,
         )
-        # The broker's own time tells when a decision was there to be read.
-        append_time = {"message.timestamp.type": "LogAppendTime"}
-        create_topics(
-            self.direct, self.sink, partitions=PARTITIONS, replication=3, config=append_time
-        )
+        self.make_sink()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -99,6 +104,16 @@ class Stage:
     def direct(self) -> str:
         """Brokers for the test's own clients, past the proxies."""
         return self.cluster.direct
+
+    def make_sink(self) -> None:
+        """Make the decisions topic; the broker's own time tells when a decision was there to be read."""
+        create_topics(
+            self.direct,
+            self.sink,
+            partitions=PARTITIONS,
+            replication=3,
+            config={"message.timestamp.type": "LogAppendTime"},
+        )
 
     def config(self, **changes: Any) -> Path:
         """Write a pipeline's file; ``changes`` are merged over it."""
@@ -121,17 +136,24 @@ class Stage:
             },
         )
 
-    def start(self, config: Path | None = None, *args: str, fault: str | None = None) -> Worker:
+    def start(
+        self,
+        config: Path | None = None,
+        *args: str,
+        fault: str | None = None,
+        code: Path | None = None,
+    ) -> Worker:
         """Start a process of the group.
 
         Args:
             config: its file; None takes the usual one.
             args: further words of the command.
             fault: what happens to it, and where; see ``victim``.
+            code: a folder with another version of ``streamproc``; None takes this one.
         """
         config = config or self.config()
         log = config.with_name(f"{len(self.workers)}.log")
-        worker = Worker(config, fault, *args, log=log)
+        worker = Worker(config, *args, log=log, fault=fault, code=code)
         self.workers.append(worker)
         return worker
 
@@ -141,7 +163,7 @@ class Stage:
             self.start()
 
     def load(self, rate: int = RATE) -> Load:
-        """Begin to send events, until ``finish``."""
+        """Begin to send events, until ``stop_load`` or ``finish``."""
         assert self._load is None
         settings = {"acks": "all", "message.timeout.ms": 300_000, "log_level": 2}
         self._load = Load(self.direct, self.source, rate=rate, **settings)
@@ -186,8 +208,9 @@ class Stage:
 
     def stop_load(self) -> int:
         """Send no more; gives how many events were sent."""
-        assert self._load is not None
-        return self._load.stop()
+        load, self._load = self._load, None
+        assert load is not None
+        return load.stop()
 
     def settle(self) -> None:
         """Wait until the group has committed everything."""
@@ -198,11 +221,18 @@ class Stage:
             SETTLE_S,
         )
 
-    def finish(self, *, repeats_max: int | None = None) -> Audit:
+    def end(self, worker: Worker) -> None:
+        """Let a worker finish what it has taken in and end, while the load goes on."""
+        assert worker.stop(60) == 0, worker.log_tail()
+
+    def finish(
+        self, *, repeats_max: int | None = None, start: Mapping[int, int] | None = None
+    ) -> Audit:
         """End the load, let all be decided and committed, end the workers, and look at the accounts.
 
         Args:
             repeats_max: how many outcomes may be there twice; None for any number.
+            start: by partition, from which offset on events count; None for all that are there.
 
         Raises:
             AssertionError: something is lost, out of order, or repeated otherwise than it was; or a worker did
@@ -220,6 +250,7 @@ class Stage:
             shed=self.shed,
             group=self.group,
             delivery=self.delivery,
+            start=start or {},
         )
         self.audits.append(found)
         assert not found.problems, "; ".join(found.problems)

@@ -8,7 +8,11 @@ nowhere else, and then runs the command as ever:
 - ``after_send``: decisions were given to the producer, some of them may be on the wire;
 - ``after_acknowledgement``: the broker has them, nothing of it is committed;
 - ``before_commit``, ``after_commit``: around the storing of positions;
-- ``clock_jump``: not an end: the machine's wall clock is an hour ahead from there on.
+
+and what is no end by itself:
+
+- ``hang_in_thread``, ``hang_on_loop``: a batch of the model never comes back, in a thread or on the event loop;
+- ``clock_jump``: the machine's wall clock is an hour ahead from there on.
 
 The number says at which passing of the point, as a process passes some of them thousands of times a second.
 """
@@ -18,11 +22,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from streamproc.cli import program
 from streamproc.connectors.kafka import KafkaRecordSink, KafkaRecordSource
+from streamproc.runtime import driver
 from streamproc.runtime.driver import Driver
 
 if TYPE_CHECKING:
@@ -54,14 +60,14 @@ class Fuse:
 
 
 def arm(point: str, fuse: Fuse) -> None:
-    """Patch the place where the point is passed.
-
-    Raises:
-        SystemExit: there is no such point.
-    """
+    """Patch the place where the point is passed."""
     match point:
         case "after_poll":
             _when_polled(fuse)
+        case "hang_in_thread" | "hang_on_loop":
+            if point == "hang_in_thread":
+                driver.INLINE_MAX_NS = 0
+            _around(Driver, "_run", fuse, before=True)
         case "after_inference" | "clock_jump":
             _around(Driver, "_ended", fuse, before=True)
         case "after_send":
@@ -72,8 +78,6 @@ def arm(point: str, fuse: Fuse) -> None:
             _when_committed(fuse, before=True)
         case "after_commit":
             _when_committed(fuse, before=False)
-        case _:
-            sys.exit(f"{VARIABLE}: there is no point {point!r}")
 
 
 def _around(kind: type, name: str, fuse: Fuse, *, before: bool) -> None:
@@ -115,11 +119,15 @@ def _when_committed(fuse: Fuse, *, before: bool) -> None:
     KafkaRecordSource.commit = patched  # type: ignore[method-assign]
 
 
-def _end_at_once() -> None:
+def end_at_once() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _jump() -> None:
+def forever() -> None:
+    threading.Event().wait()
+
+
+def jump() -> None:
     plain = time.time_ns
 
     def ahead() -> int:
@@ -128,7 +136,17 @@ def _jump() -> None:
     time.time_ns = ahead
 
 
+_FAULTS: dict[str, Callable[[], None]] = {
+    **dict.fromkeys(KILL_POINTS, end_at_once),
+    "hang_in_thread": forever,
+    "hang_on_loop": forever,
+    "clock_jump": jump,
+}
+
+
 if __name__ == "__main__":
     name, _, passes = os.environ[VARIABLE].partition(":")
-    arm(name, Fuse(int(passes or 1), _jump if name == "clock_jump" else _end_at_once))
+    if name not in _FAULTS:
+        sys.exit(f"{VARIABLE}: there is no point {name!r}: there are {', '.join(_FAULTS)}")
+    arm(name, Fuse(int(passes or 1), _FAULTS[name]))
     program()

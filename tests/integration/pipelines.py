@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
 import signal
@@ -178,6 +179,16 @@ class InThread:
         answer = check()
         assert answer, f"the pipeline ended before: {what}"
         return answer
+
+    def call(self, function: Callable[[], Any]) -> Any:
+        """Call a function on the pipeline's event loop, or a coroutine function and wait for it."""
+        assert self._loop is not None
+
+        async def called() -> Any:
+            answer = function()
+            return await answer if inspect.isawaitable(answer) else answer
+
+        return asyncio.run_coroutine_threadsafe(called(), self._loop).result(60)
 
     def ask_to_stop(self) -> None:
         if self._loop is not None and self.service is not None and self._thread.is_alive():

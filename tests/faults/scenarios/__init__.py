@@ -1,5 +1,29 @@
-"""The scenarios, a file a kind of fault; each registers itself."""
+"""The scenarios, a file a kind of fault; each registers itself.
 
-from tests.faults.scenarios import brokers, kills, members, network, random_minute
+What befalls a model's own process (a crash, no memory, a file that is half there) and a recording (a full disk)
+belongs here as well, a file each.
+"""
 
-__all__ = ["brokers", "kills", "members", "network", "random_minute"]
+from tests.faults.scenarios import (
+    brokers,
+    kills,
+    members,
+    network,
+    processes,
+    random_minute,
+    speed,
+    topics,
+    upgrade,
+)
+
+__all__ = [
+    "brokers",
+    "kills",
+    "members",
+    "network",
+    "processes",
+    "random_minute",
+    "speed",
+    "topics",
+    "upgrade",
+]

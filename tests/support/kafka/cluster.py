@@ -52,6 +52,7 @@ class KafkaCluster:
         brokers: the brokers, by their place; broker ``i`` has the id ``i + 1``.
         proxies: their proxies, in the same order.
         bootstrap: for the pipelines under test: through the proxies.
+        proxy_loop: where proxies run; a test may add its own.
         direct: for the test's own clients: past the proxies.
     """
 
@@ -65,9 +66,9 @@ class KafkaCluster:
         self._exits = ExitStack()
         client, direct, controller = ([free_port() for _ in range(size)] for _ in range(3))
         voters = ",".join(f"{i + 1}@127.0.0.1:{port}" for i, port in enumerate(controller))
-        self._proxy_loop = ProxyLoop()
+        self.proxy_loop = ProxyLoop()
         self.proxies = [
-            TcpProxy(self._proxy_loop, listen=free_port(), upstream=port) for port in client
+            TcpProxy(self.proxy_loop, listen=free_port(), upstream=port) for port in client
         ]
         self.brokers = [
             KafkaBroker(
@@ -91,7 +92,7 @@ class KafkaCluster:
 
     def __enter__(self) -> Self:
         try:
-            self._exits.enter_context(self._proxy_loop)
+            self._exits.enter_context(self.proxy_loop)
             for broker in self.brokers:
                 self._exits.callback(broker.close)
             with ThreadPoolExecutor(len(self.brokers)) as together:

@@ -14,7 +14,7 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec
 
 from tests.support.processes import wait_until
 
@@ -89,6 +89,39 @@ def delete_topics(bootstrap: str, *names: str) -> None:
     admin = _admin(bootstrap)
     for removed in admin.delete_topics(list(names)).values():
         removed.result()
+
+
+def has_topic(bootstrap: str, name: str) -> bool:
+    """Whether there is such a topic."""
+    return name in _admin(bootstrap).list_topics(timeout=10).topics
+
+
+def add_partitions(bootstrap: str, name: str, total: int) -> None:
+    """Let a topic have so many partitions, and wait until each has a leader."""
+    admin = _admin(bootstrap)
+    for made in admin.create_partitions([NewPartitions(name, total)]).values():
+        made.result()
+    wait_until(f"leaders of {name}", lambda: len(end_offsets(bootstrap, name)) == total)
+
+
+def delete_records(bootstrap: str, topic: str, before: Mapping[int, int]) -> None:
+    """Delete records, as retention does.
+
+    Args:
+        bootstrap: the brokers.
+        topic: of which topic.
+        before: by partition, the first offset that stays.
+    """
+    admin = _admin(bootstrap)
+    places = [TopicPartition(topic, number, offset) for number, offset in before.items()]
+    for deleted in admin.delete_records(places).values():
+        deleted.result()
+
+
+def delete_group(bootstrap: str, group: str) -> None:
+    """Forget a group that has no members, and what it has committed."""
+    admin = _admin(bootstrap)
+    admin.delete_consumer_groups([group])[group].result()
 
 
 def end_offsets(bootstrap: str, topic: str, admin: AdminClient | None = None) -> dict[int, int]:
