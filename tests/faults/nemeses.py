@@ -67,8 +67,7 @@ def kill_process(stage: Stage) -> None:
 
 def end_process(stage: Stage) -> None:
     """SIGTERM to one of the processes, and start another."""
-    worker = _any_running(stage)
-    assert worker.stop(60) == 0, worker.log_tail()
+    stage.end(_any_running(stage))
     stage.start()
 
 

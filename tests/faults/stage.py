@@ -14,7 +14,7 @@ from tests.faults.audit import Audit, audit
 from tests.faults.victim import VARIABLE
 from tests.integration.pipelines import Load, write_config
 from tests.support import Background, wait_until
-from tests.support.kafka import committed, create_topics, end_offsets
+from tests.support.kafka import committed, create_topics, end_offsets, members
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -196,6 +196,14 @@ class Stage:
         assert self.running, "no process is left"
         return time.monotonic() - started
 
+    def joined(self, processes: int) -> None:
+        """Wait until the group has so many members."""
+        wait_until(
+            f"{processes} members",
+            lambda: len(members(self.direct, self.group)) == processes,
+            FLOWS_S,
+        )
+
     def pause(self, low_s: float, high_s: float | None = None) -> float:
         """Let time go by: the length of a fault, not a wait for something."""
         seconds = low_s if high_s is None else float(self.rng.uniform(low_s, high_s))
@@ -222,8 +230,14 @@ class Stage:
         )
 
     def end(self, worker: Worker) -> None:
-        """Let a worker finish what it has taken in and end, while the load goes on."""
-        assert worker.stop(60) == 0, worker.log_tail()
+        """Let a worker finish what it has taken in and end, while the load goes on.
+
+        Raises:
+            AssertionError: it did not end as it should. One that has not begun yet may end by the signal.
+        """
+        has_begun = f"{self.source} -> {self.sink}" in worker.log_tail(1_000_000)
+        status = worker.stop(60)
+        assert status == 0 or not has_begun, f"exit status {status}: {worker.log_tail()}"
 
     def finish(
         self, *, repeats_max: int | None = None, start: Mapping[int, int] | None = None
@@ -242,7 +256,7 @@ class Stage:
             self.stop_load()
         self.settle()
         for worker in self.running:
-            assert worker.stop(60) == 0, worker.log_tail()
+            self.end(worker)
         found = audit(
             self.direct,
             source=self.source,

@@ -5,6 +5,7 @@ belongs here as well, a file each.
 """
 
 from tests.faults.scenarios import (
+    access,
     brokers,
     kills,
     members,
@@ -17,6 +18,7 @@ from tests.faults.scenarios import (
 )
 
 __all__ = [
+    "access",
     "brokers",
     "kills",
     "members",

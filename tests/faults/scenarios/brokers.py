@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from tests.faults.stage import Stage
 
 
-def under(stage: Stage, nemesis: nemeses.Nemesis) -> None:
+def under(stage: Stage, nemesis: nemeses.Nemesis, *, repeats_max: int | None = 0) -> None:
     """One process works, a fault comes and goes, it works again."""
     stage.load()
     stage.start()
     stage.flows()
     nemesis(stage)
     stage.flows()
-    found = stage.finish(repeats_max=0)
+    found = stage.finish(repeats_max=repeats_max)
     stage.say(f"{found}; the longest time without a decision was {found.gap_s:.1f} s")
 
 
@@ -31,9 +31,17 @@ def broker_kill(stage: Stage) -> None:
     under(stage, nemeses.kill_broker)
 
 
-@scenario("all brokers are killed, and come back a minute later", "nothing lost or repeated")
+@scenario(
+    "all brokers are killed, and come back a minute later",
+    "nothing lost; repeats, which say the same, as `delivery_timeout` (30 s) has passed and the producer was made anew",
+)
 def all_brokers_down(stage: Stage) -> None:
-    under(stage, lambda stage: nemeses.kill_all_brokers(stage, 60.0))
+    under(stage, lambda stage: nemeses.kill_all_brokers(stage, 60.0), repeats_max=None)
+
+
+@scenario("all brokers are killed, and come back after five seconds", "nothing lost or repeated")
+def all_brokers_restart(stage: Stage) -> None:
+    under(stage, nemeses.kill_all_brokers)
 
 
 @scenario("the group's coordinator is shut down and another takes over", "nothing lost or repeated")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from typing import TYPE_CHECKING
 
 from tests.faults.scenario import scenario
@@ -87,5 +90,51 @@ def same_identity(stage: Stage) -> None:
     stage.start(config)
     assert older.process.wait(60) == 1, older.log_tail()
     assert "the-one" in older.log_tail(), older.log_tail()
+    stage.flows()
+    stage.say(str(stage.finish()))
+
+
+@scenario(
+    "SIGTERM while no broker answers",
+    "the process ends within a minute all the same; nothing lost",
+)
+def sigterm_in_an_outage(stage: Stage) -> None:
+    stage.load()
+    worker = stage.start()
+    stage.flows()
+    for proxy in stage.cluster.proxies:
+        proxy.change(silent=True)
+    stage.pause(1.0)
+    started = time.monotonic()
+    os.kill(worker.pid, signal.SIGTERM)
+    worker.process.wait(90)
+    took_s = time.monotonic() - started
+    for proxy in stage.cluster.proxies:
+        proxy.mend()
+    assert "Traceback" not in worker.log_tail(20_000), worker.log_tail()
+    assert took_s < 60, f"it took {took_s:.0f} s"
+    stage.start()
+    stage.flows()
+    stage.say(f"ended in {took_s:.0f} s with status {worker.process.returncode}; {stage.finish()}")
+
+
+@scenario(
+    "SIGTERM twice, while what was taken in cannot be finished",
+    "the second ends the process at once, exit 143; nothing lost",
+)
+def second_sigterm(stage: Stage) -> None:
+    stage.load()
+    worker = stage.start()
+    stage.flows()
+    for proxy in stage.cluster.proxies:
+        proxy.change(silent=True)
+    stage.pause(1.0)
+    os.kill(worker.pid, signal.SIGTERM)
+    wait_until("the first is heard", lambda: "SIGTERM: finishing" in worker.log_tail())
+    os.kill(worker.pid, signal.SIGTERM)
+    assert worker.process.wait(10) == 128 + signal.SIGTERM, worker.log_tail()
+    for proxy in stage.cluster.proxies:
+        proxy.mend()
+    stage.start()
     stage.flows()
     stage.say(str(stage.finish()))

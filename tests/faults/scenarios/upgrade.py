@@ -28,13 +28,16 @@ def rolling_upgrade(stage: Stage) -> None:
     stage.load()
     config = stage.config()
     olds = [stage.start(config, code=old) for _ in range(2)]
+    stage.joined(2)
     stage.flows()
     for worker in olds:
         stage.start(config)
+        stage.joined(3)
         stage.flows()
         stage.end(worker)
         stage.flows()
     again = stage.start(config, code=old)  # the way back is open, too
+    stage.joined(3)
     stage.flows()
     stage.end(again)
     stage.say(f"from {name}: {stage.finish()}")

@@ -3,6 +3,7 @@
 The helpers are synchronous: an ``async`` test calls those that wait by ``asyncio.to_thread``.
 """
 
+from tests.support.kafka.access import allowed_all, denied
 from tests.support.kafka.broker import (
     BENCH_JVM,
     SMALL_JVM,
@@ -37,12 +38,14 @@ __all__ = [
     "Message",
     "Record",
     "add_partitions",
+    "allowed_all",
     "committed",
     "coordinator",
     "create_topics",
     "delete_group",
     "delete_records",
     "delete_topics",
+    "denied",
     "end_offsets",
     "fill",
     "has_topic",

@@ -1,7 +1,8 @@
 """Three brokers of Apache Kafka (KRaft, combined roles), each with a proxied address that it tells its clients.
 
-A broker has two doors: behind its proxy the one that is advertised to whoever comes through the proxy, and a
-direct one for the other brokers and for the test's own clients, whom no fault of the network shall meet.
+A broker has three doors: behind its proxy the one that is advertised to whoever comes through the proxy; a
+direct one for the other brokers and for the test's own clients, whom no fault of the network shall meet; and one
+for a user with a password, who may do what ACLs allow.
 """
 
 from __future__ import annotations
@@ -26,8 +27,15 @@ CLUSTER_JVM = (
     "-Xshare:auto",
 )
 
+USER, PASSWORD = "app", "of-the-tests"
+
 _SHARED = {
-    "listener.security.protocol.map": "CLIENT:PLAINTEXT,DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.security.protocol.map": "CLIENT:PLAINTEXT,DIRECT:PLAINTEXT,CONTROLLER:PLAINTEXT,USER:SASL_PLAINTEXT",
+    "listener.name.user.sasl.enabled.mechanisms": "PLAIN",
+    "listener.name.user.plain.sasl.jaas.config": "org.apache.kafka.common.security.plain.PlainLoginModule required "
+    f'user_{USER}="{PASSWORD}";',
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "super.users": "User:ANONYMOUS",  # whoever comes by another door than that of users
     "inter.broker.listener.name": "DIRECT",
     "default.replication.factor": "3",
     "min.insync.replicas": "2",  # acks=all is two of three: one may be lost
@@ -53,6 +61,7 @@ class KafkaCluster:
         proxies: their proxies, in the same order.
         bootstrap: for the pipelines under test: through the proxies.
         proxy_loop: where proxies run; a test may add its own.
+        for_user: for a pipeline that is to be a user, with ``user`` and ``password``.
         direct: for the test's own clients: past the proxies.
     """
 
@@ -64,7 +73,7 @@ class KafkaCluster:
             size: how many brokers.
         """
         self._exits = ExitStack()
-        client, direct, controller = ([free_port() for _ in range(size)] for _ in range(3))
+        client, direct, controller, user = ([free_port() for _ in range(size)] for _ in range(4))
         voters = ",".join(f"{i + 1}@127.0.0.1:{port}" for i, port in enumerate(controller))
         self.proxy_loop = ProxyLoop()
         self.proxies = [
@@ -77,9 +86,9 @@ class KafkaCluster:
                     "node.id": str(i + 1),
                     "controller.quorum.voters": voters,
                     "listeners": f"CLIENT://127.0.0.1:{client[i]},DIRECT://127.0.0.1:{direct[i]},"
-                    f"CONTROLLER://127.0.0.1:{controller[i]}",
+                    f"CONTROLLER://127.0.0.1:{controller[i]},USER://127.0.0.1:{user[i]}",
                     "advertised.listeners": f"CLIENT://127.0.0.1:{self.proxies[i].port},"
-                    f"DIRECT://127.0.0.1:{direct[i]}",
+                    f"DIRECT://127.0.0.1:{direct[i]},USER://127.0.0.1:{user[i]}",
                     **(overrides or {}),
                 },
                 jvm=CLUSTER_JVM,
@@ -88,6 +97,8 @@ class KafkaCluster:
             for i in range(size)
         ]
         self.bootstrap = ",".join(f"127.0.0.1:{proxy.port}" for proxy in self.proxies)
+        self.user, self.password = USER, PASSWORD
+        self.for_user = ",".join(f"127.0.0.1:{port}" for port in user)
         self.direct = ",".join(f"127.0.0.1:{port}" for port in direct)
 
     def __enter__(self) -> Self:
