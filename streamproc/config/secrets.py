@@ -29,6 +29,8 @@ REDACTED_LENGTH_MIN = 4
 
 _CLIENTS: tuple[Path, ...] = (("source", "kafka"), ("sink", "kafka"))
 _SENSITIVE = re.compile(r"password|passwd|secret|token|passphrase|jaas", re.IGNORECASE)
+_TOKEN = "sasl_oauthbearer_token"  # noqa: S105 - the setting's name
+_FILE = re.compile(r"\$\{file:([^}]+)\}")
 _REFERENCE = re.compile(r"\$?\$\{([^}]*)\}")
 
 
@@ -43,7 +45,22 @@ class Secret(str):
 
 def is_sensitive(key: str) -> bool:
     """True for names of settings whose values are passwords or the like."""
-    return _SENSITIVE.search(key) is not None
+    return _SENSITIVE.search(key) is not None and not key.endswith(("_file", "_url"))
+
+
+def read_again(root: Node, folder: FilePath) -> None:
+    """Name the file of a token that comes from one, in place of what it holds now: it is kept fresh by others.
+
+    Args:
+        root: the tree, changed: ``sasl_oauthbearer_token: ${file:PATH}`` becomes ``sasl_oauthbearer_token_file``.
+        folder: what relative paths start from.
+    """
+    for client in _CLIENTS:
+        security = root.mapping((*client, "security"))
+        node = security.get(_TOKEN)
+        if node is not None and (found := _FILE.fullmatch(str(node.value))):
+            del security[_TOKEN]
+            security[f"{_TOKEN}_file"] = Node(str(folder / found[1]), node.place)
 
 
 def resolve(

@@ -27,7 +27,7 @@ class KafkaSource:
         fetch_max_wait: how long the broker may hold a fetch back when there is nothing new.
         max_partition_fetch: bytes of one partition a fetch; at least the topic's largest record.
         security: ``security_protocol``, ``sasl_*`` and ``ssl_*`` settings as aiokafka or librdkafka
-            call them; used for the sink as well unless it has its own.
+            call them (docs/security.md lists them); used for the sink as well unless it has its own.
         client: further settings of ``AIOKafkaConsumer``.
     """
 
