@@ -28,6 +28,7 @@ REDACTED_LENGTH_MIN = 4
 """Shorter texts are left in messages: replacing each "a" would hide the message, not the secret."""
 
 _CLIENTS: tuple[Path, ...] = (("source", "kafka"), ("sink", "kafka"))
+_ENDPOINTS: Path = ("telemetry", "metrics")
 _SENSITIVE = re.compile(r"password|passwd|secret|token|passphrase|jaas", re.IGNORECASE)
 _TOKEN = "sasl_oauthbearer_token"  # noqa: S105 - the setting's name
 _FILE = re.compile(r"\$\{file:([^}]+)\}")
@@ -105,7 +106,7 @@ def redact(text: str, secrets: frozenset[str]) -> str:
 
 
 def _in_client(path: Path) -> bool:
-    return any(path[: len(known)] == known for known in _CLIENTS)
+    return any(path[: len(known)] == known for known in (*_CLIENTS, _ENDPOINTS))
 
 
 def _text_only(path: Path) -> bool:

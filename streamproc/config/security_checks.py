@@ -7,6 +7,10 @@ from streamproc.config.secrets import Secret
 from streamproc.config.tree import Finding, Node, Path
 from streamproc.connectors.kafka import KafkaSink, KafkaSource, named, security_problems
 from streamproc.core import Problem
+from streamproc.telemetry import Telemetry
+
+TOKEN_LENGTH_MIN = 16
+"""Fewer could be guessed."""
 
 CLIENTS: tuple[Path, ...] = (("source", "kafka"), ("sink", "kafka"))
 FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "sasl_oauthbearer_token_file")
@@ -53,5 +57,19 @@ def _client(security: Mapping[str, str], path: Path) -> Iterator[Finding]:
             yield (*path, name), message
 
 
-SECURITY_CHECKS = ((_source, ("source",)), (_sink, ("sink",)))
+def _endpoints(telemetry: Telemetry) -> Iterator[Finding]:
+    metrics, path = telemetry.metrics, ("telemetry", "metrics", "token")
+    if metrics.token is None:
+        if not metrics.is_local:
+            message = (
+                f"is missing: {metrics.listen} can be reached from other machines; make one with "
+                "`openssl rand -hex 32` and write ${file:PATH} or ${env:NAME}, or listen on 127.0.0.1"
+            )
+            yield path, message
+    elif len(metrics.token) < TOKEN_LENGTH_MIN or not metrics.token.isascii():
+        message = f"must have at least {TOKEN_LENGTH_MIN} characters of ASCII: make one with `openssl rand -hex 32`"
+        yield path, message
+
+
+SECURITY_CHECKS = ((_source, ("source",)), (_sink, ("sink",)), (_endpoints, ("telemetry",)))
 """Each check and the parts that it takes."""

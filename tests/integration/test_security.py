@@ -187,7 +187,7 @@ def test_a_wrong_credential_is_one_line(
     kafka = certificate(broker, "robot") if "ssl_keyfile" in changes else scram(broker)
     if "token" in changes:
         old = token("app", life_s=-60)
-        text = changes["token"].format() if changes["token"] != "old" else old  # noqa: S105 - a name
+        text = changes["token"].format() if changes["token"] != "old" else old
         kafka, changes = bearer(broker, text), {}
     for name, value in changes.items():
         kafka[name] = value.format(**names) if value is not None else None
