@@ -57,6 +57,15 @@ def _client(security: Mapping[str, str], path: Path) -> Iterator[Finding]:
             yield (*path, name), message
 
 
+def _headers(sink: KafkaSink) -> Iterator[Finding]:
+    for place, name in enumerate(sink.headers):
+        if name.startswith("streamproc-"):
+            yield (
+                ("sink", "kafka", "headers", place),
+                f"{name!r} is a header of ours: an event's would pass for it",
+            )
+
+
 def _endpoints(telemetry: Telemetry) -> Iterator[Finding]:
     metrics, path = telemetry.metrics, ("telemetry", "metrics", "token")
     if metrics.token is None:
@@ -71,5 +80,10 @@ def _endpoints(telemetry: Telemetry) -> Iterator[Finding]:
         yield path, message
 
 
-SECURITY_CHECKS = ((_source, ("source",)), (_sink, ("sink",)), (_endpoints, ("telemetry",)))
+SECURITY_CHECKS = (
+    (_source, ("source",)),
+    (_sink, ("sink",)),
+    (_headers, ("sink",)),
+    (_endpoints, ("telemetry",)),
+)
 """Each check and the parts that it takes."""
