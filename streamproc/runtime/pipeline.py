@@ -7,11 +7,11 @@ from typing import Self
 
 from streamproc.config import LoadedConfig, PipelineConfig, check
 from streamproc.connectors.kafka import (
+    Access,
     KafkaRecordSink,
     KafkaRecordSource,
     RecoveringSource,
     Unread,
-    client_settings,
 )
 from streamproc.core import Clock, Executor, Sink, Source, SystemClock
 from streamproc.executors import load_executors
@@ -106,7 +106,7 @@ class Pipeline(PipelineConfig):
         """
         options, group_id = self.source, self.source.group_id or self.name
         unread = Unread(
-            client_settings(options.bootstrap_servers, options.security),
+            Access.of_source(options),
             group_id=group_id,
             topics=options.topics,
             isolation_level=options.isolation_level,
@@ -119,10 +119,7 @@ class Pipeline(PipelineConfig):
         made = [t for t in (dead_letter_topic(self), self.outcomes.shed_topic) if t is not None]
         return KafkaRecordSink(
             self.sink,
-            settings=client_settings(
-                self.sink.bootstrap_servers or self.source.bootstrap_servers,
-                self.sink.security or self.source.security,
-            ),
+            access=Access.of_sink(self.sink, self.source),
             input_topics=self.source.topics,
             made_topics=made,
             clock=clock,

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from streamproc.core import NS_PER_S, Clock, ExternalError, Recoverable, Source
@@ -23,6 +24,7 @@ class Recovery:
         driver: is told where nothing helps.
         accounts: where the work shows.
         clock: the pipeline's time.
+        held: whether the intake is paused by somebody who wants it so.
         patience_ns: how long nothing may get its outcome while there is something to do; None for ever.
     """
 
@@ -30,6 +32,7 @@ class Recovery:
     driver: Driver
     accounts: Accounts
     clock: Clock
+    held: Callable[[], bool]
     patience_ns: int | None
 
     async def run(self) -> None:
@@ -56,7 +59,9 @@ class Recovery:
                     pass
 
     def _progress(self) -> object:
-        """What changes when the work goes on."""
+        """What changes when the work goes on, or is not to go on."""
+        if self.held():
+            return object()
         return self.accounts.consumed, self.source.skipped_total
 
     async def _rejoin(self, source: Recoverable, unread: int, under_way: int) -> None:

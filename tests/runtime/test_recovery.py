@@ -126,3 +126,32 @@ async def test_it_is_patient_with_quiet_and_with_outages(unread: int | None) -> 
     assert world.source.rejoins == 0
     world.service.stop()
     await running
+
+
+async def test_a_pause_that_somebody_wants_is_no_fault() -> None:
+    world = StuckWorld()
+    asked = 0
+
+    async def unread() -> int | None:
+        nonlocal asked
+        asked += 1
+        return 5
+
+    world.source.unread = unread
+    world.service.pause()
+    running = world.start()
+    world.produce(5)
+    looks = 0
+
+    def looked_at_often() -> bool:
+        nonlocal looks
+        looks += 1
+        world.jumping.lets_pass()
+        return looks > 50
+
+    await until(looked_at_often)
+    assert asked == 0
+    world.service.resume()
+    await until(lambda: world.decided == 5)
+    world.service.stop()
+    await running

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.errors import KafkaError
 
-from streamproc.connectors.kafka.connection import stop_within
+from streamproc.connectors.kafka.connection import Access, stop_within
 from streamproc.connectors.kafka.topics import topic_shapes
 from streamproc.core import TopicPartition
 
@@ -23,7 +23,7 @@ class Unread:
     """Asks the brokers.
 
     Args:
-        settings: of a client.
+        access: of the brokers.
         group_id: the consumer group.
         topics: what it reads.
         isolation_level: what of it is visible.
@@ -31,13 +31,13 @@ class Unread:
 
     def __init__(
         self,
-        settings: Mapping[str, object],
+        access: Access,
         *,
         group_id: str,
         topics: Collection[str],
         isolation_level: str,
     ) -> None:
-        self._settings = settings
+        self._access = access
         self._group_id = group_id
         self._topics = topics
         self._isolation_level = isolation_level
@@ -55,7 +55,7 @@ class Unread:
         """
         consumer = AIOKafkaConsumer(
             **{
-                **self._settings,
+                **self._access.settings(),
                 "group_id": self._group_id,
                 "enable_auto_commit": False,
                 "isolation_level": self._isolation_level,
@@ -77,7 +77,7 @@ class Unread:
                 await stop_within(consumer.stop(), "source.kafka: a client", _STOP_S)
 
     async def _of_group(self, consumer: AIOKafkaConsumer) -> int:
-        shapes = await topic_shapes(self._settings, self._topics)
+        shapes = await topic_shapes(self._access.settings(), self._topics)
         partitions = [
             KafkaPartition(topic, number)
             for topic, shape in shapes.items()

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from streamproc.connectors.kafka import client_settings, explained, topic_shapes
+from streamproc.connectors.kafka import Access, topic_shapes
 from streamproc.core import NS_PER_MS, ConfigError, ExternalError, TopicPartition
 from streamproc.testing.audit.auditor import Auditor
 from streamproc.testing.audit.report import AuditReport, Delivery
@@ -61,9 +61,10 @@ async def audit_topics(  # noqa: PLR0913 - all but one by name
         ConfigError: a topic does not exist.
         ExternalError: the brokers cannot be reached, or a topic cannot be read in time.
     """
-    settings = client_settings(bootstrap_servers, security)
+    access = Access("audit", bootstrap_servers, security, security_of="audit")
+    settings = access.settings()
     letters = [topic for topic in (dead_letters, shed) if topic is not None]
-    with explained("audit", bootstrap_servers):
+    async with access.explained():
         await _require_topics(settings, [decisions, *letters, *inputs])
         committed = None if group_id is None else await _committed(settings, group_id, inputs)
         begins = await _begins(settings, inputs)

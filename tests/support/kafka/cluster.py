@@ -92,7 +92,7 @@ class KafkaCluster:
                     **(overrides or {}),
                 },
                 jvm=CLUSTER_JVM,
-                port=direct[i],
+                probe=(direct[i], False),
             )
             for i in range(size)
         ]
