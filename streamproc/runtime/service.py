@@ -37,7 +37,7 @@ DRAIN_GRACE_NS = 30 * NS_PER_S
 """How long the end may take: what is not finished then is handed back to the group."""
 
 
-LAST_COMMIT_S = 10.0
+LAST_COMMIT_S = 5.0
 _SKEWS_SHOWN = 100
 """Of the sources' clocks, those most off: with one a key there may be thousands."""
 
@@ -104,6 +104,7 @@ class Service:
         self._driver: Driver | None = None
         self._intake: IntakeLoop | None = None
         self._stop_asked = asyncio.Event()
+        self._drain_ns: int | None = None
         self._paused = False
         self._started_ns = parts.clock.now_ns()
         self._cpu_ns = process_cpu_ns()
@@ -280,6 +281,7 @@ class Service:
                 reading.cancel()
             for task in done - {stop}:
                 task.result()
+            self._drain_ns = self._parts.clock.now_ns()
             if not await driver.drained(DRAIN_GRACE_NS):
                 log.warning("not everything was finished in time: the rest is handed back")
             if driver.failure.done():
@@ -321,15 +323,25 @@ class Service:
                 raise
             log.warning("%s; trying again", error)
 
+    def _grace_left_ns(self) -> int:
+        """How long the end may still take: what was waited for while draining is not waited for twice."""
+        if self._drain_ns is None:
+            return DRAIN_GRACE_NS
+        gone_ns = self._parts.clock.now_ns() - self._drain_ns
+        return max(0, DRAIN_GRACE_NS - gone_ns)
+
     async def _let_go(self, driver: Driver) -> None:
         """Stop everything, whatever happened; nothing of it may hide the first error."""
         parts = self._parts
         await driver.close()
-        for stopping in (parts.source.stop(), parts.sink.stop(timeout_ns=DRAIN_GRACE_NS)):
-            try:
-                await stopping
-            except Exception:
-                log.exception("a part of the pipeline did not stop cleanly")
+        stopped = await asyncio.gather(
+            parts.source.stop(),
+            parts.sink.stop(timeout_ns=self._grace_left_ns()),
+            return_exceptions=True,
+        )
+        for error in stopped:
+            if isinstance(error, Exception):
+                log.error("a part of the pipeline did not stop cleanly", exc_info=error)
         if self._assembly is not None:
             self._assembly.engine.release_all()
         await self._close_traces()

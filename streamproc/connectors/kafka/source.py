@@ -23,6 +23,7 @@ from streamproc.connectors.kafka.membership import forget_instance
 from streamproc.connectors.kafka.options import KafkaSource
 from streamproc.connectors.kafka.raw_records import RawLists, Record, flat, install
 from streamproc.connectors.kafka.start_offsets import positions_of, settle_start
+from streamproc.connectors.kafka.uncancelled import Uncancelled
 from streamproc.core import (
     NS_PER_MS,
     AssignmentListener,
@@ -64,6 +65,7 @@ class KafkaRecordSource:
         self._position_of: dict[KafkaPartition, int] = {}
         self._not_taken_over: Exception | None = None
         self._identity: Identity | None = None
+        self._commits = Uncancelled()
         self._assignments_total = 0
         self.skipped_total = 0
         """Records that were gone before they could be read (retention)."""
@@ -229,7 +231,7 @@ class KafkaRecordSource:
         if not offsets:
             return
         try:
-            await self._client.commit(offsets)
+            await self._commits.wait(self._client.commit(offsets))
         except (CommitFailedError, IllegalStateError) as error:
             msg = f"source.kafka: positions not stored, the group is rebalancing: {error}"
             raise ExternalError(msg, retriable=True) from error
@@ -248,6 +250,7 @@ class KafkaRecordSource:
             if self.leaves_for_good:
                 forget_instance(consumer)
             await stop_within(consumer.stop(), "source.kafka: the consumer", STOP_TIMEOUT_S)
+        await self._commits.end()
 
     async def assigned(self, partitions: Collection[KafkaPartition]) -> None:
         """The group gave us these (aiokafka's listener calls this)."""

@@ -21,10 +21,11 @@ def _denied(stage: Stage, operation: str, topic: str) -> None:
         worker = stage.start(config)
         stage.flows()
         with denied(stage.direct, stage.cluster.user, operation, topic):
-            assert worker.process.wait(90) == 1, worker.log_tail()
+            assert worker.process.wait(90) == 2, worker.log_tail()
             last = worker.log_tail().splitlines()[-1]
-            assert "Traceback" not in worker.log_tail(20_000)
-            assert topic in last, worker.log_tail()
+            assert f"the broker denies {operation} on topic {topic}" in last, worker.log_tail()
+            for noise in ("Traceback", "never retrieved"):
+                assert noise not in worker.log_tail(20_000), worker.log_tail()
         stage.start(config)
         stage.flows()
         stage.say(str(stage.finish()))
@@ -44,7 +45,7 @@ def _as_user(stage: Stage) -> dict[str, Any]:
 
 @scenario(
     "an ACL takes away the right to write the decisions",
-    "the process ends with a line that names the topic, exit 1; with the right back, the next loses nothing",
+    "the process ends with a line that names right and topic, exit 2; with the right back, the next loses nothing",
 )
 def write_denied(stage: Stage) -> None:
     _denied(stage, "WRITE", stage.sink)
@@ -52,7 +53,7 @@ def write_denied(stage: Stage) -> None:
 
 @scenario(
     "an ACL takes away the right to read the events",
-    "the process ends with a line that names the topic, exit 1; with the right back, the next loses nothing",
+    "the process ends with a line that names right and topic, exit 2; with the right back, the next loses nothing",
 )
 def read_denied(stage: Stage) -> None:
     _denied(stage, "READ", stage.source)

@@ -12,9 +12,14 @@ if TYPE_CHECKING:
 
 
 def under(stage: Stage, nemesis: nemeses.Nemesis, *, repeats_max: int | None = 0) -> None:
-    """One process works, a fault comes and goes, it works again."""
+    """One process works, a fault comes and goes, it works again.
+
+    Where nothing is to be repeated, the producer lives through the fault: one that is made anew, after
+    ``delivery_timeout``, cannot know what of its predecessor's had arrived.
+    """
+    patience = "30s" if repeats_max is None else "5m"
     stage.load()
-    stage.start()
+    stage.start(stage.config(sink={"kafka": {"delivery_timeout": patience}}))
     stage.flows()
     nemesis(stage)
     stage.flows()
