@@ -19,7 +19,7 @@ def under(stage: Stage, nemesis: nemeses.Nemesis, *, repeats_max: int | None = 0
     """
     patience = "30s" if repeats_max is None else "5m"
     stage.load()
-    stage.start(stage.config(sink={"kafka": {"delivery_timeout": patience}}))
+    stage.start(stage.config(sink_changes={"delivery_timeout": patience}))
     stage.flows()
     nemesis(stage)
     stage.flows()
