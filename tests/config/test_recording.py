@@ -8,7 +8,7 @@ from streamproc.connectors.capture import Record, Redact
 from streamproc.core import Size
 from tests.config.conftest import Problems, Read
 
-SECRET = "0123456789abcdef"  # noqa: S105
+SECRET = "0123456789abcdef"
 REDACT = "record: {path: r, redact: {secret: '${env:S}', keys: true, fields: [symbol]}}\n"
 
 
