@@ -31,7 +31,7 @@ from streamproc.connectors.capture.reader import CaptureReader, CaptureSummary
 from streamproc.connectors.capture.recorder import Recorder
 from streamproc.connectors.capture.schema import proto_text
 from streamproc.connectors.capture.scribe import Job
-from streamproc.connectors.capture.writer import CaptureWriter, Rotation
+from streamproc.connectors.capture.writer import CaptureWriter, Rotation, not_there
 
 __all__ = [
     "UNKNOWN_LANE",
@@ -50,5 +50,6 @@ __all__ = [
     "Rotation",
     "ScheduleEntry",
     "SentBatch",
+    "not_there",
     "proto_text",
 ]
