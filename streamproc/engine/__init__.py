@@ -34,7 +34,8 @@ from streamproc.engine.options import (
 )
 from streamproc.engine.partitions import PartitionTable
 from streamproc.engine.screen import Screen
-from streamproc.engine.settlement import Settlement, Witness
+from streamproc.engine.settled import Settled
+from streamproc.engine.settlement import Settlement, Tap, Witness
 from streamproc.engine.tracker import AcknowledgementTracker
 
 __all__ = [
@@ -70,9 +71,11 @@ __all__ = [
     "PythonFunction",
     "Screen",
     "Send",
+    "Settled",
     "Settlement",
     "Skew",
     "Skip",
+    "Tap",
     "Times",
     "Witness",
     "check_labels",

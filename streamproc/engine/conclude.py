@@ -190,7 +190,7 @@ class Concluder:
         if owner is None:
             return []  # given up since: what was fetched of it is handed back
         settled = Settled(partition, ordinal, outcome, reason, lane=lane, row=row)
-        if self._tracer is not None:
+        if self._tracer is not None or self._settlement.tap is not None:
             way = replace(passage(owner.source), outcome=outcome, reason=str(reason), topic=topic)
             settled = replace(settled, passage=way)
         if topic is None:
@@ -269,7 +269,9 @@ class Concluder:
     ) -> list[Effect]:
         if outcome is Outcome.LATE and not self._to.late:
             # Nothing is sent, so there is no acknowledgement to measure the latency to.
-            decided = Decided(events, ran.started_ns, ran.ended_ns, ran.ended_ns, None)
+            decided = Decided(
+                events, ran.started_ns, ran.ended_ns, ran.ended_ns, None, variant=ran.variant
+            )
             self._settlement.settle(_settled(owner, events, outcome, decided), ran.ended_ns)
             return []
         headers, traced = self._headers(owner.source, events)
@@ -300,7 +302,7 @@ class Concluder:
         )
         handed_ns = self._clock.now_ns()
         decided = Decided(
-            events, ran.started_ns, ran.ended_ns, handed_ns, self._to.decisions, traced
+            events, ran.started_ns, ran.ended_ns, handed_ns, self._to.decisions, traced, ran.variant
         )
         return [self._settlement.send(records, _settled(owner, events, outcome, decided))]
 

@@ -8,6 +8,7 @@ from streamproc.connectors.kafka.security import OTHER_NAMES, named
 from streamproc.connectors.kafka.security import problems as security_problems
 from streamproc.connectors.kafka.sink import KafkaRecordSink
 from streamproc.connectors.kafka.source import KafkaRecordSource
+from streamproc.connectors.kafka.tail import TopicTail
 from streamproc.connectors.kafka.topics import TopicShape, create_topics, topic_shapes
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "KafkaSink",
     "KafkaSource",
     "TopicShape",
+    "TopicTail",
     "check_reachable",
     "create_topics",
     "named",
