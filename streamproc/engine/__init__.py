@@ -32,6 +32,7 @@ from streamproc.engine.options import (
     Skew,
 )
 from streamproc.engine.partitions import PartitionTable
+from streamproc.engine.rescue import Rescued, rescue
 from streamproc.engine.screen import Screen
 from streamproc.engine.settlement import Settlement, Witness
 from streamproc.engine.tracker import AcknowledgementTracker
@@ -66,6 +67,7 @@ __all__ = [
     "PlainDecider",
     "PythonDecider",
     "PythonFunction",
+    "Rescued",
     "Screen",
     "Send",
     "Settlement",
@@ -74,4 +76,5 @@ __all__ = [
     "Times",
     "Witness",
     "check_labels",
+    "rescue",
 ]

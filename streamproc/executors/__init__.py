@@ -1,5 +1,7 @@
 """What runs a model: onnxruntime, a Python callable, a pretended device."""
 
+from streamproc.executors.isolated import Breaker, Isolation
+from streamproc.executors.isolated.executor import IsolatedExecutor, ProcessHealth
 from streamproc.executors.load import load_executors, sweep
 from streamproc.executors.onnx import OnnxExecutor
 from streamproc.executors.options import Model, ModelVariant, OnnxRuntime, PythonModel, Simulated
@@ -7,10 +9,14 @@ from streamproc.executors.python import PythonExecutor
 from streamproc.executors.simulated import SimulatedExecutor
 
 __all__ = [
+    "Breaker",
+    "IsolatedExecutor",
+    "Isolation",
     "Model",
     "ModelVariant",
     "OnnxExecutor",
     "OnnxRuntime",
+    "ProcessHealth",
     "PythonExecutor",
     "PythonModel",
     "Simulated",

@@ -15,6 +15,8 @@ from streamproc.core import (
     Problem,
     load_function,
 )
+from streamproc.executors.isolated.executor import IsolatedExecutor
+from streamproc.executors.isolated.life import Job
 from streamproc.executors.onnx import OnnxExecutor
 from streamproc.executors.options import (
     Model,
@@ -42,7 +44,7 @@ def load_executors(model: Model, clock: Clock) -> tuple[Executor, ...]:
     executors: list[Executor] = []
     try:
         for variant in model.ladder:
-            executors.append(_load(variant, _key_of(model, variant), clock))
+            executors.append(_load(model, variant, clock))
             _check_inputs(executors, _key_of(model, variant))
     except BaseException:
         for executor in executors:
@@ -51,7 +53,33 @@ def load_executors(model: Model, clock: Clock) -> tuple[Executor, ...]:
     return tuple(executors)
 
 
-def _load(variant: ModelVariant, key: str, clock: Clock) -> Executor:
+def _load(model: Model, variant: ModelVariant, clock: Clock) -> Executor:
+    """A variant in this process, or in one of its own."""
+    key = _key_of(model, variant)
+    isolation = model.isolated
+    if isolation is None:
+        return load_variant(variant, key, clock)
+    options = variant.executor
+    return IsolatedExecutor(
+        Job(variant, key, isolation.memory_limit),
+        isolation,
+        concurrency=options.concurrency if isinstance(options, OnnxRuntime) else 1,
+        clock=clock,
+        name=variant.name,
+    )
+
+
+def load_variant(variant: ModelVariant, key: str, clock: Clock) -> Executor:
+    """What runs a variant in this process.
+
+    Args:
+        variant: with what runs it.
+        key: where it stands in the file.
+        clock: the time.
+
+    Raises:
+        ConfigError: it does not load.
+    """
     match variant.executor:
         case PythonModel(callable=name):
             function = load_function(name, key=f"{key}.executor.python.callable")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from streamproc.core import Duration
+from streamproc.executors.isolated.options import Isolation
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +93,15 @@ class Model:
         inputs: field by model input, for a model with several inputs whose names are not the fields'.
         variants: of the model, in place of ``path``: under load a cheaper one decides, and its decisions are
             ``degraded``.
+        isolation: ``true``, or a mapping, runs it in a process of its own, which may crash, hang or run out of
+            memory without harm to the stream.
     """
 
     path: str | None = None
     executor: OnnxRuntime | PythonModel | Simulated = field(default_factory=OnnxRuntime)
     inputs: Mapping[str, str] = field(default_factory=dict)
     variants: Sequence[ModelVariant] = ()
+    isolation: bool | Isolation = False
 
     def __post_init__(self) -> None:
         if self.variants and self.path is not None:
@@ -106,6 +110,13 @@ class Model:
         if not self.variants and self.path is None and isinstance(self.executor, OnnxRuntime):
             msg = "path is missing: name the ONNX file, variants, or executor: {python: {callable: ...}}"
             raise ValueError(msg)
+
+    @property
+    def isolated(self) -> Isolation | None:
+        """How it runs in a process of its own; None where it runs in this one."""
+        if isinstance(self.isolation, bool):
+            return Isolation() if self.isolation else None
+        return self.isolation
 
     @property
     def ladder(self) -> tuple[ModelVariant, ...]:
