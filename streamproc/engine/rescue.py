@@ -72,7 +72,9 @@ class _Search:
         return self._errors.get(span, otherwise)
 
     def answered(self, span: Span) -> bool:
-        """Try a span; True where it is answered."""
+        """Try a span, unless enough was tried; True where it is answered."""
+        if self._over:
+            return False
         self._calls += 1
         if self._calls >= CALLS_MAX:
             self._over = True
@@ -100,12 +102,13 @@ class _Search:
                 continue
             middle = (span.start + span.stop) // 2
             first, second = Span(span.start, middle), Span(middle, span.stop)
-            first_is_fine = self.answered(first)
-            if not first_is_fine:
-                failing.append((first, self._errors[first]))
-            # What is at fault is in the second half then; if that is one row, its own run has to show it.
-            known = first_is_fine and second.stop - second.start > 1
-            if known or self._over or not self.answered(second):
+            if not self.answered(first):
+                failing.append((first, self.error_of(first, error)))
+                tried = True
+            else:
+                # What is at fault is in the second half; if that is one row, its own run has to show it.
+                tried = second.stop - second.start == 1
+            if not tried or not self.answered(second):
                 failing.append((second, self.error_of(second, error)))
 
 

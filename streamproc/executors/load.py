@@ -17,6 +17,7 @@ from streamproc.core import (
 )
 from streamproc.executors.isolated.executor import IsolatedExecutor
 from streamproc.executors.isolated.life import Job
+from streamproc.executors.models import Rules
 from streamproc.executors.onnx import OnnxExecutor
 from streamproc.executors.options import (
     Model,
@@ -58,10 +59,10 @@ def _load(model: Model, variant: ModelVariant, clock: Clock) -> Executor:
     key = _key_of(model, variant)
     isolation = model.isolated
     if isolation is None:
-        return load_variant(variant, key, clock)
+        return load_variant(variant, key, clock, model.rules)
     options = variant.executor
     return IsolatedExecutor(
-        Job(variant, key, isolation.memory_limit),
+        Job(variant, model.rules, key, isolation.memory_limit),
         isolation,
         concurrency=options.concurrency if isinstance(options, OnnxRuntime) else 1,
         clock=clock,
@@ -69,13 +70,14 @@ def _load(model: Model, variant: ModelVariant, clock: Clock) -> Executor:
     )
 
 
-def load_variant(variant: ModelVariant, key: str, clock: Clock) -> Executor:
+def load_variant(variant: ModelVariant, key: str, clock: Clock, rules: Rules) -> Executor:
     """What runs a variant in this process.
 
     Args:
         variant: with what runs it.
         key: where it stands in the file.
         clock: the time.
+        rules: what its files must keep to.
 
     Raises:
         ConfigError: it does not load.
@@ -87,11 +89,17 @@ def load_variant(variant: ModelVariant, key: str, clock: Clock) -> Executor:
         case Simulated() as options:
             inner = None
             if variant.path:
-                inner = OnnxExecutor(variant.path, OnnxRuntime(), variant=variant.name, key=key)
+                inner = OnnxExecutor(
+                    variant.path, OnnxRuntime(), variant=variant.name, key=key, rules=rules
+                )
             return SimulatedExecutor(options, clock=clock, inner=inner, variant=variant.name)
         case options:
             return OnnxExecutor(
-                variant.path or "", options or OnnxRuntime(), variant=variant.name, key=key
+                variant.path or "",
+                options or OnnxRuntime(),
+                variant=variant.name,
+                key=key,
+                rules=rules,
             )
 
 

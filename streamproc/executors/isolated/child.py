@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from streamproc.executors.isolated.messages import (
     encode,
 )
 from streamproc.executors.options import ModelVariant, PythonModel
+
+if TYPE_CHECKING:
+    from streamproc.executors.models import Rules
 
 _PR_SET_PDEATHSIG = 1
 _OOM_SCORE = "500"
@@ -82,7 +85,9 @@ def _load(job: Job) -> Executor:
     if job.memory_limit is not None:
         # Not RLIMIT_AS: what is only reserved (threads, a GPU's address space) and what is shared would count.
         resource.setrlimit(resource.RLIMIT_DATA, (job.memory_limit, job.memory_limit))
-    executor = load_variant(cast("ModelVariant", job.model), job.key, SystemClock())
+    executor = load_variant(
+        cast("ModelVariant", job.model), job.key, SystemClock(), cast("Rules", job.rules)
+    )
     if executor.info.inputs:
         executor.run(
             {

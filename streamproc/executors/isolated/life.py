@@ -52,11 +52,13 @@ class Job:
 
     Attributes:
         model: the variant and what runs it, as ``load_variant`` takes it; goes as a pickle to the child.
+        rules: what its files must keep to, as ``load_variant`` takes it.
         key: where it stands in the configuration.
         memory_limit: bytes of its own; None for no limit.
     """
 
     model: object
+    rules: object
     key: str
     memory_limit: Size | None
 
