@@ -12,6 +12,7 @@ from typing import Any
 from streamproc.codecs import ArrowCodec, Codec, FieldType, JsonCodec, TensorCodec
 from streamproc.config.foreign_names import nearest
 from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
+from streamproc.config.security_checks import SECURITY_CHECKS
 from streamproc.config.spec import PipelineConfig
 from streamproc.config.tree import Finding, Path, dotted
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
@@ -250,5 +251,6 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_topics_out, ("source", "sink")),
     (_undecided, ("name", "source", "sink", "outcomes")),
     *SCHEDULING_CHECKS,
+    *SECURITY_CHECKS,
 )
 """Each check and the parts that it takes."""

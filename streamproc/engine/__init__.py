@@ -22,6 +22,7 @@ from streamproc.engine.letters import (
     SIZE_HEADER,
     SOURCE_HEADER,
 )
+from streamproc.engine.limits import Limits
 from streamproc.engine.offering import Offering
 from streamproc.engine.options import (
     Deadline,
@@ -60,6 +61,7 @@ __all__ = [
     "Intake",
     "LabelDecider",
     "Lanes",
+    "Limits",
     "Offering",
     "Outcomes",
     "Output",

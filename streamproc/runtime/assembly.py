@@ -96,7 +96,12 @@ def assemble(
         EngineParts(
             clock=clock,
             intake=Intake(
-                decoder=decoder, features=features, key=config.key, times=times, lanes=lanes
+                decoder=decoder,
+                features=features,
+                key=config.key,
+                times=times,
+                lanes=lanes,
+                limits=config.limits,
             ),
             screen=Screen(
                 times=times,
@@ -178,4 +183,5 @@ def _destinations(config: PipelineConfig) -> Destinations:
         late=config.late == "publish",
         rekeyed=config.key is not None,
         bytes_max=int(config.sink.max_record),
+        headers=frozenset(config.sink.headers),
     )
