@@ -21,6 +21,7 @@ COMMANDS = {
     "record": "Record what goes into a pipeline and what comes out.",
     "export": "Say what is in a recording, or write it as Parquet.",
     "import": "Make a recording of JSON lines.",
+    "manifest": "Write down which files a model is made of.",
     "simulate": "The scheduler on a virtual clock, under any load.",
     "doctor": "What this machine has and lacks.",
     "schema": "Print the JSON Schemas.",

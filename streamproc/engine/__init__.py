@@ -33,6 +33,7 @@ from streamproc.engine.options import (
     Skew,
 )
 from streamproc.engine.partitions import PartitionTable
+from streamproc.engine.rescue import Rescued, rescue
 from streamproc.engine.screen import Screen
 from streamproc.engine.settled import Settled
 from streamproc.engine.settlement import Settlement, Tap, Witness
@@ -69,6 +70,7 @@ __all__ = [
     "PlainDecider",
     "PythonDecider",
     "PythonFunction",
+    "Rescued",
     "Screen",
     "Send",
     "Settled",
@@ -79,4 +81,5 @@ __all__ = [
     "Times",
     "Witness",
     "check_labels",
+    "rescue",
 ]

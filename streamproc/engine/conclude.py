@@ -30,6 +30,7 @@ from streamproc.engine.lanes import lane_of
 from streamproc.engine.letters import OUTCOME_HEADER, Originals, letters
 from streamproc.engine.partitions import Partition, PartitionTable
 from streamproc.engine.passages import headers_by_row, passage_of_events
+from streamproc.engine.rescue import reason_of
 from streamproc.engine.settled import Decided, Settled
 from streamproc.engine.settlement import Settlement
 from streamproc.scheduling import Scheduler
@@ -135,8 +136,7 @@ class Concluder:
         effects: list[Effect] = []
         if isinstance(outputs, Exception):
             for start, stop in pairwise(bounds):
-                part = events.take(slice(start, stop, None))
-                effects += self._dead(part, Reason.MODEL_FAILED, text_of(outputs))
+                effects += self._dead(events.take(slice(start, stop, None)), *reason_of(outputs))
             return effects
         done, failed = self._decide(events, outputs)
         finite = finite_rows(outputs, len(events))
@@ -206,7 +206,7 @@ class Concluder:
         )
         return [self._settlement.send(made, settled)]
 
-    def _dead(self, events: EventBatch, reason: Reason, detail: str) -> list[Effect]:
+    def _dead(self, events: EventBatch, reason: Reason | str, detail: str) -> list[Effect]:
         if not len(events):
             return []
         return self.letters(

@@ -24,6 +24,7 @@ from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
+from streamproc.runtime.model_states import model_states
 from streamproc.runtime.recording import RecordingTap, metadata_of, recorder_of
 from streamproc.runtime.status import State, actions_of, status_of
 from streamproc.telemetry import Accounts, Gauges, Summary
@@ -159,6 +160,7 @@ class Service:
             variant_level=engine.variant if len(self._parts.executors) > 1 else None,
             lag_records=lag,
             loop_lag_seconds=self._heartbeat.lag_ns / NS_PER_S,
+            model=model_states(self._parts.executors, {}),
             event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},
         )
 
