@@ -17,13 +17,14 @@ COMMANDS = {
     "init": "Make a working project: pipeline, features, model, test.",
     "check": "Find what is wrong with a pipeline, without traffic.",
     "run": "Run a pipeline.",
+    "dlq": "Dead letters: list them, look at one, put some back.",
     "simulate": "The scheduler on a virtual clock, under any load.",
     "doctor": "What this machine has and lacks.",
     "schema": "Print the JSON Schemas.",
 }
 """The commands and their one line; each is the function of this name in the module of this name."""
 LATER = (
-    *("record", "replay", "diff", "bench", "profile", "optimize", "slo", "why", "dlq"),
+    *("record", "replay", "diff", "bench", "profile", "optimize", "slo", "why"),
     *("export", "top"),
 )
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[
@@ -50,6 +51,10 @@ class LazyGroup(TyperGroup):
 
 def _load(name: str) -> Any:  # noqa: ANN401 - typer's or click's command
     module = importlib.import_module(f"streamproc.cli.{name}")
+    if hasattr(module, "group"):  # a command with commands of its own
+        several = typer.main.get_command(module.group)
+        several.name = name
+        return several
     single = typer.Typer(add_completion=False, rich_markup_mode=None)
     single.command(name, help=COMMANDS[name])(getattr(module, name))
     return typer.main.get_command(single)

@@ -25,7 +25,9 @@ DETAIL_HEADER = "streamproc-detail"
 ROWS_HEADER = "streamproc-rows"
 SIZE_HEADER = "streamproc-size"
 SHA256_HEADER = "streamproc-sha256"
-_OWN_HEADERS = frozenset(
+RECEIPT_HEADER = "streamproc-receipt"
+"""Of a record in the dead-letter topic that is no letter: ``partition/offset`` of a letter that was put back."""
+OWN_HEADERS = frozenset(
     (
         OUTCOME_HEADER,
         REASON_HEADER,
@@ -34,8 +36,10 @@ _OWN_HEADERS = frozenset(
         ROWS_HEADER,
         SIZE_HEADER,
         SHA256_HEADER,
+        RECEIPT_HEADER,
     )
 )
+"""Headers that only we give: a record that comes with one loses it in its letter."""
 _DETAIL_CHARACTERS = 1000
 _HEADERS_BYTES = 8192
 """Room that a record's other parts are given below the limit: our headers, key and framing."""
@@ -174,7 +178,7 @@ def letters(
     row_headers: dict[int, Headers] = {}
     keys, values = list(records.key), list(records.value)
     for row, (offset, headers) in enumerate(zip(records.offset, records.headers, strict=True)):
-        kept: list[tuple[str, bytes | None]] = [h for h in headers if h[0] not in _OWN_HEADERS]
+        kept: list[tuple[str, bytes | None]] = [h for h in headers if h[0] not in OWN_HEADERS]
         own = [(SOURCE_HEADER, f"{source.topic}/{source.partition}/{offset}".encode())]
         if records.rows and records.rows[row]:
             own.append((ROWS_HEADER, records.rows[row].encode()))
