@@ -1,8 +1,8 @@
 """Records about events that are not decided: as they came, with what became of them and why."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -63,11 +63,11 @@ class Originals:
     """
 
     offset: Sequence[int]
-    key: list[bytes | None]
-    value: list[bytes | None]
-    headers: Sequence[Headers]
+    key: list[bytes | None] = field(repr=False)
+    value: list[bytes | None] = field(repr=False)
+    headers: Sequence[Headers] = field(repr=False)
     rows: Sequence[str] = ()
-    details: Sequence[str] = ()
+    details: Sequence[str] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -158,6 +158,7 @@ def letters(
     outcome: Outcome,
     reason: Reason | str,
     bytes_max: int,
+    redact: Callable[[str], str] = str,
 ) -> OutRecords:
     """Records for the dead-letter or shed topic.
 
@@ -173,6 +174,7 @@ def letters(
         outcome: what became of them.
         reason: why.
         bytes_max: the largest record that may be sent.
+        redact: takes secrets out of a detail: an exception of the user's code may hold one.
     """
     room = bytes_max - _HEADERS_BYTES
     row_headers: dict[int, Headers] = {}
@@ -184,7 +186,7 @@ def letters(
             own.append((ROWS_HEADER, records.rows[row].encode()))
         if records.details:
             # An exception's text may hold what UTF-8 cannot.
-            detail = records.details[row][:_DETAIL_CHARACTERS].encode(errors="replace")
+            detail = redact(records.details[row])[:_DETAIL_CHARACTERS].encode(errors="replace")
             own.append((DETAIL_HEADER, detail))
         value, key = values[row], keys[row]
         beside = len(key or b"") + sum(len(name) + len(v or b"") for name, v in kept)
