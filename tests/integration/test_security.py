@@ -247,7 +247,9 @@ def test_at_level_debug_no_credential_is_logged(
     secret = PASSWORDS["app"] if how == "PLAIN" else token("app")
     kafka = {**scram(broker), "sasl_mechanism": how} if how == "PLAIN" else bearer(broker, secret)
     caplog.set_level(logging.DEBUG)
-    assert main(["check", str(config_of(tmp_path, kafka)), "--json", "--log-level", "debug"]) == 0
+    fill(broker.bootstrap, "in", TICK.messages(1))
+    path = config_of(tmp_path, kafka)
+    assert main(["run", str(path), "--stop-after", "1", "--json", "--log-level", "debug"]) == 0
     said = capsys.readouterr()
     assert "aiokafka" in caplog.text
     assert secret not in said.out + said.err + caplog.text
