@@ -62,6 +62,7 @@ class Destinations:
         rekeyed: True where an event's key is not its record's.
         bytes_max: the largest record that may be sent.
         headers: names of headers of an event that its decision has too, besides those that it always has.
+        redact: takes secrets out of what a dead letter says was wrong.
     """
 
     decisions: str
@@ -71,6 +72,7 @@ class Destinations:
     rekeyed: bool
     bytes_max: int
     headers: frozenset[str] = frozenset()
+    redact: Callable[[str], str] = str
 
 
 class Ran(NamedTuple):
@@ -203,6 +205,7 @@ class Concluder:
             outcome=outcome,
             reason=reason,
             bytes_max=self._to.bytes_max,
+            redact=self._to.redact,
         )
         return [self._settlement.send(made, settled)]
 
@@ -287,7 +290,12 @@ class Concluder:
         if self._several:
             keys, headers = [None] * len(values), {}
         # The key stands in the value too, so a record is at most twice its value and its headers.
-        if 2 * max(map(len, values)) + _most_bytes(headers) + RECORD_BYTES > self._to.bytes_max:
+        if (
+            2 * max(map(len, values))
+            + max(map(_header_bytes, headers.values()), default=0)
+            + RECORD_BYTES
+            > self._to.bytes_max
+        ):
             large = self._large(keys, values, headers)
             if large.any():
                 return self._too_large(owner, events, decisions, large, outcome, ran)
@@ -376,11 +384,6 @@ def _settled(owner: Partition, events: EventBatch, outcome: Outcome, decided: De
 
 def _header_bytes(headers: Headers) -> int:
     return sum(len(name) + len(value or b"") + RECORD_BYTES // 8 for name, value in headers)
-
-
-def _most_bytes(headers: Mapping[int, Headers]) -> int:
-    """The most that any row's headers take."""
-    return max(map(_header_bytes, headers.values()), default=0)
 
 
 def _parts(span: Span, bounds: Sequence[int]) -> list[Span]:
