@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         StreamprocError,
     )
     from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
-    from streamproc.executors import Model, OnnxRuntime, PythonModel, Simulated
+    from streamproc.executors import Breaker, Isolation, Model, OnnxRuntime, PythonModel, Simulated
     from streamproc.runtime import Pipeline, Service
     from streamproc.scheduling import Batching
     from streamproc.telemetry import Metrics, Telemetry
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "VERSION",
     "Batching",
+    "Breaker",
     "ConfigError",
     "Deadline",
     "DecisionRecord",
@@ -41,6 +42,7 @@ __all__ = [
     "EventTime",
     "ExternalError",
     "InvariantError",
+    "Isolation",
     "JsonCodec",
     "KafkaSink",
     "KafkaSource",
@@ -82,7 +84,7 @@ _ROOMS = {
         "StreamprocError",
     ),
     "engine": ("Deadline", "EventTime", "Outcomes", "Output", "PythonFunction"),
-    "executors": ("Model", "OnnxRuntime", "PythonModel", "Simulated"),
+    "executors": ("Breaker", "Isolation", "Model", "OnnxRuntime", "PythonModel", "Simulated"),
     "runtime": ("Pipeline", "Service"),
     "scheduling": ("Batching",),
     "telemetry": ("Metrics", "Telemetry"),

@@ -228,7 +228,9 @@ class Executor(Protocol):
         Is called from ``concurrency`` threads at the same time.
 
         Raises:
-            Exception: whatever the model raises; the batch becomes dead letters.
+            Exception: whatever the model raises; the batch is tried in parts, and the events on which it
+                raises alone become dead letters.
+            ModelError: the model could not be asked, or did not answer.
         """
         ...
 

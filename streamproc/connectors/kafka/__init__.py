@@ -9,6 +9,7 @@ from streamproc.connectors.kafka.security import OTHER_NAMES, named
 from streamproc.connectors.kafka.security import problems as security_problems
 from streamproc.connectors.kafka.sink import KafkaRecordSink
 from streamproc.connectors.kafka.source import KafkaRecordSource
+from streamproc.connectors.kafka.tail import TopicTail
 from streamproc.connectors.kafka.topics import TopicShape, create_topics, topic_shapes
 from streamproc.connectors.kafka.unread import Unread
 
@@ -22,6 +23,7 @@ __all__ = [
     "KafkaSource",
     "RecoveringSource",
     "TopicShape",
+    "TopicTail",
     "Unread",
     "check_reachable",
     "create_topics",

@@ -151,7 +151,7 @@ class KafkaRecordSource:
             raise ExternalError(msg) from error
         arrival_ns = self._clock.now_ns()
         return [
-            _columns(
+            columns_of(
                 tp,
                 records,
                 arrival_ns=arrival_ns,
@@ -366,7 +366,7 @@ def _timestamps_ns(timestamps_ms: list[int]) -> Int64Array:
     return np.minimum(held, _TIMESTAMP_MAX_MS) * NS_PER_MS
 
 
-def _columns(
+def columns_of(
     tp: KafkaPartition,
     records: list[Record],
     *,
@@ -374,6 +374,15 @@ def _columns(
     end_position: int,
     behind: int,
 ) -> RecordBatch:
+    """The records of one partition as columns.
+
+    Args:
+        tp: the partition.
+        records: at least one.
+        arrival_ns: when they were fetched.
+        end_position: the consumer's position behind them.
+        behind: how many are known to follow.
+    """
     return RecordBatch(
         source=TopicPartition(tp.topic, tp.partition),
         offset=np.array([r.offset for r in records], np.int64),
@@ -384,4 +393,5 @@ def _columns(
         arrival_ns=arrival_ns,
         end_position=end_position,
         behind=behind,
+        timestamp_type=records[0].timestamp_type or 0,
     )
