@@ -31,10 +31,10 @@ def test_a_row_a_scenario() -> None:
 
 def test_several_seeds_of_one_are_one_row() -> None:
     rows = table([result("a", seed=3), result("a", seed=4, failure="lost"), result("a", seed=5)])
-    assert rows.splitlines()[2:] == [
-        "| `a` | a / breaks | nothing lost | seeds 3 to 5: 2 of 3 kept; 3,000 events: 0 missing, 15 repeats; "
-        "**not kept** with 4 |"
-    ]
+    [row] = rows.splitlines()[2:]
+    assert row.endswith(
+        "| seeds 3 to 5: 2 of 3 kept; 3,000 events: 0 missing, 15 repeats; **not kept** with 4 |"
+    )
 
 
 def test_only_what_was_played_is_written_anew(tmp_path: Path) -> None:
