@@ -106,6 +106,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def program() -> None:
+    """Run the process's command, and end it with its exit code."""
+    code = main()
+    from streamproc.cli.hung import leave  # noqa: PLC0415 - most commands have nothing to wait for
+
+    leave(code)
+
+
 def _run(words: list[str]) -> int:
     if words[:1] == ["--version"]:
         from streamproc.core.version import VERSION  # noqa: PLC0415 - `--help` needs no numpy
