@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         RecordError,
         Size,
         StreamprocError,
+        TransientError,
     )
     from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
     from streamproc.executors import Model, OnnxRuntime, PythonModel, Simulated
@@ -61,6 +62,7 @@ __all__ = [
     "Size",
     "StreamprocError",
     "Telemetry",
+    "TransientError",
     "decode_decision",
     "load",
 ]
@@ -80,6 +82,7 @@ _ROOMS = {
         "RecordError",
         "Size",
         "StreamprocError",
+        "TransientError",
     ),
     "engine": ("Deadline", "EventTime", "Outcomes", "Output", "PythonFunction"),
     "executors": ("Model", "OnnxRuntime", "PythonModel", "Simulated"),

@@ -3,6 +3,7 @@
     StreamprocError
     ├ ConfigError     the user: file, line, allowed values, nearest name
     ├ RecordError     nobody: one dead letter, the stream goes on
+    ├ TransientError  nobody: the user's model says that trying again may help
     ├ ExternalError   the operator: broker, model file, device; retry or stop
     └ InvariantError  us: a bug; stop before a wrong decision goes out
 
@@ -63,6 +64,10 @@ class RecordError(StreamprocError):
         self.reason = reason
         self.detail = detail
         super().__init__(f"{reason}: {detail}")
+
+
+class TransientError(StreamprocError):
+    """What the user's model raises where the same batch may go well in a moment, such as a service that is busy."""
 
 
 class ExternalError(StreamprocError):
