@@ -27,6 +27,7 @@ from streamproc.core.errors import (
     Problem,
     RecordError,
     StreamprocError,
+    TransientError,
 )
 from streamproc.core.events import EventBatch
 from streamproc.core.outcomes import Outcome, Reason
@@ -85,6 +86,7 @@ __all__ = [
     "SystemClock",
     "TensorSpec",
     "TopicPartition",
+    "TransientError",
     "UserFunction",
     "VirtualClock",
     "load_function",

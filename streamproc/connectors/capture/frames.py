@@ -199,11 +199,16 @@ def pack_decisions(decisions: Sequence[RecordedDecision]) -> Item:
     return (DECISIONS, len(rows), rows)
 
 
+def sent_together(item: Item) -> bool:
+    """Whether decisions were handed to the sink together, and not read from a topic."""
+    return not isinstance(item[2], list)
+
+
 def unpack_decisions(
     item: Item, lanes: Sequence[str], variants: Sequence[str]
 ) -> Iterator[RecordedDecision]:
     """The decisions of an item, sent together or read from a topic; arguments as of ``SentBatch.decisions``."""
-    if not isinstance(item[2], list):
+    if sent_together(item):
         yield from unpack_sent(item).decisions(lanes, variants)
         return
     for log_time_ns, topic, source_topic, partition, offset, row, outcome, *rest in item[2]:
