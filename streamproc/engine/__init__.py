@@ -16,7 +16,9 @@ from streamproc.engine.lanes import Lanes
 from streamproc.engine.letters import (
     DETAIL_HEADER,
     OUTCOME_HEADER,
+    OWN_HEADERS,
     REASON_HEADER,
+    RECEIPT_HEADER,
     ROWS_HEADER,
     SHA256_HEADER,
     SIZE_HEADER,
@@ -33,6 +35,7 @@ from streamproc.engine.options import (
     Skew,
 )
 from streamproc.engine.partitions import PartitionTable
+from streamproc.engine.rescue import Rescued, rescue
 from streamproc.engine.screen import Screen
 from streamproc.engine.settled import Settled
 from streamproc.engine.settlement import Settlement, Tap, Witness
@@ -42,7 +45,9 @@ __all__ = [
     "DEADLINE_HEADER",
     "DETAIL_HEADER",
     "OUTCOME_HEADER",
+    "OWN_HEADERS",
     "REASON_HEADER",
+    "RECEIPT_HEADER",
     "ROWS_HEADER",
     "SHA256_HEADER",
     "SIZE_HEADER",
@@ -69,6 +74,7 @@ __all__ = [
     "PlainDecider",
     "PythonDecider",
     "PythonFunction",
+    "Rescued",
     "Screen",
     "Send",
     "Settled",
@@ -79,4 +85,5 @@ __all__ = [
     "Times",
     "Witness",
     "check_labels",
+    "rescue",
 ]
