@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         TransientError,
     )
     from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
-    from streamproc.executors import Model, OnnxRuntime, PythonModel, Simulated
+    from streamproc.executors import Breaker, Isolation, Model, OnnxRuntime, PythonModel, Simulated
     from streamproc.runtime import Pipeline, Service
     from streamproc.scheduling import Batching
     from streamproc.telemetry import Metrics, Telemetry
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "VERSION",
     "Batching",
+    "Breaker",
     "ConfigError",
     "Deadline",
     "DecisionRecord",
@@ -42,6 +43,7 @@ __all__ = [
     "EventTime",
     "ExternalError",
     "InvariantError",
+    "Isolation",
     "JsonCodec",
     "KafkaSink",
     "KafkaSource",
@@ -85,7 +87,7 @@ _ROOMS = {
         "TransientError",
     ),
     "engine": ("Deadline", "EventTime", "Outcomes", "Output", "PythonFunction"),
-    "executors": ("Model", "OnnxRuntime", "PythonModel", "Simulated"),
+    "executors": ("Breaker", "Isolation", "Model", "OnnxRuntime", "PythonModel", "Simulated"),
     "runtime": ("Pipeline", "Service"),
     "scheduling": ("Batching",),
     "telemetry": ("Metrics", "Telemetry"),

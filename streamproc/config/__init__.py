@@ -7,6 +7,7 @@ from streamproc.config.log_redaction import hide_in_logs
 from streamproc.config.schema import json_schema
 from streamproc.config.secrets import Secret, is_sensitive, redact, secrets_of
 from streamproc.config.spec import PipelineConfig
+from streamproc.config.written import written
 
 __all__ = [
     "LoadedConfig",
@@ -20,4 +21,5 @@ __all__ = [
     "parse",
     "redact",
     "secrets_of",
+    "written",
 ]

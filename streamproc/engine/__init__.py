@@ -35,8 +35,10 @@ from streamproc.engine.options import (
     Skew,
 )
 from streamproc.engine.partitions import PartitionTable
+from streamproc.engine.rescue import Rescued, rescue
 from streamproc.engine.screen import Screen
-from streamproc.engine.settlement import Settlement, Witness
+from streamproc.engine.settled import Settled
+from streamproc.engine.settlement import Settlement, Tap, Witness
 from streamproc.engine.tracker import AcknowledgementTracker
 
 __all__ = [
@@ -72,12 +74,16 @@ __all__ = [
     "PlainDecider",
     "PythonDecider",
     "PythonFunction",
+    "Rescued",
     "Screen",
     "Send",
+    "Settled",
     "Settlement",
     "Skew",
     "Skip",
+    "Tap",
     "Times",
     "Witness",
     "check_labels",
+    "rescue",
 ]

@@ -30,6 +30,7 @@ from streamproc.engine.lanes import lane_of
 from streamproc.engine.letters import OUTCOME_HEADER, Originals, letters
 from streamproc.engine.partitions import Partition, PartitionTable
 from streamproc.engine.passages import headers_by_row, passage_of_events
+from streamproc.engine.rescue import reason_of
 from streamproc.engine.settled import Decided, Settled
 from streamproc.engine.settlement import Settlement
 from streamproc.scheduling import Scheduler
@@ -137,8 +138,7 @@ class Concluder:
         effects: list[Effect] = []
         if isinstance(outputs, Exception):
             for start, stop in pairwise(bounds):
-                part = events.take(slice(start, stop, None))
-                effects += self._dead(part, Reason.MODEL_FAILED, text_of(outputs))
+                effects += self._dead(events.take(slice(start, stop, None)), *reason_of(outputs))
             return effects
         done, failed = self._decide(events, outputs)
         finite = finite_rows(outputs, len(events))
@@ -192,7 +192,7 @@ class Concluder:
         if owner is None:
             return []  # given up since: what was fetched of it is handed back
         settled = Settled(partition, ordinal, outcome, reason, lane=lane, row=row)
-        if self._tracer is not None:
+        if self._tracer is not None or self._settlement.tap is not None:
             way = replace(passage(owner.source), outcome=outcome, reason=str(reason), topic=topic)
             settled = replace(settled, passage=way)
         if topic is None:
@@ -209,7 +209,7 @@ class Concluder:
         )
         return [self._settlement.send(made, settled)]
 
-    def _dead(self, events: EventBatch, reason: Reason, detail: str) -> list[Effect]:
+    def _dead(self, events: EventBatch, reason: Reason | str, detail: str) -> list[Effect]:
         if not len(events):
             return []
         return self.letters(
@@ -272,7 +272,9 @@ class Concluder:
     ) -> list[Effect]:
         if outcome is Outcome.LATE and not self._to.late:
             # Nothing is sent, so there is no acknowledgement to measure the latency to.
-            decided = Decided(events, ran.started_ns, ran.ended_ns, ran.ended_ns, None)
+            decided = Decided(
+                events, ran.started_ns, ran.ended_ns, ran.ended_ns, None, variant=ran.variant
+            )
             self._settlement.settle(_settled(owner, events, outcome, decided), ran.ended_ns)
             return []
         headers, traced = self._headers(owner.source, events)
@@ -308,7 +310,7 @@ class Concluder:
         )
         handed_ns = self._clock.now_ns()
         decided = Decided(
-            events, ran.started_ns, ran.ended_ns, handed_ns, self._to.decisions, traced
+            events, ran.started_ns, ran.ended_ns, handed_ns, self._to.decisions, traced, ran.variant
         )
         return [self._settlement.send(records, _settled(owner, events, outcome, decided))]
 
