@@ -151,8 +151,8 @@ class Entry:
             raise ValueError(msg) from None
 
 
-Append = Callable[[bytes], None]
-"""Takes an entry of the log; must not wait."""
+Append = Callable[[bytes, int], None]
+"""Takes an entry of the log, and the last instant in it; must not wait."""
 
 
 @dataclass(slots=True)
@@ -228,10 +228,11 @@ class ScheduleLog:
             self._new_texts,
             self._begins,
         )
+        last_ns = self._instants_ns[-1] if self._instants_ns else self._since_ns
         self._calls = bytearray()
         self._instants_ns, self._numbers = array("q"), array("q")
         self._new_sources, self._new_texts, self._begins = [], [], None
-        self.append(entry.encode())
+        self.append(entry.encode(), last_ns)
 
 
 class LoggedClock:
