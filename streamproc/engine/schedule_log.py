@@ -50,10 +50,24 @@ class Call(IntEnum):
     """Numbers: source, start, end; the latter two -1 where nothing was jumped over."""
     DRAINING = 10
     """Numbers: 1 or 0."""
+    RUN = 11
+    """It started a batch. Numbers: run, events, variant."""
 
 
 TIMED: Final = frozenset({Call.CLOCK, Call.EFFECTS, Call.COMPLETED, Call.FAILED, Call.ACKNOWLEDGED})
 """Calls with an instant."""
+NUMBERS: Final[Mapping[Call, int]] = {
+    Call.CLOCK: 0,
+    Call.INGEST: 3,
+    Call.EFFECTS: 0,
+    Call.COMPLETED: 1,
+    Call.FAILED: 2,
+    Call.ACKNOWLEDGED: 1,
+    Call.SKIPPED: 3,
+    Call.DRAINING: 1,
+    Call.RUN: 3,
+}
+"""How many numbers a call has; of the others, the first number says it."""
 
 
 @dataclass(frozen=True, slots=True)

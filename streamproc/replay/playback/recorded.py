@@ -242,8 +242,8 @@ class _Replay:
                 engine.skipped(source, None if start < 0 else Jump(start, end))
             case Call.DRAINING:
                 engine.draining = bool(tape.number())
-            case Call.CLOCK:
-                msg = "the clock was read where the replay does not read it"
+            case Call.CLOCK | Call.RUN:
+                msg = f"{call.name} was recorded where the replay has none"
                 raise InvariantError(msg)
 
     def _effects(self, now_ns: int) -> None:
@@ -258,6 +258,14 @@ class _Replay:
                     pass  # a jump's end is in the log
 
     def _answer(self, infer: Infer) -> Columns | Exception:
+        tape = self._tape
+        if tape.next_call() is not Call.RUN:
+            msg = f"run {infer.run} was not started there"
+            raise InvariantError(msg)
+        recorded = (tape.number(), tape.number(), tape.number())
+        if recorded != (infer.run, infer.size, infer.variant):
+            msg = f"run {infer.run} has {infer.size} events, and had {recorded[1]}"
+            raise InvariantError(msg)
         try:
             return self._executors[infer.variant].run(infer.inputs)
         except Exception as error:  # noqa: BLE001 - a model may raise anything
