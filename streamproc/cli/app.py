@@ -18,6 +18,7 @@ COMMANDS = {
     "check": "Find what is wrong with a pipeline, without traffic.",
     "run": "Run a pipeline.",
     "replay": "A recording through the pipeline again.",
+    "sweep": "A recording replayed with several values of a setting.",
     "simulate": "The scheduler on a virtual clock, under any load.",
     "doctor": "What this machine has and lacks.",
     "schema": "Print the JSON Schemas.",

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from streamproc.cli import main
+from streamproc.cli.sweep import split_values
 from streamproc.connectors.capture import CaptureMetadata, CaptureReader, CaptureWriter
 from streamproc.core import NS_PER_S
 from tests.cli.support import environment, streamproc
@@ -173,3 +174,32 @@ def test_mistakes_are_lines(
 def test_no_such_recording(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     _, err = replay(capsys, file="night.mcap", code=2)
     assert "night.mcap" in err
+
+
+def test_a_sweep_is_a_table_an_object_and_a_page(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    words = ("--set", "deadline.budget=5ms,20ms,50ms", "--load", "1,6", "--report", "sweep.html")
+    assert main(["sweep", "day.mcap", "pipeline.yaml", *words, "--json"]) == 0
+    captured = capsys.readouterr()
+    answer = json.loads(captured.out)
+    assert [run["set"] for run in answer["runs"]][:3] == [
+        {"deadline.budget": "5ms", "load": "1x"},
+        {"deadline.budget": "5ms", "load": "6x"},
+        {"deadline.budget": "20ms", "load": "1x"},
+    ]
+    on_time = [run["outcomes"]["on_time"] for run in answer["runs"] if run["set"]["load"] == "6x"]
+    assert on_time == sorted(on_time), "a longer budget keeps more"
+    assert on_time[0] < on_time[-1]
+    page = Path("sweep.html").read_text()
+    for text in ("In time, by deadline.budget", "load 6x", ">50ms</td>", "<svg"):
+        assert text in page
+
+
+def test_a_sweep_of_one_is_none(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    assert main(["sweep", "day.mcap", "pipeline.yaml", "--set", "deadline.budget=5ms"]) == 2
+    assert "nothing varies" in capsys.readouterr().err
+
+
+def test_values_in_brackets_stay_together() -> None:
+    assert split_values("[a, b],{c: 'd,e'},\"f,g\",h") == ["[a, b]", "{c: 'd,e'}", '"f,g"', "h"]
