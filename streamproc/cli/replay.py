@@ -8,7 +8,7 @@ import typer
 
 from streamproc.cli import options
 from streamproc.cli.failures import DONE, FAILED, located
-from streamproc.cli.replay_plan import Chosen, Pace, choose, latency_models, pace, say_environment
+from streamproc.cli.replay_plan import Chosen, Pace, choose, latency_models, pace, say_recording
 from streamproc.cli.replay_run import Job, run_recorded, run_virtual
 from streamproc.cli.replay_view import show
 from streamproc.cli.screen import line, notes_console, print_json, result_console
@@ -105,7 +105,7 @@ def replay(
     )
     _check(clock, chosen, playback, paced)
     saved = latency_models(latency_model or (), loaded.config)
-    say_environment(reader)
+    say_recording(reader)
     with located(loaded):
         job = Job(
             pipeline=Pipeline.from_file(loaded),
@@ -116,7 +116,6 @@ def replay(
             send_ns=send,
             jitter=jitter,
             out=out,
-            configuration=loaded.redact(loaded.source_text),
         )
         result = run_recorded(job) if clock is ClockName.RECORDED else run_virtual(job)
     show(result_console(as_json=json), result)

@@ -10,7 +10,7 @@ import typer
 
 from streamproc.cli import options
 from streamproc.cli.failures import DONE, located
-from streamproc.cli.replay_plan import choose, latency_models, say_environment
+from streamproc.cli.replay_plan import choose, latency_models, say_recording
 from streamproc.cli.replay_run import Job, run_virtual
 from streamproc.cli.screen import line, notes_console, print_json, result_console, table
 from streamproc.config import load as load_config
@@ -74,7 +74,7 @@ def sweep(
         raise typer.BadParameter("nothing varies: --set deadline.budget=20ms,50ms, or --load 1,2,3")
     file = None if report is None else ReportFile(report)
     reader = CaptureReader(capture)
-    say_environment(reader)
+    say_recording(reader)
     found: list[tuple[Trial, Summary]] = []
     for trial in trials:
         loaded = load_config(config, overrides=trial.overrides)

@@ -6,6 +6,7 @@ from streamproc.config.loader import load, parse
 from streamproc.config.schema import json_schema
 from streamproc.config.secrets import Secret, is_sensitive
 from streamproc.config.spec import PipelineConfig
+from streamproc.config.written import written
 
 __all__ = [
     "LoadedConfig",
@@ -16,4 +17,5 @@ __all__ = [
     "json_schema",
     "load",
     "parse",
+    "written",
 ]

@@ -11,6 +11,7 @@ from typing import Any
 
 from streamproc.codecs import ArrowCodec, Codec, FieldType, JsonCodec, TensorCodec
 from streamproc.config.foreign_names import nearest
+from streamproc.config.recording_checks import RECORDING_CHECKS
 from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
 from streamproc.config.spec import PipelineConfig
 from streamproc.config.tree import Finding, Path, dotted
@@ -247,5 +248,6 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_topics_out, ("source", "sink")),
     (_undecided, ("name", "source", "sink", "outcomes")),
     *SCHEDULING_CHECKS,
+    *RECORDING_CHECKS,
 )
 """Each check and the parts that it takes."""

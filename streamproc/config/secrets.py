@@ -27,7 +27,7 @@ FILE_BYTES_MAX = 64 * 1024
 REDACTED_LENGTH_MIN = 4
 """Shorter texts are left in messages: replacing each "a" would hide the message, not the secret."""
 
-_CLIENTS: tuple[Path, ...] = (("source", "kafka"), ("sink", "kafka"))
+_CLIENTS: tuple[Path, ...] = (("source", "kafka"), ("sink", "kafka"), ("record", "redact"))
 _SENSITIVE = re.compile(r"password|passwd|secret|token|passphrase|jaas", re.IGNORECASE)
 _REFERENCE = re.compile(r"\$?\$\{([^}]*)\}")
 

@@ -41,8 +41,8 @@ from streamproc.engine.schedule_log import (
     ScheduleLog,
 )
 from streamproc.engine.screen import Screen
-from streamproc.engine.settled import Decided, Settled
-from streamproc.engine.settlement import Observer, Settlement, Witness
+from streamproc.engine.settled import Settled
+from streamproc.engine.settlement import Settlement, Tap, Witness
 from streamproc.engine.tracker import AcknowledgementTracker
 
 __all__ = [
@@ -59,7 +59,6 @@ __all__ = [
     "Call",
     "Concluder",
     "Deadline",
-    "Decided",
     "Decider",
     "Destinations",
     "Effect",
@@ -74,7 +73,6 @@ __all__ = [
     "Lanes",
     "LoggedClock",
     "LoggedEngine",
-    "Observer",
     "Offering",
     "Outcomes",
     "Output",
@@ -89,6 +87,7 @@ __all__ = [
     "Settlement",
     "Skew",
     "Skip",
+    "Tap",
     "Times",
     "Witness",
     "check_labels",

@@ -187,7 +187,7 @@ class Concluder:
         if owner is None:
             return []  # given up since: what was fetched of it is handed back
         settled = Settled(partition, ordinal, outcome, reason, lane=lane, row=row)
-        if self._tracer is not None:
+        if self._tracer is not None or self._settlement.tap is not None:
             way = replace(passage(owner.source), outcome=outcome, reason=str(reason), topic=topic)
             settled = replace(settled, passage=way)
         if topic is None:

@@ -108,6 +108,7 @@ class Entry:
         sources: partitions that are named for the first time; they are numbered from 0 over all entries.
         texts: texts that are named for the first time, numbered likewise.
         begins: what the engine began with; None but in the first entry.
+        number: the entry's, from 0.
     """
 
     calls: bytes
@@ -116,10 +117,15 @@ class Entry:
     sources: Sequence[TopicPartition] = ()
     texts: Sequence[str] = ()
     begins: Beginning | None = None
+    number: int = 0
 
     def encode(self) -> bytes:
         """As bytes: a JSON header, then the columns, little-endian; instants as differences."""
-        header: dict[str, Any] = {"instants": len(self.instants_ns), "numbers": len(self.numbers)}
+        header: dict[str, Any] = {
+            "entry": self.number,
+            "instants": len(self.instants_ns),
+            "numbers": len(self.numbers),
+        }
         if self.sources:
             header["sources"] = self.sources
         if self.texts:
@@ -159,6 +165,7 @@ class Entry:
                 [TopicPartition(str(topic), int(n)) for topic, n in header.get("sources", ())],
                 [str(text) for text in header.get("texts", ())],
                 None if begins is None else Beginning.of(begins),
+                int(header["entry"]),
             )
         except (struct.error, KeyError, TypeError, ValueError) as error:
             msg = f"no entry of a schedule log: {error}"
@@ -187,6 +194,7 @@ class ScheduleLog:
     _new_texts: list[str] = field(default_factory=list)
     _begins: Beginning | None = None
     _since_ns: int = 0
+    _entries: int = 0
 
     def begin(self, beginning: Beginning) -> None:
         """An engine begins with this."""
@@ -241,7 +249,9 @@ class ScheduleLog:
             self._new_sources,
             self._new_texts,
             self._begins,
+            self._entries,
         )
+        self._entries += 1
         last_ns = self._instants_ns[-1] if self._instants_ns else self._since_ns
         self._calls = bytearray()
         self._instants_ns, self._numbers = array("q"), array("q")

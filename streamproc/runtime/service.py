@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from streamproc.config import PipelineConfig
+from streamproc.connectors.capture import Recorder
 from streamproc.core import (
     NS_PER_S,
     Clock,
@@ -24,6 +25,7 @@ from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
+from streamproc.runtime.recording import RecordingTap, metadata_of, recorder_of
 from streamproc.telemetry import Accounts, Gauges, Summary
 
 if TYPE_CHECKING:
@@ -91,10 +93,13 @@ class Service:
         self._on_ready = on_ready
         self._before_join = before_join or _nothing
         self._schedule = schedule
+        if schedule is None and config.record is not None:
+            self._schedule = ScheduleLog(self._record_schedule)
         self._heartbeat = Heartbeat(parts.clock, self._beat)
         self._skew_watch = SkewWatch(int(config.deadline.budget))
         self._assembly: Assembly | None = None
         self._exporter: Exporter | None = None
+        self._recorder: Recorder | None = None
         self._driver: Driver | None = None
         self._intake: IntakeLoop | None = None
         self._stop_asked = asyncio.Event()
@@ -170,6 +175,7 @@ class Service:
             self._assembly = assembly = assemble(
                 self._config, parts.executors, parts.clock, export, log=self._schedule
             )
+            self._recorder = recorder = self._start_recorder(assembly)
         except BaseException:
             await self._close_traces()
             raise
@@ -192,6 +198,8 @@ class Service:
             stop_after=self._stop_after,
             stop_when_idle_ns=self._stop_when_idle_ns,
         )
+        if recorder is not None:
+            self._intake.record = recorder.records
         self._intake.stopping = self._stop_asked.is_set()
         async with endpoints(
             self._config.telemetry.metrics.listen,
@@ -258,6 +266,7 @@ class Service:
         if self._assembly is not None:
             self._skew_watch.look(self._assembly.engine.skews_ns())
         self._count_traces()
+        self._count_dropped()
 
     async def _commit_regularly(self) -> None:
         while True:
@@ -297,6 +306,9 @@ class Service:
         if self._schedule is not None:
             self._schedule.flush()
         await self._close_traces()
+        if self._recorder is not None:
+            await self._recorder.close()
+            self._count_dropped()
         for executor in parts.executors:
             executor.close()
 
@@ -314,6 +326,17 @@ class Service:
             model=", ".join(f"{model.variant} {model.digest}" for model in models),
         )
 
+    def _start_recorder(self, assembly: Assembly) -> Recorder | None:
+        """What records, if the user wants it; told of everything from now on."""
+        options, clock = self._config.record, self._parts.clock
+        if options is None:
+            return None
+        told = metadata_of(self._config, self.models(), assembly.accounts.lanes, "service")
+        recorder = recorder_of(self._config, options, told, clock)
+        recorder.start()
+        assembly.settlement.tap = RecordingTap(recorder, clock)
+        return recorder
+
     async def _close_traces(self) -> None:
         """Export what waits, for a short while."""
         if self._exporter is None:
@@ -327,6 +350,14 @@ class Service:
         if self._assembly is not None and self._exporter is not None:
             self._assembly.accounts.traces_exported = self._exporter.exported
             self._assembly.accounts.traces_dropped = self._exporter.dropped
+
+    def _record_schedule(self, data: bytes, at_ns: int) -> None:
+        if self._recorder is not None:
+            self._recorder.schedule(data, at_ns)
+
+    def _count_dropped(self) -> None:
+        if self._assembly is not None and self._recorder is not None:
+            self._assembly.accounts.recorder_dropped = self._recorder.dropped
 
 
 async def _nothing() -> None:

@@ -143,9 +143,14 @@ def test_the_virtual_clock_is_as_fast_as_it_can_be(
 
 
 def test_another_machine_is_said(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
-    record(folder / "other.mcap", 3, machine={"cpu_flags": "none such", "threads": "1"})
+    record(
+        folder / "other.mcap",
+        3,
+        machine={"cpu_features": "none such", "threads": "1", "cores": "999"},
+    )
     _, err = replay(capsys, file="other.mcap")
-    assert "not the machine of the recording: cpu_flags none such, here" in err
+    assert "not as it was recorded: cpu_features none such, here" in err
+    assert "999" not in err
 
 
 @pytest.mark.parametrize(

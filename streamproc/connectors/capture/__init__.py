@@ -23,10 +23,14 @@ from streamproc.connectors.capture.messages import (
     OutcomeColumns,
     RecordedDecision,
     ScheduleEntry,
+    SentBatch,
 )
 from streamproc.connectors.capture.metadata import CaptureMetadata, RecordedModel
+from streamproc.connectors.capture.options import Record, Redact
 from streamproc.connectors.capture.reader import CaptureReader, CaptureSummary
+from streamproc.connectors.capture.recorder import Recorder
 from streamproc.connectors.capture.schema import proto_text
+from streamproc.connectors.capture.scribe import Job
 from streamproc.connectors.capture.writer import CaptureWriter, Rotation
 
 __all__ = [
@@ -36,10 +40,15 @@ __all__ = [
     "CaptureSummary",
     "CaptureWriter",
     "Gap",
+    "Job",
     "OutcomeColumns",
+    "Record",
     "RecordedDecision",
     "RecordedModel",
+    "Recorder",
+    "Redact",
     "Rotation",
     "ScheduleEntry",
+    "SentBatch",
     "proto_text",
 ]

@@ -1,7 +1,7 @@
 """What a recording tells of, as values: decisions, outcomes, schedule entries and gaps."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -136,3 +136,76 @@ class Gap(NamedTuple):
 def records_channel(source: TopicPartition) -> str:
     """The channel of a partition's records."""
     return f"{RECORDS}{source.topic}/{source.partition}"
+
+
+@dataclass(frozen=True, slots=True)
+class SentBatch:
+    """Records that were handed to the sink together, about events of one partition that ended alike.
+
+    Attributes:
+        log_time_ns: when they were handed over.
+        topic: where they go.
+        source: the partition of their events.
+        offset: int64 [n], the inputs' offsets; None where a record tells of several inputs.
+        row: int64 [n], the events' rows, -1 for a whole record; None where each record is one event.
+        outcome: what they say.
+        reason: why.
+        lane: int64 [n] or one number for all: places among the metadata's lanes, -1 for unknown.
+        variant: the place of the model that ran among the metadata's models; None where none ran.
+        key: n keys.
+        value: n values.
+        headers: headers that each has.
+        row_headers: further headers by row number.
+    """
+
+    log_time_ns: int
+    topic: str
+    source: TopicPartition
+    offset: Int64Array | None
+    row: Int64Array | None
+    outcome: Outcome
+    reason: str
+    lane: Int64Array | int
+    variant: int | None
+    key: Sequence[bytes | None]
+    value: Sequence[bytes | None]
+    headers: Headers = ()
+    row_headers: Mapping[int, Headers] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def decisions(
+        self, lanes: Sequence[str], variants: Sequence[str]
+    ) -> Iterator[RecordedDecision]:
+        """One by one.
+
+        Args:
+            lanes: the metadata's lanes.
+            variants: the names of the metadata's models.
+        """
+        count = len(self)
+        offsets = [None] * count if self.offset is None else self.offset.tolist()
+        rows = [-1] * count if self.row is None or self.offset is None else self.row.tolist()
+        numbers = [self.lane] * count if isinstance(self.lane, int) else self.lane.tolist()
+        variant = "" if self.variant is None else _name(variants, self.variant)
+        columns = zip(offsets, rows, numbers, self.key, self.value, strict=False)
+        for place, (offset, row, number, key, value) in enumerate(columns):
+            yield RecordedDecision(
+                self.log_time_ns,
+                self.topic,
+                self.source,
+                offset,
+                None if row < 0 else row,
+                self.outcome,
+                self.reason,
+                _name(lanes, number),
+                variant,
+                key,
+                value,
+                [*self.headers, *self.row_headers.get(place, ())],
+            )
+
+
+def _name(names: Sequence[str], place: int) -> str:
+    return names[place] if 0 <= place < len(names) else ""

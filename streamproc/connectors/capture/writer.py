@@ -4,13 +4,12 @@ A file is ``NAME.mcap.part`` until it is complete, and is then renamed in one st
 ``chunk_ns`` is on the disk, in chunks that can be read alone: a crash loses no more.
 """
 
-import contextlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import IO, Final, Self, cast
 
 from mcap.writer import Writer
 
@@ -22,9 +21,11 @@ from streamproc.connectors.capture.messages import (
     Gap,
     OutcomeColumns,
     RecordedDecision,
+    SentBatch,
     records_channel,
 )
 from streamproc.connectors.capture.metadata import CaptureMetadata
+from streamproc.connectors.capture.output import OutputFile
 from streamproc.connectors.capture.schema import descriptor_set, schema_name
 from streamproc.connectors.capture.wire import (
     encode_decision,
@@ -104,6 +105,7 @@ class CaptureWriter:
         self._durable = durable
         self._overwrite = overwrite
         self._metadata = metadata
+        self._variants = [model.variant for model in metadata.models]
         self._part = metadata.part - 1
         self._channels: dict[str, int] = {}
         self._schemas: dict[str, int] = {}
@@ -116,6 +118,16 @@ class CaptureWriter:
     def path(self) -> Path:
         """The file that is being written, under the name that it will have."""
         return self._path
+
+    @property
+    def part(self) -> int:
+        """The number of that file in the recording."""
+        return self._part
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something was written that the disk does not have yet."""
+        return self._waiting_since_ns is not None
 
     def records(self, batch: RecordBatch) -> None:
         """Write what one fetch gave; ``log_time`` is the batch's arrival."""
@@ -132,6 +144,10 @@ class CaptureWriter:
             at_ns = decision.log_time_ns
             self._writer.add_message(channel, at_ns, encode_decision(decision), at_ns)
         self._written()
+
+    def sent(self, sent: SentBatch) -> None:
+        """Write what was handed to the sink together."""
+        self.decisions(sent.decisions(self._metadata.lanes, self._variants))
 
     def outcomes(self, outcomes: OutcomeColumns) -> None:
         """Write what became of events; ``log_time`` is the instant at which it was final."""
@@ -164,10 +180,8 @@ class CaptureWriter:
     def flush(self) -> None:
         """Write the chunk that is being made, and wait until the disk has it."""
         self._writer.flush()  # type: ignore[no-untyped-call]
-        if self._durable:
-            os.fsync(self._file.fileno())
+        self._file.whole(durable=self._durable)
         self._waiting_since_ns = None
-        self._safe_bytes = self._file.tell()
 
     def close(self) -> None:
         """Complete the file; one in which nothing was written is complete, too."""
@@ -175,11 +189,7 @@ class CaptureWriter:
 
     def abandon(self) -> None:
         """Leave the file as it is after an error: all chunks that were written whole stay readable."""
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._file.fileno(), self._safe_bytes)
-        # What the buffer still holds must not be written behind it.
-        with contextlib.suppress(OSError):
-            self._file.raw.close()
+        self._file.abandon()
 
     def __enter__(self) -> Self:
         return self
@@ -198,24 +208,28 @@ class CaptureWriter:
     def _begin(self) -> None:
         self._part += 1
         self._path = self._named(self._part)
-        if self._path.exists() and not self._overwrite:
-            msg = f"{self._path} is there already: remove it, or write to another"
-            raise ConfigError(msg)
+        for path in (self._path, _part_of(self._path)):
+            if path.exists() and not self._overwrite:
+                msg = f"{path} is there already: remove it, or write to another"
+                raise ConfigError(msg)
         self._begun_ns = self._clock.now_ns()
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = _part_of(self._path).open("wb")
-        self._safe_bytes = 0
+        self._file = OutputFile(_part_of(self._path))
         self._written_any = False
         self._channels, self._schemas = {}, {}
-        self._writer: Writer = Writer(self._file, chunk_size=self._chunk_bytes)
-        self._writer.start(profile="", library=f"streamproc {VERSION}")
+        self._writer: Writer = Writer(cast("IO[bytes]", self._file), chunk_size=self._chunk_bytes)
         told = replace(self._metadata, part=self._part, started_ns=self._begun_ns)
-        for name, values in told.records():
-            self._writer.add_metadata(name, values)
-        self.flush()
+        try:
+            self._writer.start(profile="", library=f"streamproc {VERSION}")
+            for name, values in told.records():
+                self._writer.add_metadata(name, values)
+            self.flush()
+        except OSError:
+            self.abandon()
+            raise
 
     def _named(self, part: int) -> Path:
-        if self._rotation is None:
+        if self._rotation is None and part == 1:
             return self._target
         return self._target.with_name(f"{self._target.stem}-{part:04d}{self._target.suffix}")
 
@@ -223,9 +237,7 @@ class CaptureWriter:
         if self._file.closed:
             return
         self._writer.finish()  # type: ignore[no-untyped-call]
-        self._file.flush()
-        if self._durable:
-            os.fsync(self._file.fileno())
+        self._file.whole(durable=self._durable)
         self._file.close()
         _part_of(self._path).replace(self._path)
         if self._durable:

@@ -13,14 +13,13 @@ replayed.accounts.summary(replayed.duration_s, 0.0)
 """
 
 from streamproc.replay.playback.answering import Timing, answering, timing
-from streamproc.replay.playback.environment import environment, environment_differences
 from streamproc.replay.playback.machine import ReplayMachine, Silent
 from streamproc.replay.playback.of_capture import (
     recorded_sends_ns,
     recorded_sweeps,
     schedule_of,
 )
-from streamproc.replay.playback.output import CaptureOutput, output_metadata
+from streamproc.replay.playback.output import CaptureOutput
 from streamproc.replay.playback.recorded import replay_recorded
 from streamproc.replay.playback.reproduced import Comparison, Reproduced
 from streamproc.replay.playback.timeline import (
@@ -31,7 +30,7 @@ from streamproc.replay.playback.timeline import (
     arrivals,
     rows_of,
 )
-from streamproc.replay.playback.virtual import Attach, Replayed, Sent, replay_virtual
+from streamproc.replay.playback.virtual import Attach, Replayed, replay_virtual
 
 __all__ = [
     "COPY_PARTITIONS",
@@ -44,14 +43,10 @@ __all__ = [
     "ReplayMachine",
     "Replayed",
     "Reproduced",
-    "Sent",
     "Silent",
     "Timing",
     "answering",
     "arrivals",
-    "environment",
-    "environment_differences",
-    "output_metadata",
     "recorded_sends_ns",
     "recorded_sweeps",
     "replay_recorded",

@@ -17,7 +17,7 @@ from streamproc.core import (
     RecordBatch,
     TopicPartition,
 )
-from streamproc.engine import Beginning, Call, Entry, Infer, Send
+from streamproc.engine import Beginning, Call, Entry, Infer
 from streamproc.replay.playback.virtual import Attach, Replayed
 from streamproc.runtime import assemble
 
@@ -72,6 +72,7 @@ class _Tape:
 
     def __init__(self, schedule: Iterable[Entry]) -> None:
         self._entries = iter(schedule)
+        self._expected = 0
         self._calls: Iterator[int] = iter(())
         self._instants: Iterator[int] = iter(())
         self._numbers: Iterator[int] = iter(())
@@ -123,8 +124,9 @@ class _Tape:
 
     def _load(self) -> bool:
         entry = next(self._entries, None)
-        if entry is None:
-            return False
+        if entry is None or entry.number != self._expected:
+            return False  # what was dropped, nobody can do again
+        self._expected += 1
         self._calls = iter(entry.calls)
         self._instants = iter(entry.instants_ns.tolist())
         self._numbers = iter(entry.numbers.tolist())
@@ -200,7 +202,8 @@ class _Replay:
         self._executors = executors
         self._assembly = assemble(config, held, tape, sweeps=beginning.sweeps)
         self._engine = self._assembly.engine
-        self._sent = attach(self._assembly) if attach is not None else None
+        if attach is not None:
+            attach(self._assembly, lambda: tape.last_ns)
         self._outputs: dict[int, Columns | Exception] = {}
         self._records = 0
 
@@ -248,14 +251,10 @@ class _Replay:
 
     def _effects(self, now_ns: int) -> None:
         for effect in self._engine.next_effects(now_ns):
-            match effect:
-                case Infer() as infer:
-                    self._outputs[infer.run] = self._answer(infer)
-                case Send() as send:
-                    if self._sent is not None:
-                        self._sent(send, now_ns)
-                case _:
-                    pass  # a jump's end is in the log
+            if isinstance(
+                effect, Infer
+            ):  # when what is sent is acknowledged, and a jump made, is in the log
+                self._outputs[effect.run] = self._answer(effect)
 
     def _answer(self, infer: Infer) -> Columns | Exception:
         tape = self._tape

@@ -25,10 +25,9 @@ _TOGETHER_MIN: Final = 64
 """As the service: so many events of one instant are taken in before anything is started."""
 _NEVER_NS: Final = 1 << 62
 
-Sent = Callable[[Send, int], None]
-"""Is told what is sent, and when."""
-Attach = Callable[[Assembly], Sent | None]
-"""Is shown the pipeline's parts before the first record; gives who is to be told what is sent."""
+Attach = Callable[[Assembly, Callable[[], int]], None]
+"""Is shown the pipeline's parts before the first record, to put a tap into its settlement, and how to tell the instant
+of the replay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,8 @@ class _Replay:
         self._assembly = assemble(config, executors, self._clock, sweeps=machine.sweeps)
         self._engine = self._assembly.engine
         self._accounts = self._assembly.accounts
-        self._sent = attach(self._assembly) if attach is not None else None
+        if attach is not None:
+            attach(self._assembly, self._clock.now_ns)
         self._times = Times(machine, size_max=config.batching.max_size, seed=seed)
         self._numbers = count()
         self._ends: list[tuple[int, int, int, Columns | Exception]] = []
@@ -206,8 +206,6 @@ class _Replay:
 
     def _send(self, send: Send, now_ns: int) -> None:
         """The broker acknowledges a partition's records in their order."""
-        if self._sent is not None:
-            self._sent(send, now_ns)
         source = send.records.source
         at_ns = max(now_ns + self._times.send_ns(), self._acknowledged_ns.get(source, 0))
         self._acknowledged_ns[source] = at_ns

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ class Ends:
     def __init__(self) -> None:
         self.found: dict[tuple[TopicPartition, int], tuple[Outcome, str, int]] = {}
 
-    def attach(self, assembly: Assembly) -> None:
+    def attach(self, assembly: Assembly, now_ns: Callable[[], int]) -> None:
         assembly.settlement.witness = self._witness
 
     def _witness(
@@ -81,7 +81,7 @@ class Live:
 
     async def _attach(self) -> None:
         assert self._service._assembly is not None
-        self.ends.attach(self._service._assembly)
+        self.ends.attach(self._service._assembly, lambda: 0)
 
     async def run(self) -> None:
         async with asyncio.timeout(60):
