@@ -24,6 +24,7 @@ from streamproc.replay.playback import (
     Playback,
     Replayed,
     Reproduced,
+    Timing,
     answering,
     arrivals,
     replay_recorded,
@@ -99,14 +100,7 @@ def run_virtual(job: Job) -> Result:
     """
     executors = _executors(job)
     try:
-        known = timing(
-            job.pipeline,
-            executors,
-            job.chosen.capture,
-            saved=job.saved,
-            send_ns=job.send_ns,
-            jitter=job.jitter,
-        )
+        known = timing_of(job, executors)
         if known.measured:
             line(
                 notes_console(),
@@ -114,7 +108,7 @@ def run_virtual(job: Job) -> Result:
                 "F.json` and give --latency-model F.json",
             )
         watch = _Watch()
-        with _output(job, executors) as attach:
+        with output(job, executors) as attach:
             replayed = replay_virtual(
                 job.pipeline,
                 arrivals(job.chosen.records, job.playback),
@@ -127,7 +121,7 @@ def run_virtual(job: Job) -> Result:
         _close(executors)
     facts = {
         "clock": "virtual",
-        **_played(job.playback),
+        **played(job.playback),
         "latency_model": dict(known.origins),
         "send": known.send_origin,
         **watch.facts(replayed),
@@ -148,7 +142,7 @@ def run_recorded(job: Job) -> Result:
     comparison = Comparison(capture.outcomes())
     watch = _Watch()
     try:
-        with _output(job, executors) as write:
+        with output(job, executors) as write:
 
             def attach(assembly: Assembly, now_ns: Callable[[], int]) -> None:
                 comparison.attach(assembly, now_ns)
@@ -193,13 +187,30 @@ class _Watch:
         return replayed.accounts.summary(replayed.duration_s, cpu_s)
 
 
-def _played(playback: Playback) -> dict[str, Any]:
+def played(playback: Playback) -> dict[str, Any]:
+    """How it was played, for JSON."""
     return {
         "speed": playback.speed,
         "load": playback.load,
         "laps": playback.laps,
         "seed": playback.seed,
     }
+
+
+def timing_of(job: Job, executors: Sequence[Executor]) -> Timing:
+    """How long everything takes.
+
+    Raises:
+        ConfigError: a latency model cannot be read.
+    """
+    return timing(
+        job.pipeline,
+        executors,
+        job.chosen.capture,
+        saved=job.saved,
+        send_ns=job.send_ns,
+        jitter=job.jitter,
+    )
 
 
 def _executors(job: Job) -> tuple[Executor, ...]:
@@ -219,7 +230,7 @@ def _close(executors: Sequence[Executor]) -> None:
 
 
 @contextlib.contextmanager
-def _output(job: Job, executors: Sequence[Executor]) -> Iterator[Attach]:
+def output(job: Job, executors: Sequence[Executor]) -> Iterator[Attach]:
     """What writes ``--out``; complete when the block ends well.
 
     Raises:

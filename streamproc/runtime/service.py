@@ -73,6 +73,7 @@ class Service:
             are off.
         before_join: is waited for when the model is warm, before the group is joined.
         schedule: takes all that the engine is told, to do it again; None keeps nothing.
+        on_assembled: is shown the pipeline's parts before anything comes.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Service:
         on_ready: Callable[[str | None], None] | None = None,
         before_join: Callable[[], Awaitable[None]] | None = None,
         schedule: ScheduleLog | None = None,
+        on_assembled: Callable[[Assembly], None] | None = None,
     ) -> None:
         self._config = config
         self._parts = parts
@@ -93,6 +95,7 @@ class Service:
         self._on_ready = on_ready
         self._before_join = before_join or _nothing
         self._schedule = schedule
+        self._on_assembled = on_assembled
         if schedule is None and config.record is not None:
             self._schedule = ScheduleLog(self._record_schedule)
         self._heartbeat = Heartbeat(parts.clock, self._beat)
@@ -176,6 +179,8 @@ class Service:
                 self._config, parts.executors, parts.clock, export, log=self._schedule
             )
             self._recorder = recorder = self._start_recorder(assembly)
+            if self._on_assembled is not None:
+                self._on_assembled(assembly)
         except BaseException:
             await self._close_traces()
             raise

@@ -208,3 +208,32 @@ def test_a_sweep_of_one_is_none(capsys: pytest.CaptureFixture[str], folder: Path
 
 def test_values_in_brackets_stay_together() -> None:
     assert split_values("[a, b],{c: 'd,e'},\"f,g\",h") == ["[a, b]", "{c: 'd,e'}", '"f,g"', "h"]
+
+
+def test_at_the_wall_clocks_pace(folder: Path) -> None:
+    """In a process of its own: the command takes the event loop and the signals."""
+    record(folder / "short.mcap", 100)
+    words = ("replay", "short.mcap", "pipeline.yaml", "--clock", "wall", "--out", "out.mcap")
+    done = streamproc(*words, "--json", cwd=folder)
+    assert done.code == 0, done.err
+    answer = done.json
+    assert answer["consumed"] == 200 == sum(answer["outcomes"].values())
+    assert answer["duration_s"] > 0.39
+    assert answer["replay"]["schedule_lag_ms"]["p50"] < 200
+    assert len(list(CaptureReader(folder / "out.mcap").decisions())) > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--produce", "localhost:1", "--clock", "virtual"), "cannot go with --clock virtual"),
+        (("--produce", "localhost:1", "--out", "x.mcap"), "--out cannot go with --produce"),
+        (("--clock", "wall", "--executor", "simulated"), "cannot go with the wall clock"),
+        (("--produce", "localhost:1"), "cannot connect to Kafka at localhost:1"),
+    ],
+)
+def test_ways_that_cannot_go_together(
+    capsys: pytest.CaptureFixture[str], folder: Path, words: tuple[str, ...], said: str
+) -> None:
+    _, err = replay(capsys, *words, code=2)
+    assert said in err

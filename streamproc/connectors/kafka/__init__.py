@@ -6,7 +6,7 @@ from streamproc.connectors.kafka.options import KafkaSink, KafkaSource
 from streamproc.connectors.kafka.partitioning import partition_of, rows_by_partition
 from streamproc.connectors.kafka.sink import KafkaRecordSink
 from streamproc.connectors.kafka.source import KafkaRecordSource
-from streamproc.connectors.kafka.topics import TopicShape, create_topics, topic_shapes
+from streamproc.connectors.kafka.topics import TopicShape, cluster_id, create_topics, topic_shapes
 
 __all__ = [
     "EmbeddedBroker",
@@ -17,6 +17,7 @@ __all__ = [
     "TopicShape",
     "check_reachable",
     "client_settings",
+    "cluster_id",
     "create_topics",
     "explained",
     "partition_of",

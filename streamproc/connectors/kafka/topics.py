@@ -39,6 +39,20 @@ async def topic_shapes(
         await admin.close()
 
 
+async def cluster_id(settings: Mapping[str, object]) -> str:
+    """What a cluster calls itself; empty where it does not say.
+
+    Raises:
+        KafkaError: the broker failed.
+    """
+    admin = AIOKafkaAdminClient(**settings)
+    await admin.start()
+    try:
+        return str((await admin.describe_cluster()).get("cluster_id") or "")
+    finally:
+        await admin.close()
+
+
 async def create_topics(
     settings: Mapping[str, object], shapes: Mapping[str, TopicShape], *, key: str
 ) -> None:

@@ -12,7 +12,17 @@ replayed = replay_virtual(
 replayed.accounts.summary(replayed.duration_s, 0.0)
 """
 
+from streamproc.connectors.playback import (
+    COPY_PARTITIONS,
+    Arrival,
+    Playback,
+    PlayedSource,
+    Records,
+    arrivals,
+    rows_of,
+)
 from streamproc.replay.playback.answering import Timing, answering, timing
+from streamproc.replay.playback.local_sink import LocalSink
 from streamproc.replay.playback.machine import ReplayMachine, Silent
 from streamproc.replay.playback.of_capture import (
     recorded_sends_ns,
@@ -20,16 +30,9 @@ from streamproc.replay.playback.of_capture import (
     schedule_of,
 )
 from streamproc.replay.playback.output import CaptureOutput
+from streamproc.replay.playback.produce import Produced, produce, same_cluster
 from streamproc.replay.playback.recorded import replay_recorded
 from streamproc.replay.playback.reproduced import Comparison, Reproduced
-from streamproc.replay.playback.timeline import (
-    COPY_PARTITIONS,
-    Arrival,
-    Playback,
-    Records,
-    arrivals,
-    rows_of,
-)
 from streamproc.replay.playback.virtual import Attach, Replayed, replay_virtual
 
 __all__ = [
@@ -38,7 +41,10 @@ __all__ = [
     "Attach",
     "CaptureOutput",
     "Comparison",
+    "LocalSink",
     "Playback",
+    "PlayedSource",
+    "Produced",
     "Records",
     "ReplayMachine",
     "Replayed",
@@ -47,11 +53,13 @@ __all__ = [
     "Timing",
     "answering",
     "arrivals",
+    "produce",
     "recorded_sends_ns",
     "recorded_sweeps",
     "replay_recorded",
     "replay_virtual",
     "rows_of",
+    "same_cluster",
     "schedule_of",
     "timing",
 ]

@@ -12,10 +12,10 @@ from itertools import count
 from typing import Final
 
 from streamproc.config import PipelineConfig
+from streamproc.connectors.playback import Arrival
 from streamproc.core import Columns, Executor, InvariantError, TopicPartition, VirtualClock
 from streamproc.engine import Infer, Send, Skip
 from streamproc.replay.playback.machine import ReplayMachine, Times
-from streamproc.replay.playback.timeline import Arrival
 from streamproc.runtime import Assembly, assemble
 from streamproc.telemetry import Accounts
 
