@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import keyword
 import os
 import sys
 from collections.abc import Sequence
@@ -17,16 +18,20 @@ COMMANDS = {
     "init": "Make a working project: pipeline, features, model, test.",
     "check": "Find what is wrong with a pipeline, without traffic.",
     "run": "Run a pipeline.",
+    "record": "Record what goes into a pipeline and what comes out.",
+    "export": "Say what is in a recording, or write it as Parquet.",
+    "import": "Make a recording of JSON lines.",
     "replay": "A recording through the pipeline again.",
     "sweep": "A recording replayed with several values of a setting.",
     "simulate": "The scheduler on a virtual clock, under any load.",
     "doctor": "What this machine has and lacks.",
     "schema": "Print the JSON Schemas.",
 }
-"""The commands and their one line; each is the function of this name in the module of this name."""
+"""The commands and their one line; each is the function of this name in the module of this name, with ``_`` behind
+what is a word of Python."""
 LATER = (
-    *("record", "diff", "bench", "profile", "optimize", "slo", "why", "dlq"),
-    *("export", "top"),
+    *("diff", "bench", "profile", "optimize", "slo", "why", "dlq"),
+    "top",
 )
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[
     1
@@ -51,9 +56,10 @@ class LazyGroup(TyperGroup):
 
 
 def _load(name: str) -> Any:  # noqa: ANN401 - typer's or click's command
-    module = importlib.import_module(f"streamproc.cli.{name}")
+    python_name = f"{name}_" if keyword.iskeyword(name) else name
+    module = importlib.import_module(f"streamproc.cli.{python_name}")
     single = typer.Typer(add_completion=False, rich_markup_mode=None)
-    single.command(name, help=COMMANDS[name])(getattr(module, name))
+    single.command(name, help=COMMANDS[name])(getattr(module, python_name))
     return typer.main.get_command(single)
 
 

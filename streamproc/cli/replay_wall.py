@@ -11,7 +11,7 @@ from streamproc.cli.replay_plan import Pace
 from streamproc.cli.replay_run import Job, Result, output, played, timing_of
 from streamproc.cli.screen import line, notes_console
 from streamproc.cli.signals import Signals
-from streamproc.connectors.kafka import client_settings
+from streamproc.connectors.kafka import Access
 from streamproc.core import NS_PER_MS, ConfigError, Int64Array, SystemClock
 from streamproc.executors import load_executors
 from streamproc.replay.playback import (
@@ -82,10 +82,8 @@ def run_produce(
         ExternalError: the broker failed.
     """
     config = job.pipeline
-    settings = client_settings(servers, config.source.security)
-    found = asyncio.run(
-        _produce(job, paced, settings, into_the_same=into_the_same, shifted=shifted)
-    )
+    access = Access("--produce", servers, config.source.security)
+    found = asyncio.run(_produce(job, paced, access, into_the_same=into_the_same, shifted=shifted))
     return {
         "pipeline": config.name,
         "produced": found.sent,
@@ -99,17 +97,17 @@ def run_produce(
 async def _produce(
     job: Job,
     paced: Pace,
-    settings: dict[str, object],
+    access: Access,
     *,
     into_the_same: bool,
     shifted: bool,
 ) -> Produced:
     capture = job.chosen.capture
     if not into_the_same:
-        await _refuse_the_same(job, settings)
+        await _refuse_the_same(job, access)
     return await produce(
         arrivals(job.chosen.records, job.playback),
-        settings,
+        access,
         clock=SystemClock(),
         topics=job.chosen.topics or capture.summary.topics,
         unbounded=paced.unbounded,
@@ -117,15 +115,17 @@ async def _produce(
     )
 
 
-async def _refuse_the_same(job: Job, settings: dict[str, object]) -> None:
+async def _refuse_the_same(job: Job, access: Access) -> None:
     origin = job.chosen.capture.metadata.source
-    servers = str(settings["bootstrap_servers"])
+    servers = access.servers
     if not origin:
         line(notes_console(), "the recording does not say from which cluster it came: not compared")
         return
     same: bool | None = origin == servers
     if not same:
-        same = await same_cluster(settings, client_settings(origin, job.pipeline.source.security))
+        same = await same_cluster(
+            access, Access("the recording's cluster", origin, job.pipeline.source.security)
+        )
     if same:
         msg = (
             f"--produce {servers} is the cluster that the recording came from ({origin}): its records would be there "

@@ -22,6 +22,7 @@ from streamproc.engine.letters import (
     SIZE_HEADER,
     SOURCE_HEADER,
 )
+from streamproc.engine.limits import Limits
 from streamproc.engine.logged_engine import LoggedEngine
 from streamproc.engine.offering import Offering
 from streamproc.engine.options import (
@@ -71,6 +72,7 @@ __all__ = [
     "Intake",
     "LabelDecider",
     "Lanes",
+    "Limits",
     "LoggedClock",
     "LoggedEngine",
     "Offering",

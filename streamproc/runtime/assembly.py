@@ -117,7 +117,14 @@ def assemble(
     times = EventTimes(config.event_time, config.deadline, lane_budgets_ns(config))
     parts = EngineParts(
         clock=clock,
-        intake=Intake(decoder=decoder, features=features, key=config.key, times=times, lanes=lanes),
+        intake=Intake(
+            decoder=decoder,
+            features=features,
+            key=config.key,
+            times=times,
+            lanes=lanes,
+            limits=config.limits,
+        ),
         screen=Screen(
             times=times,
             scheduler=scheduler,
@@ -201,4 +208,5 @@ def _destinations(config: PipelineConfig) -> Destinations:
         late=config.late == "publish",
         rekeyed=config.key is not None,
         bytes_max=int(config.sink.max_record),
+        headers=frozenset(config.sink.headers),
     )

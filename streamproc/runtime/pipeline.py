@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 from streamproc.config import LoadedConfig, PipelineConfig, check
-from streamproc.connectors.kafka import KafkaRecordSink, KafkaRecordSource, client_settings
+from streamproc.connectors.kafka import Access, KafkaRecordSink, KafkaRecordSource
 from streamproc.core import Clock, Executor, Sink, Source, SystemClock
 from streamproc.executors import load_executors
 from streamproc.runtime.assembly import dead_letter_topic
@@ -99,10 +99,7 @@ class Pipeline(PipelineConfig):
         made = [t for t in (dead_letter_topic(self), self.outcomes.shed_topic) if t is not None]
         return KafkaRecordSink(
             self.sink,
-            settings=client_settings(
-                self.sink.bootstrap_servers or self.source.bootstrap_servers,
-                self.sink.security or self.source.security,
-            ),
+            access=Access.of_sink(self.sink, self.source),
             input_topics=self.source.topics,
             made_topics=made,
             clock=clock,

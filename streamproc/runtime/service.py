@@ -26,6 +26,7 @@ from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
 from streamproc.runtime.recording import RecordingTap, metadata_of, recorder_of
+from streamproc.runtime.status import State, actions_of, status_of
 from streamproc.telemetry import Accounts, Gauges, Summary
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class Service:
         self._driver: Driver | None = None
         self._intake: IntakeLoop | None = None
         self._stop_asked = asyncio.Event()
+        self._paused = False
         self._started_ns = parts.clock.now_ns()
         self._cpu_ns = process_cpu_ns()
 
@@ -114,6 +116,26 @@ class Service:
         self._stop_asked.set()
         if self._intake is not None:
             self._intake.stopping = True
+
+    def pause(self) -> None:
+        """Take in nothing more, and finish what was taken in; the partitions stay ours."""
+        self._paused = True
+        if self._intake is not None:
+            self._intake.held = True
+
+    def resume(self) -> None:
+        """Take in again."""
+        self._paused = False
+        if self._intake is not None:
+            self._intake.held = False
+
+    def state(self) -> State:
+        """What it is doing."""
+        if self._stop_asked.is_set():
+            return "stopping"
+        if not all(self.readiness().values()):
+            return "starting"
+        return "paused" if self._paused else "running"
 
     def accounts(self) -> Accounts | None:
         """The books; None before the model is measured."""
@@ -206,12 +228,15 @@ class Service:
         if recorder is not None:
             self._intake.record = recorder.records
         self._intake.stopping = self._stop_asked.is_set()
+        self._intake.held = self._paused
         async with endpoints(
-            self._config.telemetry.metrics.listen,
+            self._config.telemetry.metrics,
             accounts=lambda: assembly.accounts,
             gauges=self.gauges,
             models=self.models,
             readiness=self.readiness,
+            status=lambda: status_of(self),
+            actions=actions_of(self),
         ) as address:
             try:
                 await self._before_join()

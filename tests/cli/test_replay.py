@@ -229,7 +229,7 @@ def test_at_the_wall_clocks_pace(folder: Path) -> None:
         (("--produce", "localhost:1", "--clock", "virtual"), "cannot go with --clock virtual"),
         (("--produce", "localhost:1", "--out", "x.mcap"), "--out cannot go with --produce"),
         (("--clock", "wall", "--executor", "simulated"), "cannot go with the wall clock"),
-        (("--produce", "localhost:1"), "cannot connect to Kafka at localhost:1"),
+        (("--produce", "localhost:1"), "--produce: no Kafka broker can be reached (localhost:1"),
     ],
 )
 def test_ways_that_cannot_go_together(

@@ -8,7 +8,7 @@ from streamproc.connectors.capture import Record, Redact
 from streamproc.core import Size
 from tests.config.conftest import Problems, Read
 
-SECRET = "0123456789abcdef"  # noqa: S105
+SECRET = "0123456789abcdef"
 REDACT = "record: {path: r, redact: {secret: '${env:S}', keys: true, fields: [symbol]}}\n"
 
 
@@ -62,7 +62,10 @@ def test_the_templates_are_kept_whole() -> None:
 
 
 def test_secrets_of_connections_are_not_kept(read: Read, minimal: str) -> None:
-    security = "    security: {sasl_plain_username: u, sasl_plain_password: '${env:S}'}\n"
+    security = (
+        "    security: {security_protocol: SASL_PLAINTEXT, sasl_mechanism: PLAIN, "
+        "sasl_plain_username: u, sasl_plain_password: '${env:S}'}\n"
+    )
     text = minimal.replace("    topics: [ticks]\n", "    topics: [ticks]\n" + security)
     kept = written(read(text, environ={"S": SECRET}).config)
     assert "sasl_plain_username: u" in kept

@@ -17,6 +17,7 @@ Channels are ``records/TOPIC/PARTITION``, ``decisions``, ``outcomes``, ``schedul
 are in ``schemas/capture.proto``.
 """
 
+from streamproc.connectors.capture.json_lines import JsonLines, LineForm, TimeUnit, open_lines
 from streamproc.connectors.capture.messages import (
     UNKNOWN_LANE,
     Gap,
@@ -27,11 +28,12 @@ from streamproc.connectors.capture.messages import (
 )
 from streamproc.connectors.capture.metadata import CaptureMetadata, RecordedModel
 from streamproc.connectors.capture.options import Record, Redact
+from streamproc.connectors.capture.parquet import export_parquet
 from streamproc.connectors.capture.reader import CaptureReader, CaptureSummary
 from streamproc.connectors.capture.recorder import Recorder
 from streamproc.connectors.capture.schema import proto_text
 from streamproc.connectors.capture.scribe import Job
-from streamproc.connectors.capture.writer import CaptureWriter, Rotation
+from streamproc.connectors.capture.writer import CaptureWriter, Rotation, not_there
 
 __all__ = [
     "UNKNOWN_LANE",
@@ -41,6 +43,8 @@ __all__ = [
     "CaptureWriter",
     "Gap",
     "Job",
+    "JsonLines",
+    "LineForm",
     "OutcomeColumns",
     "Record",
     "RecordedDecision",
@@ -50,5 +54,9 @@ __all__ = [
     "Rotation",
     "ScheduleEntry",
     "SentBatch",
+    "TimeUnit",
+    "export_parquet",
+    "not_there",
+    "open_lines",
     "proto_text",
 ]

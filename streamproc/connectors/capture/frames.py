@@ -11,7 +11,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from streamproc.connectors.capture.messages import Gap, OutcomeColumns, SentBatch
+from streamproc.connectors.capture.messages import (
+    Gap,
+    OutcomeColumns,
+    RecordedDecision,
+    SentBatch,
+)
 from streamproc.core import Headers, Int64Array, Outcome, RecordBatch, TopicPartition
 
 Item = tuple[Any, ...]
@@ -173,6 +178,37 @@ def unpack_outcomes(item: Item) -> OutcomeColumns:
         decided_ns=decided_ns,
         handed_ns=handed_ns,
     )
+
+
+def pack_decisions(decisions: Sequence[RecordedDecision]) -> Item:
+    """Decisions that were read from a topic, each with its own outcome."""
+    rows = [
+        (
+            d[0],
+            d.topic,
+            *d.source,
+            d.offset,
+            d.row,
+            int(d.outcome),
+            *d[6:11],
+            list(d.headers),
+            d[12],
+        )
+        for d in decisions
+    ]
+    return (DECISIONS, len(rows), rows)
+
+
+def unpack_decisions(
+    item: Item, lanes: Sequence[str], variants: Sequence[str]
+) -> Iterator[RecordedDecision]:
+    """The decisions of an item, sent together or read from a topic; arguments as of ``SentBatch.decisions``."""
+    if not isinstance(item[2], list):
+        yield from unpack_sent(item).decisions(lanes, variants)
+        return
+    for log_time_ns, topic, source_topic, partition, offset, row, outcome, *rest in item[2]:
+        source = TopicPartition(source_topic, partition)
+        yield RecordedDecision(log_time_ns, topic, source, offset, row, Outcome(outcome), *rest)
 
 
 def pack_schedule(data: bytes, log_time_ns: int, version: int) -> Item:

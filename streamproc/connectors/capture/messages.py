@@ -16,6 +16,8 @@ GAPS: Final = "gaps"
 RECORDS: Final = "records/"
 """The channels; those of records go on with TOPIC/PARTITION."""
 
+SOURCE_HEADER: Final = "streamproc-source"
+"""Of a letter: ``topic/partition/offset`` of its input."""
 UNKNOWN_LANE: Final = -1
 
 
@@ -185,7 +187,11 @@ class SentBatch:
             variants: the names of the metadata's models.
         """
         count = len(self)
-        offsets = [None] * count if self.offset is None else self.offset.tolist()
+        offsets: list[int | None] = (
+            [self._told_offset(place) for place in range(count)]
+            if self.offset is None
+            else self.offset.tolist()
+        )
         rows = [-1] * count if self.row is None or self.offset is None else self.row.tolist()
         numbers = [self.lane] * count if isinstance(self.lane, int) else self.lane.tolist()
         variant = "" if self.variant is None else _name(variants, self.variant)
@@ -205,6 +211,13 @@ class SentBatch:
                 value,
                 [*self.headers, *self.row_headers.get(place, ())],
             )
+
+    def _told_offset(self, place: int) -> int | None:
+        """The input that a letter about several of its rows names in its headers."""
+        for name, value in self.row_headers.get(place, ()):
+            if name == SOURCE_HEADER and value is not None:
+                return int(value.rpartition(b"/")[2])
+        return None
 
 
 def _name(names: Sequence[str], place: int) -> str:

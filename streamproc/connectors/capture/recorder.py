@@ -12,12 +12,17 @@ import socket
 import subprocess
 import sys
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from streamproc.connectors.capture import frames
-from streamproc.connectors.capture.messages import Gap, OutcomeColumns, SentBatch
+from streamproc.connectors.capture.messages import (
+    Gap,
+    OutcomeColumns,
+    RecordedDecision,
+    SentBatch,
+)
 from streamproc.connectors.capture.scribe import Job
 from streamproc.core import Clock, RecordBatch
 
@@ -83,6 +88,11 @@ class Recorder:
         return self._dropped + sum(lost.values())
 
     @property
+    def waiting_bytes(self) -> int:
+        """How much waits here."""
+        return self._pending_bytes + len(self._under_way)
+
+    @property
     def trouble(self) -> str | None:
         """Why nothing is being written, if so."""
         found: str | None = self.report.get("trouble")
@@ -127,6 +137,12 @@ class Recorder:
         size = _RECORD_BYTES * count + _lengths(sent.value) + _lengths(sent.key)
         self._add(frames.DECISIONS, count, size, frames.pack_sent(sent))
 
+    def decisions(self, decisions: Sequence[RecordedDecision]) -> None:
+        """What was read from the topics of decisions."""
+        size = sum(_RECORD_BYTES + len(d.value or b"") + len(d.key or b"") for d in decisions)
+        item = frames.pack_decisions(decisions)
+        self._add(frames.DECISIONS, len(decisions), size, item)
+
     def outcomes(self, outcomes: OutcomeColumns) -> None:
         """What became of events."""
         count = len(outcomes)
@@ -165,7 +181,7 @@ class Recorder:
         """Keep an item until it is sent; drop it where too much waits."""
         if self._closing:
             return
-        held = self._pending_bytes + len(self._under_way)
+        held = self.waiting_bytes
         if held + size > self._queue_bytes:
             self._drop({kind: count}, "queue_full")
             return

@@ -150,8 +150,8 @@ class Scribe:
                 batch = frames.unpack_records(item)
                 writer.records(self._redactor.records(batch) if self._redactor else batch)
             case frames.DECISIONS:
-                sent = frames.unpack_sent(item)
-                made = sent.decisions(self._job.metadata.lanes, self._variants)
+                lanes = self._job.metadata.lanes
+                made = frames.unpack_decisions(item, lanes, self._variants)
                 writer.decisions(map(self._redactor.decision, made) if self._redactor else made)
             case frames.OUTCOMES:
                 writer.outcomes(frames.unpack_outcomes(item))

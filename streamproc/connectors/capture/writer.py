@@ -208,10 +208,8 @@ class CaptureWriter:
     def _begin(self) -> None:
         self._part += 1
         self._path = self._named(self._part)
-        for path in (self._path, _part_of(self._path)):
-            if path.exists() and not self._overwrite:
-                msg = f"{path} is there already: remove it, or write to another"
-                raise ConfigError(msg)
+        if not self._overwrite:
+            not_there(self._path)
         self._begun_ns = self._clock.now_ns()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = OutputFile(_part_of(self._path))
@@ -264,6 +262,18 @@ class CaptureWriter:
             found = self._writer.register_channel(name, "protobuf", self._schemas[schema])
             self._channels[name] = found
         return found
+
+
+def not_there(path: Path) -> None:
+    """See that a recording would replace nothing.
+
+    Raises:
+        ConfigError: the file is there, or what a recorder left of it.
+    """
+    for found in (path, _part_of(path)):
+        if found.exists():
+            msg = f"{found} is there already: remove it, or write to another"
+            raise ConfigError(msg)
 
 
 def _part_of(path: Path) -> Path:

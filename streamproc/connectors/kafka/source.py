@@ -17,12 +17,7 @@ from aiokafka.errors import (
     RecordTooLargeError,
 )
 
-from streamproc.connectors.kafka.connection import (
-    check_reachable,
-    client_settings,
-    explained,
-    stop_within,
-)
+from streamproc.connectors.kafka.connection import Access, stop_within
 from streamproc.connectors.kafka.membership import forget_instance
 from streamproc.connectors.kafka.options import KafkaSource
 from streamproc.connectors.kafka.raw_records import RawLists, Record, flat, install
@@ -58,6 +53,7 @@ class KafkaRecordSource:
 
     def __init__(self, options: KafkaSource, *, group_id: str, clock: Clock) -> None:
         self._options = options
+        self._access = Access.of_source(options)
         self._group_id = group_id
         self._clock = clock
         self._consumer: AIOKafkaConsumer | None = None
@@ -82,14 +78,13 @@ class KafkaRecordSource:
     async def start(self, listener: AssignmentListener) -> None:
         """Connect and join the group; see ``Source``."""
         options = self._options
-        servers = options.bootstrap_servers
-        settings = client_settings(servers, options.security)
-        await check_reachable("source.kafka", servers)
+        settings = self._access.settings()
+        await self._access.check_reachable()
         self._listener = listener
         self._lists = RawLists() if install() else None
         if self._lists is None:
             log.warning("aiokafka is of an unknown version: records are read the slow way")
-        with explained("source.kafka", servers):
+        async with self._access.explained(group=self._group_id):
             await settle_start(
                 settings,
                 group_id=self._group_id,
@@ -140,11 +135,13 @@ class KafkaRecordSource:
             if error.retriable:
                 log.warning("source.kafka: %r, trying again", error)
                 return []
+            if (refused := self._access.denied(error, group=self._group_id)) is not None:
+                raise refused from error
             msg = f"source.kafka: {error!r}"
             raise ExternalError(msg) from error
         arrival_ns = self._clock.now_ns()
         return [
-            _columns(
+            columns_of(
                 tp,
                 records,
                 arrival_ns=arrival_ns,
@@ -345,7 +342,7 @@ def _timestamps_ns(timestamps_ms: list[int]) -> Int64Array:
     return np.minimum(held, _TIMESTAMP_MAX_MS) * NS_PER_MS
 
 
-def _columns(
+def columns_of(
     tp: KafkaPartition,
     records: list[Record],
     *,
@@ -353,6 +350,15 @@ def _columns(
     end_position: int,
     behind: int,
 ) -> RecordBatch:
+    """The records of one partition as columns.
+
+    Args:
+        tp: the partition.
+        records: at least one.
+        arrival_ns: when they were fetched.
+        end_position: the consumer's position behind them.
+        behind: how many are known to follow.
+    """
     return RecordBatch(
         source=TopicPartition(tp.topic, tp.partition),
         offset=np.array([r.offset for r in records], np.int64),

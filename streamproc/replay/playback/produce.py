@@ -8,14 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 
-from streamproc.connectors.kafka import (
-    cluster_id,
-    explained,
-    partition_of,
-    topic_shapes,
-)
+from streamproc.connectors.kafka import Access, absent, cluster_id, partition_of, topic_shapes
 from streamproc.connectors.playback import COPY_PARTITIONS, Arrival
 from streamproc.core import (
     NS_PER_MS,
@@ -48,29 +42,28 @@ class Produced:
     lag_ns: Int64Array = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
-async def same_cluster(target: Mapping[str, object], origin: Mapping[str, object]) -> bool | None:
-    """Whether two addresses are of one cluster; None where the origin cannot be asked.
-
-    Args:
-        target: settings of a client of the one.
-        origin: settings of a client of the other, which may be gone.
+async def same_cluster(target: Access, origin: Access) -> bool | None:
+    """Whether two addresses are of one cluster; None where the origin, which may be gone, cannot be asked.
 
     Raises:
-        ExternalError: the target cannot be asked.
+        ConfigError: the target refuses us.
+        ExternalError: the target cannot be reached.
     """
-    with explained("--produce", str(target["bootstrap_servers"])):
-        ours = await cluster_id(target)
+    await target.check_reachable()
+    async with target.explained():
+        ours = await cluster_id(target.settings())
     try:
-        with explained("the recording's brokers", str(origin["bootstrap_servers"])):
-            theirs = await cluster_id(origin)
-    except ExternalError:
+        await origin.check_reachable()
+        async with origin.explained():
+            theirs = await cluster_id(origin.settings())
+    except (ConfigError, ExternalError):
         return None
     return bool(ours) and ours == theirs
 
 
 async def produce(
     arrivals: Iterable[Arrival],
-    settings: Mapping[str, object],
+    access: Access,
     *,
     clock: Clock,
     topics: Iterable[str],
@@ -83,7 +76,7 @@ async def produce(
 
     Args:
         arrivals: what comes, and when.
-        settings: of a client of the cluster.
+        access: the cluster.
         clock: the time.
         topics: those of the records; they must be there.
         unbounded: True to send as quickly as the broker takes it.
@@ -93,25 +86,23 @@ async def produce(
         ConfigError: a topic is not there.
         ExternalError: the broker failed.
     """
-    servers = str(settings["bootstrap_servers"])
-    with explained("--produce", servers):
+    settings = access.settings()
+    await access.check_reachable()
+    async with access.explained():
         shapes = await topic_shapes(settings, list(topics))
     missing = [topic for topic, shape in shapes.items() if shape is None]
     if missing:
-        msg = f"--produce {servers}: topic {', '.join(missing)} does not exist there: make it first"
+        msg = f"{access.what}: {absent(missing, settings)}: make it first"
         raise ConfigError(msg)
     partitions = {topic: shape.partitions for topic, shape in shapes.items() if shape}
     producer = AIOKafkaProducer(acks="all", max_batch_size=_BATCH_BYTES, **settings)
-    with explained("--produce", servers):
+    async with access.explained():
         await producer.start()
-    feed = _Feed(producer, partitions, shifted=shifted)
-    try:
-        return await _play(arrivals, feed, clock, unbounded=unbounded)
-    except KafkaError as error:
-        msg = f"--produce {servers}: {error or type(error).__name__}"
-        raise ExternalError(msg) from error
-    finally:
-        await producer.stop()
+        try:
+            feed = _Feed(producer, partitions, shifted=shifted)
+            return await _play(arrivals, feed, clock, unbounded=unbounded)
+        finally:
+            await producer.stop()
 
 
 async def _play(

@@ -6,7 +6,7 @@ import numpy as np
 
 from streamproc.connectors.capture import Gap, SentBatch, frames
 from streamproc.core import Outcome, TopicPartition
-from tests.support.captures import SOURCE, START_NS, batch_of, outcomes_of
+from tests.support.captures import SOURCE, START_NS, batch_of, decision_of, outcomes_of
 
 
 def through(*items: frames.Item) -> list[frames.Item]:
@@ -56,9 +56,7 @@ def test_sent() -> None:
         {1: [("traceparent", b"00-")]},
     )
     (item,) = through(frames.pack_sent(sent))
-    first, second = frames.unpack_sent(item).decisions(
-        ["urgent", "b", "c", "d", "default"], ["f", "q"]
-    )
+    first, second = frames.unpack_decisions(item, ["urgent", "b", "c", "d", "default"], ["f", "q"])
     assert (first.id, second.id) == ("ticks/3/5", "ticks/3/6/2")
     assert (first.lane, second.lane, first.variant) == ("urgent", "default", "q")
     assert (first.outcome, first.reason, first.value) == (Outcome.SHED, "expired", b"v")
@@ -72,6 +70,16 @@ def test_a_record_that_tells_of_several_inputs_has_no_offset() -> None:
     (item,) = through(frames.pack_sent(sent))
     (decision,) = frames.unpack_sent(item).decisions((), ("full",))
     assert (decision.offset, decision.row, decision.id, decision.lane) == (None, None, "", "")
+
+
+def test_decisions_that_were_read() -> None:
+    read = [
+        decision_of(1)._replace(position=(2, 77)),
+        decision_of(2, row=3, outcome=Outcome.LATE)._replace(offset=None, value=None),
+    ]
+    (item,) = through(frames.pack_decisions(read))
+    assert item[:2] == ("decisions", 2)
+    assert list(frames.unpack_decisions(item, (), ())) == read
 
 
 def test_outcomes() -> None:

@@ -9,7 +9,7 @@ from streamproc.connectors.capture import Redact
 from streamproc.connectors.capture.redaction import Redactor
 from tests.support.captures import batch_of, decision_of
 
-SECRET = "0123456789abcdef"  # noqa: S105
+SECRET = "0123456789abcdef"
 
 
 def redacted(value: object, **options: Any) -> Any:
@@ -88,7 +88,7 @@ def test_decisions_lose_the_key_too() -> None:
 
 def test_pseudonyms_need_a_secret_that_nobody_guesses() -> None:
     with pytest.raises(ValueError, match="at least 16 characters"):
-        Redact(secret="short", keys=True)  # noqa: S106
+        Redact(secret="short", keys=True)
     with pytest.raises(ValueError, match=r"secret: \$\{env:NAME\}"):
         Redact(fields=["a"])
     assert SECRET not in repr(Redact(secret=SECRET))

@@ -133,7 +133,7 @@ def test_recording_pauses_before_the_disk_is_full(tmp_path: Path) -> None:
 
 
 def test_what_is_recorded_is_redacted(tmp_path: Path) -> None:
-    redact = Redact(secret="0123456789abcdef", keys=True, drop=["n"])  # noqa: S106
+    redact = Redact(secret="0123456789abcdef", keys=True, drop=["n"])
     writing = Scribe(
         Job(tmp_path / "f.mcap", METADATA, redact=redact), VirtualClock(START_NS), Pipeline()
     )
