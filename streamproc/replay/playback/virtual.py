@@ -116,12 +116,13 @@ class _Replay:
         first_ns = 0 if self._next is None else self._next.due_ns
         self._clock.advance_to(first_ns)
         while True:
-            self._report()
-            self._take_in(arrivals)
-            self._turn()
+            # What is acknowledged changes nothing that could be started: it needs no turn, as in the service.
+            ended, came = self._report(), self._take_in(arrivals)
+            if ended or came or self._is_woken:
+                self._turn()
             if self._next is None and not self._engine.draining:
                 self._engine.draining = True
-                continue
+                self._turn()
             next_ns = self._next_ns()
             if next_ns == _NEVER_NS:
                 break
@@ -149,9 +150,15 @@ class _Replay:
     def _has_room(self) -> bool:
         return self._accounts.in_flight < IN_FLIGHT_MAX
 
-    def _report(self) -> None:
-        """Tell the engine what has come to its end."""
-        now_ns = self._clock.now_ns()
+    @property
+    def _is_woken(self) -> bool:
+        """Whether the engine has asked to be asked again by now."""
+        wake_ns = self._engine.wake_ns
+        return wake_ns is not None and wake_ns <= self._clock.now_ns()
+
+    def _report(self) -> bool:
+        """Tell the engine what has come to its end; True where a batch has."""
+        now_ns, ended = self._clock.now_ns(), False
         while self._acknowledgements and self._acknowledgements[0][0] <= now_ns:
             at_ns, _, ticket = heapq.heappop(self._acknowledgements)
             self._engine.acknowledged(ticket, at_ns)
@@ -161,9 +168,11 @@ class _Replay:
                 self._engine.failed(run, outputs, at_ns)
             else:
                 self._engine.completed(run, outputs, at_ns)
+            ended = True
+        return ended
 
-    def _take_in(self, arrivals: Iterator[Arrival]) -> None:
-        """Give the engine what has come, as the service's intake does."""
+    def _take_in(self, arrivals: Iterator[Arrival]) -> bool:
+        """Give the engine what has come, as the service's intake does; True where there is more to be done."""
         now_ns, untouched = self._clock.now_ns(), 0
         while self._next is not None and self._next.due_ns <= now_ns and self._has_room:
             due_ns, batch = self._next
@@ -180,21 +189,19 @@ class _Replay:
             if untouched >= _TOGETHER_MIN:
                 self._turn()
                 untouched = 0
+        return untouched > 0
 
     def _turn(self) -> None:
-        """Do what the engine asks for."""
+        """Do what the engine asks for: all that it can ask for at this instant, since nothing ends in it."""
         now_ns = self._clock.now_ns()
-        while effects := self._engine.next_effects(now_ns):
-            for effect in effects:
-                match effect:
-                    case Send() as send:
-                        self._send(send, now_ns)
-                    case Infer() as infer:
-                        self._infer(infer, now_ns)
-                    case Skip(source=source):
-                        self._engine.skipped(
-                            source, None
-                        )  # what would be jumped over was not recorded
+        for effect in self._engine.next_effects(now_ns):
+            match effect:
+                case Send() as send:
+                    self._send(send, now_ns)
+                case Infer() as infer:
+                    self._infer(infer, now_ns)
+                case Skip(source=source):
+                    self._engine.skipped(source, None)  # what it would jump over was not recorded
 
     def _infer(self, infer: Infer, now_ns: int) -> None:
         try:
