@@ -23,13 +23,15 @@ COMMANDS = {
     "import": "Make a recording of JSON lines.",
     "manifest": "Write down which files a model is made of.",
     "dlq": "Dead letters: list them, look at one, put some back.",
+    "replay": "A recording through the pipeline again.",
+    "sweep": "A recording replayed with several values of a setting.",
     "simulate": "The scheduler on a virtual clock, under any load.",
     "doctor": "What this machine has and lacks.",
     "schema": "Print the JSON Schemas.",
 }
 """The commands and their one line; each is the function of this name in the module of this name, with ``_`` behind
 what is a word of Python."""
-LATER = ("replay", "diff", "bench", "profile", "optimize", "slo", "why", "top")
+LATER = ("diff", "bench", "profile", "optimize", "slo", "why", "top")
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[
     1
 ]  # typer's own, or click's: depends on typer's version

@@ -17,7 +17,7 @@ _APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
 
 
 def _identity() -> str:
-    return f"demo-{uuid.uuid4().hex[:8]}"
+    return f"demo-{uuid.uuid4().hex[:8]}"  # noqa: TID251 - a name that nobody else has
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import sys
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
-from uuid import uuid4
+from uuid import uuid4  # noqa: TID251 - tells recordings apart
 
 import typer
 

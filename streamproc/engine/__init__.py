@@ -12,6 +12,7 @@ from streamproc.engine.effects import Effect, Infer, Send, Skip
 from streamproc.engine.engine import Engine, EngineParts
 from streamproc.engine.event_times import DEADLINE_HEADER, EventTimes, Times
 from streamproc.engine.intake import Intake
+from streamproc.engine.isolate import Span
 from streamproc.engine.lanes import Lanes
 from streamproc.engine.letters import (
     DETAIL_HEADER,
@@ -25,6 +26,7 @@ from streamproc.engine.letters import (
     SOURCE_HEADER,
 )
 from streamproc.engine.limits import Limits
+from streamproc.engine.logged_engine import LoggedEngine
 from streamproc.engine.offering import Offering
 from streamproc.engine.options import (
     Deadline,
@@ -36,6 +38,13 @@ from streamproc.engine.options import (
 )
 from streamproc.engine.partitions import PartitionTable
 from streamproc.engine.rescue import Rescued, rescue
+from streamproc.engine.schedule_log import (
+    Beginning,
+    Call,
+    Entry,
+    LoggedClock,
+    ScheduleLog,
+)
 from streamproc.engine.screen import Screen
 from streamproc.engine.settled import Settled
 from streamproc.engine.settlement import Settlement, Tap, Witness
@@ -53,6 +62,8 @@ __all__ = [
     "SIZE_HEADER",
     "SOURCE_HEADER",
     "AcknowledgementTracker",
+    "Beginning",
+    "Call",
     "Concluder",
     "Deadline",
     "Decider",
@@ -60,6 +71,7 @@ __all__ = [
     "Effect",
     "Engine",
     "EngineParts",
+    "Entry",
     "EventTime",
     "EventTimes",
     "Infer",
@@ -67,6 +79,8 @@ __all__ = [
     "LabelDecider",
     "Lanes",
     "Limits",
+    "LoggedClock",
+    "LoggedEngine",
     "Offering",
     "Outcomes",
     "Output",
@@ -75,12 +89,14 @@ __all__ = [
     "PythonDecider",
     "PythonFunction",
     "Rescued",
+    "ScheduleLog",
     "Screen",
     "Send",
     "Settled",
     "Settlement",
     "Skew",
     "Skip",
+    "Span",
     "Tap",
     "Times",
     "Witness",

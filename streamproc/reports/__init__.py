@@ -5,6 +5,7 @@ from streamproc.reports.files import ReportFile
 from streamproc.reports.page import render
 from streamproc.reports.quantities import share
 from streamproc.reports.run import Check, Run
+from streamproc.reports.sweep import SweepPage, SweptRun, render_sweep
 from streamproc.reports.words import OUTCOME_WORDS
 
 __all__ = [
@@ -14,7 +15,10 @@ __all__ = [
     "Comparison",
     "ReportFile",
     "Run",
+    "SweepPage",
+    "SweptRun",
     "render",
     "render_comparison",
+    "render_sweep",
     "share",
 ]

@@ -2,13 +2,16 @@
 
 from streamproc.runtime.assembly import (
     Assembly,
+    Sweep,
     assemble,
     dead_letter_topic,
     make_decider,
     make_features,
 )
 from streamproc.runtime.codecs import make_decoder
+from streamproc.runtime.machine import machine_facts
 from streamproc.runtime.pipeline import Pipeline
+from streamproc.runtime.recording import metadata_of, outcome_columns, sent_batch
 from streamproc.runtime.scheduling import lane_specs
 from streamproc.runtime.service import DRAIN_GRACE_NS, Parts, Service
 from streamproc.runtime.workers import WorkerGroup
@@ -19,11 +22,16 @@ __all__ = [
     "Parts",
     "Pipeline",
     "Service",
+    "Sweep",
     "WorkerGroup",
     "assemble",
     "dead_letter_topic",
     "lane_specs",
+    "machine_facts",
     "make_decider",
     "make_decoder",
     "make_features",
+    "metadata_of",
+    "outcome_columns",
+    "sent_batch",
 ]

@@ -19,6 +19,7 @@ from streamproc.core import (
     Source,
     process_cpu_ns,
 )
+from streamproc.engine import ScheduleLog
 from streamproc.runtime.assembly import Assembly, assemble
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
@@ -57,6 +58,7 @@ class Parts:
         commit_interval_ns: how often finished positions are committed.
         progress_timeout_ns: how long nothing may get its outcome while there is something to do, before the
             source is made anew, and once more before the pipeline ends; None for ever.
+        schedule: takes all that the engine is told, to do it again; None keeps nothing but what ``record`` asks for.
     """
 
     source: Source
@@ -65,6 +67,7 @@ class Parts:
     clock: Clock
     commit_interval_ns: int
     progress_timeout_ns: int | None = None
+    schedule: ScheduleLog | None = None
 
 
 class Service:
@@ -80,6 +83,7 @@ class Service:
         on_hang: is told, in a thread of its own, that the event loop does not come back, and where it is; None
             where nothing is to be done about it.
         before_join: is waited for when the model is warm, before the group is joined.
+        on_assembled: is shown the pipeline's parts before anything comes.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class Service:
         on_ready: Callable[[str | None], None] | None = None,
         on_hang: Callable[[str], None] | None = None,
         before_join: Callable[[], Awaitable[None]] | None = None,
+        on_assembled: Callable[[Assembly], None] | None = None,
     ) -> None:
         self._config = config
         self._parts = parts
@@ -100,6 +105,10 @@ class Service:
         self._on_ready = on_ready
         self._on_hang = on_hang
         self._before_join = before_join or _nothing
+        self._schedule = parts.schedule
+        self._on_assembled = on_assembled
+        if parts.schedule is None and config.record is not None:
+            self._schedule = ScheduleLog(self._record_schedule)
         self._heartbeat = Heartbeat(parts.clock, self._beat)
         self._skew_watch = SkewWatch(int(config.deadline.budget))
         self._assembly: Assembly | None = None
@@ -200,8 +209,12 @@ class Service:
         self._exporter = exporter = self._make_exporter()
         export = None if exporter is None else exporter.export
         try:
-            self._assembly = assembly = assemble(self._config, parts.executors, parts.clock, export)
+            self._assembly = assembly = assemble(
+                self._config, parts.executors, parts.clock, export, log=self._schedule
+            )
             self._recorder = recorder = self._start_recorder(assembly)
+            if self._on_assembled is not None:
+                self._on_assembled(assembly)
         except BaseException:
             await self._close_traces()
             raise
@@ -315,6 +328,10 @@ class Service:
     async def _commit_regularly(self) -> None:
         while True:
             await asyncio.sleep(self._parts.commit_interval_ns / NS_PER_S)
+            if (
+                self._schedule is not None
+            ):  # a crash while nothing comes must not take the end with it
+                self._schedule.flush()
             await self._commit()
 
     async def _commit(self) -> None:
@@ -353,6 +370,8 @@ class Service:
                 log.error("a part of the pipeline did not stop cleanly", exc_info=error)
         if self._assembly is not None:
             self._assembly.engine.release_all()
+        if self._schedule is not None:
+            self._schedule.flush()
         await self._close_traces()
         if self._recorder is not None:
             await self._recorder.close()
@@ -398,6 +417,10 @@ class Service:
         if self._assembly is not None and self._exporter is not None:
             self._assembly.accounts.traces_exported = self._exporter.exported
             self._assembly.accounts.traces_dropped = self._exporter.dropped
+
+    def _record_schedule(self, data: bytes, at_ns: int) -> None:
+        if self._recorder is not None:
+            self._recorder.schedule(data, at_ns)
 
     def _count_dropped(self) -> None:
         if self._assembly is not None and self._recorder is not None:

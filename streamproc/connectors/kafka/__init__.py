@@ -10,7 +10,13 @@ from streamproc.connectors.kafka.security import problems as security_problems
 from streamproc.connectors.kafka.sink import KafkaRecordSink
 from streamproc.connectors.kafka.source import KafkaRecordSource
 from streamproc.connectors.kafka.tail import TopicTail
-from streamproc.connectors.kafka.topics import TopicShape, create_topics, topic_shapes
+from streamproc.connectors.kafka.topics import (
+    TopicShape,
+    absent,
+    cluster_id,
+    create_topics,
+    topic_shapes,
+)
 from streamproc.connectors.kafka.unread import Unread
 
 __all__ = [
@@ -25,7 +31,9 @@ __all__ = [
     "TopicShape",
     "TopicTail",
     "Unread",
+    "absent",
     "check_reachable",
+    "cluster_id",
     "create_topics",
     "named",
     "partition_of",
