@@ -9,7 +9,7 @@ from streamproc.engine.decide import (
     check_labels,
 )
 from streamproc.engine.effects import Effect, Infer, Send, Skip
-from streamproc.engine.engine import Engine, EngineParts
+from streamproc.engine.engine import Engine
 from streamproc.engine.event_times import DEADLINE_HEADER, EventTimes, Times
 from streamproc.engine.intake import Intake
 from streamproc.engine.lanes import Lanes
@@ -33,6 +33,7 @@ from streamproc.engine.options import (
     Skew,
 )
 from streamproc.engine.partitions import PartitionTable
+from streamproc.engine.parts import EngineParts
 from streamproc.engine.rescue import Rescued, rescue
 from streamproc.engine.screen import Screen
 from streamproc.engine.settlement import Settlement, Witness

@@ -46,6 +46,7 @@ class Assembly:
         engine: the way of the data.
         accounts: the books.
         settlement: tells its ``witness`` what becomes of each event.
+        latency: what the scheduler knows of each variant's time.
         compute: how long each variant of the model alone computes, to choose between the event loop and a thread.
         tracer: tells the journeys of events; None where no traces are made.
     """
@@ -53,6 +54,7 @@ class Assembly:
     engine: Engine
     accounts: Accounts
     settlement: Settlement
+    latency: tuple[LatencyModel, ...]
     compute: tuple[LatencyModel, ...]
     tracer: Tracer | None
 
@@ -129,7 +131,7 @@ def assemble(
         keep_order=config.ordering != "none",
     )
     compute = tuple(LatencyModel(*measured, size_max=room) for measured in swept)
-    return Assembly(engine, accounts, settlement, compute, tracer)
+    return Assembly(engine, accounts, settlement, tuple(latency), compute, tracer)
 
 
 def make_features(config: PipelineConfig, model: ModelInfo, decoder: Decoder) -> Features:

@@ -24,6 +24,7 @@ from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
 from streamproc.runtime.model_states import model_states
+from streamproc.runtime.reloader import Reloader, Reread
 from streamproc.runtime.status import State, actions_of, status_of
 from streamproc.telemetry import Accounts, Gauges, Summary
 
@@ -71,6 +72,7 @@ class Service:
         on_ready: is told the address of the HTTP endpoints when everything is started; None where they
             are off.
         before_join: is waited for when the model is warm, before the group is joined.
+        reread: reads the configuration again, for a reload; None keeps it.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Service:
         stop_when_idle_ns: int | None = None,
         on_ready: Callable[[str | None], None] | None = None,
         before_join: Callable[[], Awaitable[None]] | None = None,
+        reread: Reread | None = None,
     ) -> None:
         self._config = config
         self._parts = parts
@@ -93,6 +96,8 @@ class Service:
         self._skew_watch = SkewWatch(int(config.deadline.budget))
         self._assembly: Assembly | None = None
         self._exporter: Exporter | None = None
+        self._reread = reread
+        self._reloader: Reloader | None = None
         self._driver: Driver | None = None
         self._intake: IntakeLoop | None = None
         self._stop_asked = asyncio.Event()
@@ -154,16 +159,28 @@ class Service:
             queue_depth=engine.queue_depth,
             lane_depths=depths if len(depths) > 1 else {},
             demand_workers=engine.demand_workers(self._parts.clock.now_ns()),
-            variant_level=engine.variant if len(self._parts.executors) > 1 else None,
+            variant_level=engine.variant if len(self._executors) > 1 else None,
             lag_records=lag,
             loop_lag_seconds=self._heartbeat.lag_ns / NS_PER_S,
-            model=model_states(self._parts.executors, {}),
+            model=model_states(self._executors, self._reloader.results if self._reloader else {}),
             event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},
         )
 
     def models(self) -> list[ModelInfo]:
         """The models that decide."""
-        return [executor.info for executor in self._parts.executors]
+        return [executor.info for executor in self._executors]
+
+    async def reload(self, config: PipelineConfig | None = None) -> Mapping[str, object]:
+        """Go on with the configuration and the model files as they are now; see ``Reloader.reload``."""
+        if self._reloader is None:
+            msg = "the pipeline has not started yet: nothing is reloaded"
+            log.error(msg)
+            raise ExternalError(msg)
+        return await self._reloader.reload(config)
+
+    @property
+    def _executors(self) -> tuple[Executor, ...]:
+        return self._reloader.executors if self._reloader else self._parts.executors
 
     def readiness(self) -> Mapping[str, bool]:
         """What readiness waits for, and whether it is there."""
@@ -199,6 +216,14 @@ class Service:
             compute=assembly.compute,
             accounts=assembly.accounts,
             clock=parts.clock,
+        )
+        self._reloader = Reloader(
+            self._config,
+            parts.executors,
+            assembly=assembly,
+            driver=driver,
+            clock=parts.clock,
+            reread=self._reread,
         )
         self._intake = IntakeLoop(
             source=parts.source,
@@ -250,6 +275,7 @@ class Service:
             asyncio.create_task(self._commit_regularly()),
             asyncio.create_task(self._heartbeat.run()),
         ]
+        watching = asyncio.create_task(self._watch())
         reading = asyncio.create_task(intake.run())
         stop = asyncio.create_task(self._stop_asked.wait())
         try:
@@ -264,9 +290,9 @@ class Service:
             if driver.failure.done():
                 driver.failure.result()
         finally:
-            for task in (reading, stop, *keepers):
+            for task in (reading, stop, watching, *keepers):
                 task.cancel()
-            await asyncio.gather(reading, stop, *keepers, return_exceptions=True)
+            await asyncio.gather(reading, stop, watching, *keepers, return_exceptions=True)
         try:
             async with asyncio.timeout(
                 LAST_COMMIT_S
@@ -274,6 +300,10 @@ class Service:
                 await self._commit()
         except TimeoutError:
             log.warning("the last positions are not stored: what they cover will be decided again")
+
+    async def _watch(self) -> None:
+        if self._reloader is not None:
+            await self._reloader.watch()
 
     def _beat(self) -> None:
         if self._assembly is not None:
@@ -312,7 +342,7 @@ class Service:
         if self._assembly is not None:
             self._assembly.engine.release_all()
         await self._close_traces()
-        for executor in parts.executors:
+        for executor in self._executors:
             executor.close()
 
     def _make_exporter(self) -> "Exporter | None":
