@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         RecordError,
         Size,
         StreamprocError,
+        TransientError,
     )
     from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
     from streamproc.executors import Breaker, Isolation, Model, OnnxRuntime, PythonModel, Simulated
@@ -63,6 +64,7 @@ __all__ = [
     "Size",
     "StreamprocError",
     "Telemetry",
+    "TransientError",
     "decode_decision",
     "load",
 ]
@@ -82,6 +84,7 @@ _ROOMS = {
         "RecordError",
         "Size",
         "StreamprocError",
+        "TransientError",
     ),
     "engine": ("Deadline", "EventTime", "Outcomes", "Output", "PythonFunction"),
     "executors": ("Breaker", "Isolation", "Model", "OnnxRuntime", "PythonModel", "Simulated"),

@@ -11,6 +11,7 @@ import uvloop
 
 from streamproc.cli import options
 from streamproc.cli.failures import DONE, FAILED, RunFailedError, located
+from streamproc.cli.hung import end_hung
 from streamproc.cli.report import Report
 from streamproc.cli.screen import line, notes_console, print_json, result_console
 from streamproc.cli.signals import Signals
@@ -113,6 +114,7 @@ async def _serve(
             stop_when_idle_ns=stop_when_idle,
             on_ready=ready,
             reread=reread,
+            on_hang=end_hung,
         )
     else:
         # A worker would say it too, when it has loaded and measured its model.

@@ -11,6 +11,7 @@ from typing import Any
 
 from streamproc.codecs import ArrowCodec, Codec, FieldType, JsonCodec, TensorCodec
 from streamproc.config.foreign_names import nearest
+from streamproc.config.recording_checks import RECORDING_CHECKS
 from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
 from streamproc.config.security_checks import SECURITY_CHECKS
 from streamproc.config.spec import PipelineConfig
@@ -251,6 +252,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_topics_out, ("source", "sink")),
     (_undecided, ("name", "source", "sink", "outcomes")),
     *SCHEDULING_CHECKS,
+    *RECORDING_CHECKS,
     *SECURITY_CHECKS,
 )
 """Each check and the parts that it takes."""

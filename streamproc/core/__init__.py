@@ -27,6 +27,7 @@ from streamproc.core.errors import (
     Problem,
     RecordError,
     StreamprocError,
+    TransientError,
 )
 from streamproc.core.events import EventBatch
 from streamproc.core.outcomes import Outcome, Reason
@@ -35,6 +36,7 @@ from streamproc.core.ports import (
     Executor,
     Jump,
     ModelInfo,
+    Recoverable,
     SendDone,
     Sink,
     Source,
@@ -74,6 +76,7 @@ __all__ = [
     "Reason",
     "RecordBatch",
     "RecordError",
+    "Recoverable",
     "Rows",
     "SendDone",
     "Sink",
@@ -83,6 +86,7 @@ __all__ = [
     "SystemClock",
     "TensorSpec",
     "TopicPartition",
+    "TransientError",
     "UserFunction",
     "VirtualClock",
     "load_function",

@@ -4,6 +4,7 @@
     ├ ConfigError     the user: file, line, allowed values, nearest name
     ├ RecordError     nobody: one dead letter, the stream goes on
     ├ ModelError      nobody: the batch is tried in parts, those at fault are dead letters
+    ├ TransientError  nobody: the user's model says that trying again may help
     ├ ExternalError   the operator: broker, model file, device; retry or stop
     └ InvariantError  us: a bug; stop before a wrong decision goes out
 
@@ -78,6 +79,10 @@ class ModelError(StreamprocError):
         self.reason = reason
         self.detail = detail
         super().__init__(detail)
+
+
+class TransientError(StreamprocError):
+    """What the user's model raises where the same batch may go well in a moment, such as a service that is busy."""
 
 
 class ExternalError(StreamprocError):

@@ -16,7 +16,9 @@ from streamproc.engine.lanes import Lanes
 from streamproc.engine.letters import (
     DETAIL_HEADER,
     OUTCOME_HEADER,
+    OWN_HEADERS,
     REASON_HEADER,
+    RECEIPT_HEADER,
     ROWS_HEADER,
     SHA256_HEADER,
     SIZE_HEADER,
@@ -36,14 +38,17 @@ from streamproc.engine.partitions import PartitionTable
 from streamproc.engine.parts import EngineParts
 from streamproc.engine.rescue import Rescued, rescue
 from streamproc.engine.screen import Screen
-from streamproc.engine.settlement import Settlement, Witness
+from streamproc.engine.settled import Settled
+from streamproc.engine.settlement import Settlement, Tap, Witness
 from streamproc.engine.tracker import AcknowledgementTracker
 
 __all__ = [
     "DEADLINE_HEADER",
     "DETAIL_HEADER",
     "OUTCOME_HEADER",
+    "OWN_HEADERS",
     "REASON_HEADER",
+    "RECEIPT_HEADER",
     "ROWS_HEADER",
     "SHA256_HEADER",
     "SIZE_HEADER",
@@ -73,9 +78,11 @@ __all__ = [
     "Rescued",
     "Screen",
     "Send",
+    "Settled",
     "Settlement",
     "Skew",
     "Skip",
+    "Tap",
     "Times",
     "Witness",
     "check_labels",

@@ -86,9 +86,15 @@ def load_variant(variant: ModelVariant, key: str, clock: Clock, rules: Rules) ->
         ConfigError: it does not load.
     """
     match variant.executor:
-        case PythonModel(callable=name):
+        case PythonModel(callable=name) as options:
             function = load_function(name, key=f"{key}.executor.python.callable")
-            return PythonExecutor(function, name=name, variant=variant.name)
+            return PythonExecutor(
+                function,
+                name=name,
+                variant=variant.name,
+                retries=options.retries,
+                pause_s=options.retry_pause / NS_PER_S,
+            )
         case Simulated() as options:
             inner = None
             if variant.path:

@@ -42,9 +42,20 @@ class PythonModel:
             [n, ...], it returns the outputs by name or one array. It cannot be measured without real inputs,
             so a batch is taken to last equally long whatever its size: where that is not so, set
             ``batching.max_size`` to what the budget allows.
+        retries: how often a batch is tried again that raised ``TransientError`` or an ``OSError`` (a connection, a
+            time-out). Its events wait, and so do those behind it: the order of decisions is kept. What fails even
+            so, or otherwise, becomes dead letters.
+        retry_pause: before each further try; with one, the function runs on a thread.
     """
 
     callable: str
+    retries: int = 2
+    retry_pause: Duration = Duration(0)  # noqa: RUF009 - immutable
+
+    def __post_init__(self) -> None:
+        if self.retries < 0:
+            msg = f"retries must not be negative, was {self.retries}"
+            raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True)

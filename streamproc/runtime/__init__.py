@@ -8,9 +8,10 @@ from streamproc.runtime.assembly import (
     make_features,
 )
 from streamproc.runtime.codecs import make_decoder
+from streamproc.runtime.parts import Parts
 from streamproc.runtime.pipeline import Pipeline
 from streamproc.runtime.scheduling import lane_specs
-from streamproc.runtime.service import DRAIN_GRACE_NS, Parts, Service
+from streamproc.runtime.service import DRAIN_GRACE_NS, Service
 from streamproc.runtime.workers import WorkerGroup
 
 __all__ = [

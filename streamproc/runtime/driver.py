@@ -259,7 +259,8 @@ class Driver:
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - such as a panic of a Rust extension
-            self.fail(ExternalError(f"the model ended abnormally: {error!r}"))
+            # Its text may hold what the model was given.
+            self.fail(ExternalError(f"the model ended abnormally: {type(error).__name__}"))
             return
         self._guarded(partial(self._ended, infer, ran, compute))
         self._guarded(self.turn)

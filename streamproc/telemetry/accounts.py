@@ -108,6 +108,7 @@ class Gauges:
 _COUNTERS = (
     *("fetched", "handed_back", "restored", "emitted", "acked_late", "batched", "batch_room"),
     *("wrong_event_times", "unread_deadlines", "traces_exported", "traces_dropped"),
+    *("recorder_dropped",),
 )
 """Attributes of ``Accounts`` that are plain sums."""
 
@@ -134,6 +135,7 @@ class Accounts:
         unread_deadlines: deadlines in headers that are no number; the budget counted instead.
         traces_exported: traces that the collector has taken.
         traces_dropped: traces that it has not.
+        recorder_dropped: records, decisions and outcomes that a recording lacks.
         e2e: from event time to the broker's acknowledgement.
         own: this process's part of it, from fetched to handed to the producer.
         stages: the same by stage.
@@ -164,6 +166,7 @@ class Accounts:
         self.unread_deadlines = 0
         self.traces_exported = 0
         self.traces_dropped = 0
+        self.recorder_dropped = 0
         self.e2e = LatencyHistogram(exact_bounds_ns)
         self.own = LatencyHistogram(exact_bounds_ns)
         self.stages: dict[Stage, LatencyHistogram] = {

@@ -208,6 +208,11 @@ def _counters(accounts: Accounts) -> Iterator[Metric]:
             accounts.traces_dropped,
         ),
         (
+            names.RECORDER_DROPPED,
+            "Records, decisions and outcomes that a recording lacks: too much waited, or the disk was full.",
+            accounts.recorder_dropped,
+        ),
+        (
             names.AHEAD_OF_CLOCK,
             "Decisions acknowledged before their own event time: the producer's clock is ahead.",
             accounts.e2e.negative_total,
