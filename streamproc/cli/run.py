@@ -16,7 +16,7 @@ from streamproc.cli.report import Report
 from streamproc.cli.screen import line, notes_console, print_json, result_console
 from streamproc.cli.signals import Signals
 from streamproc.cli.summary import progress_line, show_summary
-from streamproc.config import load
+from streamproc.config import PipelineConfig, load
 from streamproc.connectors.kafka import check_reachable
 from streamproc.core import NS_PER_S, Duration, ExternalError, SystemClock
 from streamproc.runtime import Pipeline, Service, WorkerGroup
@@ -64,6 +64,7 @@ def run(
                     pipeline,
                     page,
                     loaded.redact,
+                    reread=lambda: load(config, overrides=set_ or ()).config,
                     workers=workers or 1,
                     stop_after=stop_after,
                     stop_when_idle=stop_when_idle,
@@ -81,6 +82,7 @@ async def _serve(
     page: Report,
     redact: Callable[[str], str],
     *,
+    reread: Callable[[], PipelineConfig],
     workers: int,
     stop_after: int | None,
     stop_when_idle: Duration | None,
@@ -111,6 +113,7 @@ async def _serve(
             stop_after=stop_after,
             stop_when_idle_ns=stop_when_idle,
             on_ready=ready,
+            reread=reread,
             on_hang=end_hung,
         )
     else:
@@ -124,9 +127,10 @@ async def _serve(
             stop_when_idle_ns=stop_when_idle,
             on_ready=ready,
             redact=redact,
+            reread=reread,
         )
         kill = service.kill
-    Signals(service.stop, kill).install()
+    Signals(service.stop, kill, service.reload).install()
     watching = asyncio.create_task(_progress(service)) if notes.is_terminal else None
     try:
         return await service.run()

@@ -113,6 +113,9 @@ def _resolve_model_paths(
     shown = _resolved(root, ("model", "manifest"), folder, problems)
     if shown is not None and "model" in parts:
         parts["model"] = replace(parts["model"], manifest=shown)
+    shown = _resolved(root, ("model", "golden", "path"), folder, problems)
+    if shown is not None and "model" in parts and parts["model"].golden is not None:
+        parts["model"] = replace(parts["model"], golden=replace(parts["model"].golden, path=shown))
     libraries = root.at(("model", "custom_ops"))
     for place, _ in libraries.children() if libraries is not None else ():
         shown = _resolved(root, ("model", "custom_ops", place), folder, problems)

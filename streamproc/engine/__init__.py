@@ -9,7 +9,7 @@ from streamproc.engine.decide import (
     check_labels,
 )
 from streamproc.engine.effects import Effect, Infer, Send, Skip
-from streamproc.engine.engine import Engine, EngineParts
+from streamproc.engine.engine import Engine
 from streamproc.engine.event_times import DEADLINE_HEADER, EventTimes, Times
 from streamproc.engine.intake import Intake
 from streamproc.engine.isolate import Span
@@ -37,6 +37,7 @@ from streamproc.engine.options import (
     Skew,
 )
 from streamproc.engine.partitions import PartitionTable
+from streamproc.engine.parts import EngineParts
 from streamproc.engine.rescue import Rescued, rescue
 from streamproc.engine.schedule_log import (
     Beginning,

@@ -25,7 +25,7 @@ from streamproc.engine.decide import Decider
 from streamproc.engine.effects import Effect
 from streamproc.engine.event_times import DEADLINE_HEADER
 from streamproc.engine.intake import finite_rows
-from streamproc.engine.isolate import Span, isolate, text_of
+from streamproc.engine.isolate import Span, cut, isolate, text_of
 from streamproc.engine.lanes import lane_of
 from streamproc.engine.letters import OUTCOME_HEADER, Originals, letters
 from streamproc.engine.partitions import Partition, PartitionTable
@@ -76,11 +76,12 @@ class Destinations:
 
 
 class Ran(NamedTuple):
-    """When a run began, when it had ended and its turn had come (ns), and the variant that ran."""
+    """When a run began, when it had ended and its turn had come (ns), the variant that ran, and its encoders."""
 
     started_ns: int
     ended_ns: int
-    variant: int = 0
+    variant: int
+    encoders: Sequence[DecisionEncoder]
 
 
 class Concluder:
@@ -111,7 +112,7 @@ class Concluder:
     ) -> None:
         self._clock = clock
         self._decider = decider
-        self._encoders = encoders
+        self.encoders = encoders
         self._several = encoders[0].several
         self._to = destinations
         self._passed_on = _PASSED_ON | destinations.headers
@@ -143,7 +144,7 @@ class Concluder:
         done, failed = self._decide(events, outputs)
         finite = finite_rows(outputs, len(events))
         for span, made in done:
-            for start, stop in _parts(span, bounds):
+            for start, stop in cut(span, bounds):
                 part, decisions = events, made
                 if (start, stop) != (0, len(events)):  # else they are all that there are
                     part = events.take(slice(start, stop, None))
@@ -158,7 +159,7 @@ class Concluder:
                     part, decisions = part.take(fine), decisions.take(fine)
                 effects += self._publish(part, decisions, ran)
         for span, error in failed:
-            for start, stop in _parts(span, bounds):
+            for start, stop in cut(span, bounds):
                 part = events.take(slice(start, stop, None))
                 effects += self._dead(part, Reason.DECIDE_FAILED, text_of(error))
         return effects
@@ -277,7 +278,7 @@ class Concluder:
             self._settlement.settle(_settled(owner, events, outcome, decided), ran.ended_ns)
             return []
         headers, traced = self._headers(owner.source, events)
-        values = self._encoders[ran.variant].encode(
+        values = ran.encoders[ran.variant].encode(
             source=owner.source,
             outcome=outcome,
             events=events,
@@ -382,12 +383,6 @@ def _settled(owner: Partition, events: EventBatch, outcome: Outcome, decided: De
 
 def _header_bytes(headers: Headers) -> int:
     return sum(len(name) + len(value or b"") + RECORD_BYTES // 8 for name, value in headers)
-
-
-def _parts(span: Span, bounds: Sequence[int]) -> list[Span]:
-    """The span cut at the bounds that lie in it."""
-    cuts = [span.start, *(b for b in bounds if span.start < b < span.stop), span.stop]
-    return [Span(start, stop) for start, stop in pairwise(cuts)]
 
 
 def _passed_on(events: EventBatch, names: frozenset[str]) -> dict[int, Headers]:

@@ -11,8 +11,8 @@ from itertools import accumulate, groupby
 
 import numpy as np
 
+from streamproc.codecs import DecisionEncoder
 from streamproc.core import (
-    Clock,
     Columns,
     EventBatch,
     Int64Array,
@@ -22,20 +22,18 @@ from streamproc.core import (
     RecordBatch,
     TopicPartition,
 )
-from streamproc.engine.conclude import Concluder, Ran
+from streamproc.engine.conclude import Ran
 from streamproc.engine.effects import Effect, Infer, Skip
-from streamproc.engine.intake import Intake, Rejected, in_order
+from streamproc.engine.intake import Rejected, in_order
 from streamproc.engine.lanes import lane_of
 from streamproc.engine.letters import Originals
-from streamproc.engine.offering import Offering
-from streamproc.engine.partitions import Partition, PartitionTable
+from streamproc.engine.partitions import Partition
+from streamproc.engine.parts import EngineParts
 from streamproc.engine.passages import passage_of_events, passage_of_records
 from streamproc.engine.pending import PendingEvents
 from streamproc.engine.rescue import Rescued, parts_of
-from streamproc.engine.screen import Screen
-from streamproc.engine.settlement import Settlement
-from streamproc.scheduling import Idle, Run, Scheduler, SkipTo, WaitUntil
-from streamproc.telemetry import UNKNOWN, Accounts
+from streamproc.scheduling import Idle, Reload, Run, SkipTo, WaitUntil
+from streamproc.telemetry import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +43,8 @@ class _InFlight:
     """Where each partition's part of the events begins, and the end."""
     started_ns: int
     variant: int
+    encoders: Sequence[DecisionEncoder]
+    """As they were when it began: a reload does not change what decided about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +52,6 @@ class _Finished:
     outputs: Columns | Exception | Rescued
     finished_ns: int
     variant: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EngineParts:
-    """What an engine is made of.
-
-    Attributes:
-        clock: for the time that decoding takes; all other instants are handed in.
-        intake: records to events.
-        screen: what need not be decoded.
-        offering: what the scheduler is told of events.
-        scheduler: which events run when.
-        concluder: outputs to decisions, and what is sent for events that are not decided.
-        settlement: when outcomes are final.
-        partitions: the owned partitions.
-        accounts: the books.
-    """
-
-    clock: Clock
-    intake: Intake
-    screen: Screen
-    offering: Offering
-    scheduler: Scheduler
-    concluder: Concluder
-    settlement: Settlement
-    partitions: PartitionTable
-    accounts: Accounts
 
 
 class Engine:
@@ -283,6 +256,20 @@ class Engine:
         self._scheduler.complete(run, finished_ns, failed=True)
         self._conclude(run, _Finished(error, finished_ns))
 
+    def reload(
+        self,
+        scheduling: Reload,
+        *,
+        encoders: Sequence[DecisionEncoder],
+        lane_budgets_ns: Sequence[int] | None,
+        batch_room: int,
+    ) -> None:
+        """Go on with another model or other scheduling; runs under way end as they began."""
+        self._scheduler.reload(scheduling)
+        self._concluder.encoders = encoders
+        self._intake.times.set_lane_budgets(lane_budgets_ns)
+        self._batch_room = batch_room
+
     def skipped(self, source: TopicPartition, jump: Jump | None) -> None:
         """The source has jumped over what a ``Skip`` effect asked for; None where there was nothing to jump."""
         partition = self._partitions.find(source)
@@ -305,7 +292,9 @@ class Engine:
         parts = self._pending.take(run.number)
         events = EventBatch.concatenate(parts)
         bounds = list(accumulate(map(len, parts), initial=0))
-        self._running[run.run] = _InFlight(events, bounds, now_ns, run.variant)
+        self._running[run.run] = _InFlight(
+            events, bounds, now_ns, run.variant, self._concluder.encoders
+        )
         self._accounts.batch(len(events), run.reason, room=self._batch_room)
         self._accounts.stage("queue", now_ns - events.admitted_ns)
         self._effects.append(Infer(run.run, len(events), events.inputs, run.variant))
@@ -329,7 +318,7 @@ class Engine:
                 "infer", ended.finished_ns - in_flight.started_ns, len(in_flight.events)
             )
             variant = in_flight.variant if ended.variant is None else ended.variant
-            ran = Ran(in_flight.started_ns, finished.finished_ns, variant)
+            ran = Ran(in_flight.started_ns, finished.finished_ns, variant, in_flight.encoders)
             for part in parts_of(in_flight.events, in_flight.bounds, ended.outputs):
                 self._effects += self._concluder.conclude(*part, ran)
 

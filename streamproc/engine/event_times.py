@@ -70,21 +70,26 @@ class EventTimes:
         self._from_arrival = deadline.from_ == "arrival"
         self._deadline_field = deadline.field
         self._deadline_unit_ns = UNIT_NS[deadline.unit]
-        budgets_ns = [self._budget_ns] if lane_budgets_ns is None else lane_budgets_ns
-        self._more_ns: Int64Array = np.array(budgets_ns, np.int64) - self._budget_ns
-        """By lane, what its budget has more than the pipeline's."""
-        self._more_max_ns = int(self._more_ns.max())
-        self._lane_latest_ns: Int64Array = np.array(budgets_ns, np.int64)
-        """By lane, how long after its arrival an event's own deadline may lie at most."""
-        if deadline.latest is not None:
-            self._lane_latest_ns[:] = deadline.latest
-        self._latest_ns = int(self._lane_latest_ns.max())
+        self._latest = deadline.latest
+        self.set_lane_budgets(lane_budgets_ns)
         self._max_future_ns = int(deadline.max_future)
         self._by = deadline.skew.by
         self._skew = ClockSkew(deadline.skew)
         self._emptied: set[TopicPartition] = set()
         self.wrong_total = 0
         self.unread_total = 0
+
+    def set_lane_budgets(self, lane_budgets_ns: Sequence[int] | None) -> None:
+        """Give the events that come from now on these budgets, by lane; None where there is one lane."""
+        budgets_ns = [self._budget_ns] if lane_budgets_ns is None else lane_budgets_ns
+        self._more_ns: Int64Array = np.array(budgets_ns, np.int64) - self._budget_ns
+        """By lane, what its budget has more than the pipeline's."""
+        self._more_max_ns = int(self._more_ns.max())
+        self._lane_latest_ns: Int64Array = np.array(budgets_ns, np.int64)
+        """By lane, how long after its arrival an event's own deadline may lie at most."""
+        if self._latest is not None:
+            self._lane_latest_ns[:] = self._latest
+        self._latest_ns = int(self._lane_latest_ns.max())
 
     def of_records(self, batch: RecordBatch) -> Times | None:
         """The records' times from their metadata; None where an event's time is a field of it."""

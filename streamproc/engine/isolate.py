@@ -1,6 +1,7 @@
 """Find the events on which the user's code fails, so that the others do not suffer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -47,6 +48,12 @@ def isolate(
         else:
             done.append((span, result))
     return done, failed
+
+
+def cut(span: Span, bounds: Sequence[int]) -> list[Span]:
+    """The span cut at the bounds that lie in it."""
+    cuts = [span.start, *(b for b in bounds if span.start < b < span.stop), span.stop]
+    return [Span(start, stop) for start, stop in pairwise(cuts)]
 
 
 def text_of(error: Exception) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 
 from streamproc.core import Columns, Jump, RecordBatch, TopicPartition
 from streamproc.engine.effects import Effect, Infer
-from streamproc.engine.engine import Engine, EngineParts
+from streamproc.engine.engine import Engine
+from streamproc.engine.parts import EngineParts
 from streamproc.engine.rescue import Rescued, reason_of
 from streamproc.engine.schedule_log import Call, ScheduleLog
 

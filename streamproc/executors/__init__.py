@@ -4,6 +4,7 @@ from streamproc.executors.isolated import Breaker, Isolation
 from streamproc.executors.isolated.executor import IsolatedExecutor, ProcessHealth
 from streamproc.executors.load import load_executors, sweep
 from streamproc.executors.models import MANIFEST_NAME, Rules, look_at, write_manifest
+from streamproc.executors.models.golden import Golden, check_golden
 from streamproc.executors.onnx import OnnxExecutor
 from streamproc.executors.options import Model, ModelVariant, OnnxRuntime, PythonModel, Simulated
 from streamproc.executors.python import PythonExecutor
@@ -12,6 +13,7 @@ from streamproc.executors.simulated import SimulatedExecutor
 __all__ = [
     "MANIFEST_NAME",
     "Breaker",
+    "Golden",
     "IsolatedExecutor",
     "Isolation",
     "Model",
@@ -24,6 +26,7 @@ __all__ = [
     "Rules",
     "Simulated",
     "SimulatedExecutor",
+    "check_golden",
     "load_executors",
     "look_at",
     "sweep",

@@ -18,6 +18,7 @@ from streamproc.core import (
 from streamproc.executors.isolated.executor import IsolatedExecutor
 from streamproc.executors.isolated.life import Job
 from streamproc.executors.models import Rules
+from streamproc.executors.models.golden import check_golden
 from streamproc.executors.onnx import OnnxExecutor
 from streamproc.executors.options import (
     Model,
@@ -47,6 +48,8 @@ def load_executors(model: Model, clock: Clock) -> tuple[Executor, ...]:
         for variant in model.ladder:
             executors.append(_load(model, variant, clock))
             _check_inputs(executors, _key_of(model, variant))
+        if model.golden is not None:
+            check_golden(executors[0], model.golden)
     except BaseException:
         for executor in executors:
             executor.close()

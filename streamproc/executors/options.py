@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from streamproc.core import Duration, Size
 from streamproc.executors.isolated.options import Isolation
 from streamproc.executors.models.files import MAX_BYTES, Rules
+from streamproc.executors.models.golden import Golden
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,8 @@ class Model:
         manifest: the file that says which files the model is made of, and their digests; null takes
             ``model.manifest.json`` beside the model where there is one. ``streamproc manifest`` writes it.
         max_bytes: how large a model's files may be together.
+        golden: inputs and the outputs that the best variant has to give for them, before it decides anything.
+        watch: how often its files are looked at; where they have changed it is loaded anew. Null never looks.
         custom_ops: libraries with operators of your own, which are loaded as code; no others are.
     """
 
@@ -121,8 +124,13 @@ class Model:
     manifest: str | None = None
     max_bytes: Size = MAX_BYTES
     custom_ops: Sequence[str] = ()
+    golden: Golden | None = None
+    watch: Duration | None = None
 
     def __post_init__(self) -> None:
+        if self.watch is not None and self.watch <= 0:
+            msg = f"watch must be above 0, was {self.watch}"
+            raise ValueError(msg)
         if self.variants and self.path is not None:
             msg = "path must not stand beside variants: make it the first of them"
             raise ValueError(msg)

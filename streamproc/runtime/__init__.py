@@ -10,10 +10,11 @@ from streamproc.runtime.assembly import (
 )
 from streamproc.runtime.codecs import make_decoder
 from streamproc.runtime.machine import machine_facts
+from streamproc.runtime.parts import Parts
 from streamproc.runtime.pipeline import Pipeline
 from streamproc.runtime.recording import metadata_of, outcome_columns, sent_batch
 from streamproc.runtime.scheduling import lane_specs
-from streamproc.runtime.service import DRAIN_GRACE_NS, Parts, Service
+from streamproc.runtime.service import DRAIN_GRACE_NS, Service
 from streamproc.runtime.workers import WorkerGroup
 
 __all__ = [

@@ -55,6 +55,7 @@ class Assembly:
         engine: the way of the data.
         accounts: the books.
         settlement: tells its ``witness`` what becomes of each event.
+        latency: what the scheduler knows of each variant's time.
         compute: how long each variant of the model alone computes, to choose between the event loop and a thread.
         tracer: tells the journeys of events; None where no traces are made.
         sweeps: what each variant of the model was measured to take.
@@ -63,6 +64,7 @@ class Assembly:
     engine: Engine
     accounts: Accounts
     settlement: Settlement
+    latency: tuple[LatencyModel, ...]
     compute: tuple[LatencyModel, ...]
     tracer: Tracer | None
     sweeps: tuple[Sweep, ...]
@@ -155,7 +157,7 @@ def assemble(
         else LoggedEngine(parts, batch_room=room, keep_order=keep_order, log=log)
     )
     compute = tuple(LatencyModel(*measured, size_max=room) for measured in swept)
-    return Assembly(engine, accounts, settlement, compute, tracer, swept)
+    return Assembly(engine, accounts, settlement, tuple(latency), compute, tracer, swept)
 
 
 def make_features(config: PipelineConfig, model: ModelInfo, decoder: Decoder) -> Features:

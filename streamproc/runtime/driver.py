@@ -70,6 +70,7 @@ class Driver:
         self._clock = clock
         self._revoke_grace_ns = revoke_grace_ns
         self._tasks: set[asyncio.Task[None]] = set()
+        self._inferring: set[asyncio.Task[None]] = set()
         self._turn_due = False
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_ns = 0
@@ -107,6 +108,22 @@ class Driver:
         """Wait until an event may have got its outcome."""
         self._progress.clear()
         await self._progress.wait()
+
+    def swap(self, executors: Sequence[Executor], compute: Sequence[LatencyModel]) -> None:
+        """Run the batches that begin from now on by others; those before are closed when their last one has ended."""
+        before, self._executors, self._compute = self._executors, executors, compute
+        gone = [executor for executor in before if executor not in executors]
+        if gone:
+            self._start(self._close_after(gone, set(self._inferring)))
+
+    async def _close_after(
+        self, executors: Sequence[Executor], runs: set[asyncio.Task[None]]
+    ) -> None:
+        try:
+            if runs:
+                await asyncio.wait(runs)
+        finally:
+            await asyncio.to_thread(_close_all, executors)
 
     def turn(self) -> None:
         """Carry out what is due, for a short while; goes on by itself in the loop's next round."""
@@ -192,14 +209,17 @@ class Driver:
         if quick and executor.inline and executor.concurrency == 1:
             ran = attempt(self._executors, infer, self._clock)
             if not isinstance(ran.outputs, Exception):
-                self._ended(infer, ran)
+                self._ended(infer, ran, self._compute)
                 return
-        self._start(self._infer_away(infer, ran))
+        task = self._start(self._infer_away(infer, ran))
+        self._inferring.add(task)
+        task.add_done_callback(self._inferring.discard)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _skip(self, source: TopicPartition, timestamp_ns: int) -> None:
         """Let the source jump; where it cannot, what is too old is fetched and given up one by one."""
@@ -228,7 +248,7 @@ class Driver:
     async def _infer_away(self, infer: Infer, failed: Ran | None) -> None:
         """Run a batch on a thread; look there for the events at fault where it fails, or has failed here."""
         loop = asyncio.get_running_loop()
-        executors, clock = self._executors, self._clock
+        executors, compute, clock = self._executors, self._compute, self._clock
 
         def run() -> Ran:
             ran = failed or attempt(executors, infer, clock)
@@ -242,16 +262,16 @@ class Driver:
             # Its text may hold what the model was given.
             self.fail(ExternalError(f"the model ended abnormally: {type(error).__name__}"))
             return
-        self._guarded(partial(self._ended, infer, ran))
+        self._guarded(partial(self._ended, infer, ran, compute))
         self._guarded(self.turn)
 
-    def _ended(self, infer: Infer, ran: Ran) -> None:
+    def _ended(self, infer: Infer, ran: Ran, compute: Sequence[LatencyModel]) -> None:
         now_ns = self._clock.now_ns()
         if isinstance(ran.outputs, Exception):
             self._engine.failed(infer.run, ran.outputs, now_ns)
             return
         if not isinstance(ran.outputs, Rescued):
-            self._compute[ran.variant].observe(infer.size, ran.took_ns)
+            compute[ran.variant].observe(infer.size, ran.took_ns)
         other = None if ran.variant == infer.variant else ran.variant
         self._engine.completed(infer.run, ran.outputs, now_ns, variant=other)
 
@@ -261,3 +281,8 @@ class Driver:
             return
         self._guarded(partial(self._engine.acknowledged, ticket, result))
         self._progress.set()
+
+
+def _close_all(executors: Sequence[Executor]) -> None:
+    for executor in executors:
+        executor.close()

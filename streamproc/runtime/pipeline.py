@@ -16,7 +16,8 @@ from streamproc.connectors.kafka import (
 from streamproc.core import Clock, Executor, Sink, Source, SystemClock
 from streamproc.executors import load_executors
 from streamproc.runtime.assembly import dead_letter_topic
-from streamproc.runtime.service import Parts, Service
+from streamproc.runtime.parts import Parts
+from streamproc.runtime.service import Service
 from streamproc.telemetry import Summary
 
 

@@ -11,6 +11,7 @@ from streamproc.scheduling import (
     SHED_POLICIES,
     LaneSpec,
     LatencyModel,
+    Reload,
     Scheduler,
     SendLatency,
     ShedPolicy,
@@ -87,10 +88,7 @@ def make_scheduler(
         batching=config.batching,
         shed=shed_policies(config.shed),
         ordering=config.ordering,
-        variants=[
-            Variant(variant.name, variant.quality, curve)
-            for variant, curve in zip(config.model.ladder, latency, strict=True)
-        ],
+        variants=_variants(config, latency),
         send=SendLatency(ceiling_ns=smallest_ns // SEND_SHARE, first_ns=UNTRIED_SEND_NS),
         slots=slots,
         lanes=lanes,
@@ -140,3 +138,22 @@ def _expression(text: str, decoder: Decoder, key: str) -> Expression:
         return Expression.parse(text, {name: str(kind) for name, kind in decoder.fields.items()})
     except ValueError as error:
         raise ConfigError(Problem(str(error), key)) from None
+
+
+def reload_options(config: PipelineConfig, latency: Sequence[LatencyModel]) -> Reload:
+    """What a scheduler goes on with after a reload; see ``make_scheduler``."""
+    lanes = lane_specs(config)
+    return Reload(
+        batching=config.batching,
+        shed=shed_policies(config.shed),
+        variants=_variants(config, latency),
+        lanes=lanes,
+        send_ceiling_ns=min(lane.budget_ns for lane in lanes) // SEND_SHARE,
+    )
+
+
+def _variants(config: PipelineConfig, latency: Sequence[LatencyModel]) -> list[Variant]:
+    return [
+        Variant(variant.name, variant.quality, curve)
+        for variant, curve in zip(config.model.ladder, latency, strict=True)
+    ]

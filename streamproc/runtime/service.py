@@ -4,31 +4,30 @@ import asyncio
 import heapq
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from streamproc.config import PipelineConfig
 from streamproc.connectors.capture import Recorder
 from streamproc.core import (
     NS_PER_S,
-    Clock,
     Executor,
     ExternalError,
     ModelInfo,
-    Sink,
-    Source,
     process_cpu_ns,
 )
 from streamproc.engine import ScheduleLog
 from streamproc.runtime.assembly import Assembly, assemble
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
+from streamproc.runtime.exporting import exporter_of
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
 from streamproc.runtime.loop_watch import LoopWatch
 from streamproc.runtime.model_states import model_states
+from streamproc.runtime.parts import Parts
 from streamproc.runtime.recording import RecordingTap, metadata_of, recorder_of
 from streamproc.runtime.recovery import Recovery
+from streamproc.runtime.reloader import Reloader, Reread
 from streamproc.runtime.status import State, actions_of, status_of
 from streamproc.telemetry import Accounts, Gauges, Summary
 
@@ -46,30 +45,6 @@ _SKEWS_SHOWN = 100
 """Of the sources' clocks, those most off: with one a key there may be thousands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a pipeline runs on.
-
-    Attributes:
-        source: where records come from.
-        sink: where records go.
-        executors: what runs the model's variants, the best one's first.
-        clock: the time.
-        commit_interval_ns: how often finished positions are committed.
-        progress_timeout_ns: how long nothing may get its outcome while there is something to do, before the
-            source is made anew, and once more before the pipeline ends; None for ever.
-        schedule: takes all that the engine is told, to do it again; None keeps nothing but what ``record`` asks for.
-    """
-
-    source: Source
-    sink: Sink
-    executors: tuple[Executor, ...]
-    clock: Clock
-    commit_interval_ns: int
-    progress_timeout_ns: int | None = None
-    schedule: ScheduleLog | None = None
-
-
 class Service:
     """Runs a pipeline once.
 
@@ -84,9 +59,10 @@ class Service:
             where nothing is to be done about it.
         before_join: is waited for when the model is warm, before the group is joined.
         on_assembled: is shown the pipeline's parts before anything comes.
+        reread: reads the configuration again, for a reload; None keeps it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by name, and none that belongs to another
         self,
         config: PipelineConfig,
         parts: Parts,
@@ -97,6 +73,7 @@ class Service:
         on_hang: Callable[[str], None] | None = None,
         before_join: Callable[[], Awaitable[None]] | None = None,
         on_assembled: Callable[[Assembly], None] | None = None,
+        reread: Reread | None = None,
     ) -> None:
         self._config = config
         self._parts = parts
@@ -113,6 +90,8 @@ class Service:
         self._skew_watch = SkewWatch(int(config.deadline.budget))
         self._assembly: Assembly | None = None
         self._exporter: Exporter | None = None
+        self._reread = reread
+        self._reloader: Reloader | None = None
         self._recorder: Recorder | None = None
         self._driver: Driver | None = None
         self._intake: IntakeLoop | None = None
@@ -176,16 +155,28 @@ class Service:
             queue_depth=engine.queue_depth,
             lane_depths=depths if len(depths) > 1 else {},
             demand_workers=engine.demand_workers(self._parts.clock.now_ns()),
-            variant_level=engine.variant if len(self._parts.executors) > 1 else None,
+            variant_level=engine.variant if len(self._executors) > 1 else None,
             lag_records=lag,
             loop_lag_seconds=self._heartbeat.lag_ns / NS_PER_S,
-            model=model_states(self._parts.executors, {}),
+            model=model_states(self._executors, self._reloader.results if self._reloader else {}),
             event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},
         )
 
     def models(self) -> list[ModelInfo]:
         """The models that decide."""
-        return [executor.info for executor in self._parts.executors]
+        return [executor.info for executor in self._executors]
+
+    async def reload(self, config: PipelineConfig | None = None) -> Mapping[str, object]:
+        """Go on with the configuration and the model files as they are now; see ``Reloader.reload``."""
+        if self._reloader is None:
+            msg = "the pipeline has not started yet: nothing is reloaded"
+            log.error(msg)
+            raise ExternalError(msg)
+        return await self._reloader.reload(config)
+
+    @property
+    def _executors(self) -> tuple[Executor, ...]:
+        return self._reloader.executors if self._reloader else self._parts.executors
 
     def readiness(self) -> Mapping[str, bool]:
         """What readiness waits for, and whether it is there."""
@@ -206,7 +197,7 @@ class Service:
             ExternalError: something outside failed for good.
         """
         parts = self._parts
-        self._exporter = exporter = self._make_exporter()
+        self._exporter = exporter = exporter_of(self._config, self.models())
         export = None if exporter is None else exporter.export
         try:
             self._assembly = assembly = assemble(
@@ -226,6 +217,14 @@ class Service:
             compute=assembly.compute,
             accounts=assembly.accounts,
             clock=parts.clock,
+        )
+        self._reloader = Reloader(
+            self._config,
+            parts.executors,
+            assembly=assembly,
+            driver=driver,
+            clock=parts.clock,
+            reread=self._reread,
         )
         self._intake = IntakeLoop(
             source=parts.source,
@@ -293,6 +292,7 @@ class Service:
             asyncio.create_task(self._heartbeat.run()),
             asyncio.create_task(recovery.run()),
         ]
+        watching = asyncio.create_task(self._watch())
         reading = asyncio.create_task(intake.run())
         stop = asyncio.create_task(self._stop_asked.wait())
         try:
@@ -308,9 +308,9 @@ class Service:
             if driver.failure.done():
                 driver.failure.result()
         finally:
-            for task in (reading, stop, *keepers):
+            for task in (reading, stop, watching, *keepers):
                 task.cancel()
-            await asyncio.gather(reading, stop, *keepers, return_exceptions=True)
+            await asyncio.gather(reading, stop, watching, *keepers, return_exceptions=True)
         try:
             async with asyncio.timeout(
                 LAST_COMMIT_S
@@ -318,6 +318,10 @@ class Service:
                 await self._commit()
         except TimeoutError:
             log.warning("the last positions are not stored: what they cover will be decided again")
+
+    async def _watch(self) -> None:
+        if self._reloader is not None:
+            await self._reloader.watch()
 
     def _beat(self) -> None:
         if self._assembly is not None:
@@ -376,22 +380,8 @@ class Service:
         if self._recorder is not None:
             await self._recorder.close()
             self._count_dropped()
-        for executor in parts.executors:
+        for executor in self._executors:
             executor.close()
-
-    def _make_exporter(self) -> "Exporter | None":
-        config = self._config
-        if config.telemetry.traces is None:
-            return None
-        from streamproc.telemetry.otlp import make_exporter  # noqa: PLC0415 - 0.2 s for those who trace
-
-        models = self.models()
-        return make_exporter(
-            config.telemetry.traces,
-            pipeline=config.name,
-            group=config.source.group_id or config.name,
-            model=", ".join(f"{model.variant} {model.digest}" for model in models),
-        )
 
     def _start_recorder(self, assembly: Assembly) -> Recorder | None:
         """What records, if the user wants it; told of everything from now on."""

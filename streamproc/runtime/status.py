@@ -34,6 +34,9 @@ class Running(Protocol):
     def resume(self) -> None:
         """Take in again."""
 
+    async def reload(self) -> Mapping[str, object]:
+        """Go on with the configuration and the model files as they are now."""
+
 
 def status_of(running: Running) -> dict[str, object]:
     """How things stand, as one JSON object: numbers and names from the configuration, nothing from a record."""
@@ -69,7 +72,11 @@ def actions_of(running: Running) -> dict[str, Action]:
         running.resume()
         return {"state": running.state()}
 
-    return {"pause": pause, "resume": resume}
+    async def reload() -> Mapping[str, object]:
+        _unless_stopping(running)
+        return await running.reload()
+
+    return {"pause": pause, "resume": resume, "reload": reload}
 
 
 def _unless_stopping(running: Running) -> None:

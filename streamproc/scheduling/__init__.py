@@ -21,7 +21,7 @@ from streamproc.scheduling.policies import (
     shed_policies,
 )
 from streamproc.scheduling.queue import DeadlineQueue
-from streamproc.scheduling.scheduler import PROBE_EVERY_NS, Scheduler
+from streamproc.scheduling.scheduler import PROBE_EVERY_NS, Reload, Scheduler
 from streamproc.scheduling.send_latency import SendLatency
 from streamproc.scheduling.steps import (
     Action,
@@ -54,6 +54,7 @@ __all__ = [
     "Planner",
     "PlannerName",
     "Priority",
+    "Reload",
     "Run",
     "Scheduler",
     "SendLatency",

@@ -15,6 +15,7 @@ from streamproc.scheduling.demand import ArrivalRate, demand_workers
 from streamproc.scheduling.forming import Formed, Former
 from streamproc.scheduling.ladder import Variant, VariantLadder
 from streamproc.scheduling.lanes import LaneQueues, LaneSpec
+from streamproc.scheduling.latency_model import LatencyModel
 from streamproc.scheduling.offered import Offered
 from streamproc.scheduling.options import Batching, Ordering
 from streamproc.scheduling.policies import (
@@ -37,12 +38,31 @@ would never learn it from events that are all given up."""
 
 
 @dataclass(frozen=True, slots=True)
+class Reload:
+    """What a scheduler can change while it runs; whose lanes stay the same but for their budgets and shares.
+
+    Attributes:
+        batching: how micro-batches are made.
+        shed: the policies; those that need keys or values (``conflate``, ``utility``) as they were.
+        variants: the model's variants, the best first.
+        lanes: the lanes.
+        send_ceiling_ns: the most that is allowed for sending.
+    """
+
+    batching: Batching
+    shed: Sequence[ShedPolicy]
+    variants: Sequence[Variant]
+    lanes: Sequence[LaneSpec]
+    send_ceiling_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Running:
     started_ns: int
     size: int
     count: int
     deadline_ns: int
-    variant: int
+    latency: LatencyModel
     probe: bool
     planned_ns: int
     """When its decisions were to be with the broker."""
@@ -73,34 +93,51 @@ class Scheduler:
         slots: int,
         lanes: Sequence[LaneSpec] = (LaneSpec("default"),),
     ) -> None:
-        self._variants = tuple(variants)
-        self._size_max = min(batching.max_size, *(len(v.latency.run_ns) for v in variants))
         self._send = send
         self._slots = self._slots_free = slots
+        self._lanes = LaneQueues(lanes, ordering)
+        self._several_lanes = len(lanes) > 1
+        self._ordering = ordering
+        self._skips: list[SkipTo] = []
+        self._set_up(batching, shed, variants, lanes)
+        self._rate = ArrivalRate()
+        self._running: dict[int, _Running] = {}
+        self._runs_total = 0
+        self._last_run_ns = 0
+
+    def reload(self, options: Reload) -> None:
+        """Go on with other options and another model; what waits and what runs stays."""
+        shedding, former = self._shedding, self._former
+        self._send.ceiling_ns = options.send_ceiling_ns
+        self._set_up(options.batching, options.shed, options.variants, options.lanes)
+        self._shedding.succeed(shedding.pop())
+        self._former.has_costs, self._former.has_values = former.has_costs, former.has_values
+
+    def _set_up(
+        self,
+        batching: Batching,
+        shed: Sequence[ShedPolicy],
+        variants: Sequence[Variant],
+        lanes: Sequence[LaneSpec],
+    ) -> None:
+        self._variants = tuple(variants)
+        self._size_max = min(batching.max_size, *(len(v.latency.run_ns) for v in variants))
+        self._curves: list[Int64Array | None] = [None] * len(self._variants)
         self._budget_ns = max(lane.budget_ns for lane in lanes)
         self._ladder = VariantLadder(self._variants, self._budget_ns)
         self._expires = any(isinstance(policy, Expired) for policy in shed)
         self._conflates = any(isinstance(policy, Conflate) for policy in shed)
-        self._lanes = LaneQueues(lanes, ordering)
-        self._several_lanes = len(lanes) > 1
-        self._keeps_keys = ordering == "key"
-        self._shedding = Shedding(shed, self._lanes, slots=slots)
+        self._shedding = Shedding(shed, self._lanes, slots=self._slots)
         skips = [policy for policy in shed if isinstance(policy, SkipAhead)]
         self._skipper = Skipper(skips[0], self._budget_ns) if skips else None
-        self._skips: list[SkipTo] = []
         self._former = Former(
             batching,
             lanes,
             self._lanes,
             may_drop=any(isinstance(policy, Planner) for policy in shed),
             may_expire=self._expires,
-            keep_order=ordering != "none",
+            keep_order=self._ordering != "none",
         )
-        self._curves: list[Int64Array | None] = [None] * len(self._variants)
-        self._rate = ArrivalRate()
-        self._running: dict[int, _Running] = {}
-        self._runs_total = 0
-        self._last_run_ns = 0
 
     @property
     def queue_depth(self) -> int:
@@ -120,7 +157,7 @@ class Scheduler:
     @property
     def wants_keys(self) -> bool:
         """Whether hashes of keys are needed in what is offered, for order among lanes or for a policy."""
-        return self._conflates or (self._keeps_keys and self._several_lanes)
+        return self._conflates or (self._ordering == "key" and self._several_lanes)
 
     @property
     def variant(self) -> int:
@@ -265,7 +302,7 @@ class Scheduler:
             formed.size,
             len(formed.number),
             formed.earliest_ns,
-            variant,
+            self._variants[variant].latency,
             probe,
             now_ns + run_ns + self._send.send_ns,
             self._send.send_ns,
@@ -292,7 +329,7 @@ class Scheduler:
         self._slots_free += 1
         if failed:
             return
-        latency = self._variants[ran.variant].latency
+        latency = ran.latency  # of the model that ran: it may have been replaced since
         took_ns = finished_ns - ran.started_ns
         if ran.probe and took_ns < latency.predict_ns(ran.size):
             latency.forget()

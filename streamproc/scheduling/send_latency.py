@@ -20,7 +20,7 @@ class SendLatency:
         first_ns: the least that it answers until it has seen enough sends.
     """
 
-    __slots__ = ("_ceiling_ns", "_first_ns", "_seen", "_tail_ns", "_took_ns")
+    __slots__ = ("_first_ns", "_seen", "_tail_ns", "_took_ns", "ceiling_ns")
 
     _SAMPLES = 2_048
     _TAIL = 0.999
@@ -30,7 +30,7 @@ class SendLatency:
     """Some seconds' sends under overload: connections are warm, and a pause or two was seen."""
 
     def __init__(self, *, ceiling_ns: int, first_ns: int = 3_000_000) -> None:
-        self._ceiling_ns = ceiling_ns
+        self.ceiling_ns = ceiling_ns
         self._first_ns = first_ns
         self._seen = 0
         self._tail_ns = first_ns
@@ -42,7 +42,7 @@ class SendLatency:
         allowed_ns = self._tail_ns
         if self._seen < self._ENOUGH:
             allowed_ns = max(allowed_ns, self._first_ns)
-        return min(allowed_ns, self._ceiling_ns)
+        return min(allowed_ns, self.ceiling_ns)
 
     def observe(self, took_ns: int) -> None:
         """Learn that an acknowledgement took so long."""

@@ -54,6 +54,11 @@ class Shedding:
                 case _:
                     pass
 
+    def succeed(self, before: Sequence[Shed]) -> None:
+        """Take over from other policies what they gave up and nobody has asked for."""
+        for shed in before:
+            self._given_up.setdefault(shed.reason, []).append(shed.number)
+
     def pop(self) -> tuple[Shed, ...]:
         """What was given up since the last time, by reason."""
         if not self._given_up:

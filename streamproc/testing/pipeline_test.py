@@ -29,7 +29,7 @@ from streamproc.core import (
     VirtualClock,
 )
 from streamproc.engine import Infer, Rescued, Send, Skip, rescue
-from streamproc.executors import Model, ModelVariant, Simulated, load_executors
+from streamproc.executors import Model, ModelVariant, OnnxRuntime, Simulated, load_executors
 from streamproc.runtime import Pipeline, assemble, dead_letter_topic
 from streamproc.telemetry import Journey  # noqa: TC001 - users look at its annotations
 from streamproc.testing.broker import MemoryBroker, Payload, StoredRecord
@@ -333,7 +333,9 @@ def _fakes(
     if executor is not None:
         given = tuple(executor) if isinstance(executor, Sequence) else (executor,)
         return tuple(map(_fake, given))
-    return tuple(map(_fake_variant, model.ladder))
+    # In this process, whatever it says: time is virtual here.
+    here = replace(model, isolation=False, golden=None)
+    return tuple(_fake_variant(here, variant) for variant in model.ladder)
 
 
 def _fake(executor: Executor) -> FakeExecutor:
@@ -344,7 +346,7 @@ def _fake(executor: Executor) -> FakeExecutor:
     )
 
 
-def _fake_variant(variant: ModelVariant) -> FakeExecutor:
+def _fake_variant(model: Model, variant: ModelVariant) -> FakeExecutor:
     """A variant's own answers; at what it says that it costs where it is ``simulated``."""
     options = variant.executor
     if isinstance(options, Simulated):
@@ -354,10 +356,16 @@ def _fake_variant(variant: ModelVariant) -> FakeExecutor:
                 _zeros, fixed_ns=fixed_ns, per_event_ns=per_event_ns, variant=variant.name
             )
         (inner,) = load_executors(
-            Model(variants=(replace(variant, executor=None),)), VirtualClock()
+            replace(
+                model,
+                path=None,
+                executor=OnnxRuntime(),
+                variants=(replace(variant, executor=None),),
+            ),
+            VirtualClock(),
         )
         return FakeExecutor.around(inner, fixed_ns=fixed_ns, per_event_ns=per_event_ns)
-    (inner,) = load_executors(Model(variants=(variant,)), VirtualClock())
+    (inner,) = load_executors(replace(model, path=None, variants=(variant,)), VirtualClock())
     return _fake(inner)
 
 

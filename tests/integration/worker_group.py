@@ -24,6 +24,7 @@ class WorkerCommand(Command):
         source: the topic that it reads.
         sink: the topic that it writes.
         group: its consumer group.
+        address: of its endpoints.
     """
 
     def __init__(
@@ -34,10 +35,12 @@ class WorkerCommand(Command):
         *args: str,
         count: int = 2,
         partitions: int = 4,
+        token: str | None = None,
         **changes: Any,
     ) -> None:
         self.source, self.sink, self.group = name, f"{name}-out", name
-        self._address = f"127.0.0.1:{free_port()}"
+        self.address = f"127.0.0.1:{free_port()}"
+        metrics = {"listen": self.address, **({"token": token} if token else {})}
         create_topics(bootstrap, self.source, self.sink, partitions=partitions)
         config = write_config(
             folder,
@@ -45,7 +48,7 @@ class WorkerCommand(Command):
             bootstrap=bootstrap,
             topic=self.source,
             sink=self.sink,
-            **{"telemetry": {"metrics": {"listen": self._address}}, **changes},
+            **{"telemetry": {"metrics": metrics}, **changes},
         )
         super().__init__(config, "--workers", str(count), *args)
 
@@ -54,7 +57,7 @@ class WorkerCommand(Command):
 
     def get(self, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://{self._address}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=5) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

@@ -12,7 +12,7 @@ from streamproc.executors.isolated.pool import Pool
 
 log = logging.getLogger(__name__)
 
-_TAKE_S = 10.0
+_TAKE_S = 30.0
 """How long a batch waits for a process that still starts: what waits with it is late by then anyway."""
 _SLOWER_MAX = 10
 """A batch tried again may take so many times as long as the slowest that was answered: what hangs is found

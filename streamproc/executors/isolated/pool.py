@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 _BACKOFF_MIN_S = 0.1
 _BACKOFF_MAX_S = 5.0
 _MS_PER_S = 1_000
+_FAILED_STARTS = 3
+"""So many in a row, and it is no chance (one that somebody killed): who asks for a process is told at once."""
 _JOIN_S = 5.0
 
 
@@ -51,6 +53,8 @@ class Pool:
         self._error: Exception | None = None
         """Why the last start failed; None where it did not."""
         self._starts = 0
+        self._failed_starts = 0
+        """In a row."""
         self._wake: int | None = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         # One thread starts them all: the kernel ends a process with the thread that started it.
         self._keeper = threading.Thread(target=self._keep, name=f"streamproc-{name}", daemon=True)
@@ -89,7 +93,8 @@ class Pool:
         """
         with self._changed:
             there = self._changed.wait_for(
-                lambda: self._idle or self._closed or self._error, timeout_s
+                lambda: self._idle or self._closed or self._failed_starts >= _FAILED_STARTS,
+                timeout_s,
             )
             if self._idle:
                 life = self._idle.pop()
@@ -208,7 +213,7 @@ class Pool:
                 life.bury()
             return False
         with self._changed:
-            self._starting, self._error = None, None
+            self._starting, self._error, self._failed_starts = None, None, 0
             self._started = self._started or Started(info, inline)
             self._idle.insert(0, life)  # those that ran before are taken first: they are warmer
             self._changed.notify_all()
@@ -222,4 +227,5 @@ class Pool:
             if self._started is not None and not self._closed:
                 log.warning("model %s: %s; trying again", self._name, error)
             self._error = error
+            self._failed_starts += 1
             self._changed.notify_all()

@@ -14,7 +14,7 @@ from typing import Final
 from streamproc.config import PipelineConfig
 from streamproc.connectors.playback import Arrival
 from streamproc.core import Columns, Executor, InvariantError, TopicPartition, VirtualClock
-from streamproc.engine import Infer, Send, Skip
+from streamproc.engine import Infer, Rescued, Send, Skip, rescue
 from streamproc.replay.playback.machine import ReplayMachine, Times
 from streamproc.runtime import Assembly, assemble
 from streamproc.telemetry import Accounts
@@ -100,7 +100,7 @@ class _Replay:
             attach(self._assembly, self._clock.now_ns)
         self._times = Times(machine, size_max=config.batching.max_size, seed=seed)
         self._numbers = count()
-        self._ends: list[tuple[int, int, int, Columns | Exception]] = []
+        self._ends: list[tuple[int, int, int, Columns | Rescued]] = []
         """When each run ends, its number and its outputs: a heap."""
         self._acknowledgements: list[tuple[int, int, int]] = []
         """When each sending is acknowledged, and its ticket: a heap."""
@@ -164,10 +164,7 @@ class _Replay:
             self._engine.acknowledged(ticket, at_ns)
         while self._ends and self._ends[0][0] <= now_ns:
             at_ns, _, run, outputs = heapq.heappop(self._ends)
-            if isinstance(outputs, Exception):
-                self._engine.failed(run, outputs, at_ns)
-            else:
-                self._engine.completed(run, outputs, at_ns)
+            self._engine.completed(run, outputs, at_ns)
             ended = True
         return ended
 
@@ -204,10 +201,11 @@ class _Replay:
                     self._engine.skipped(source, None)  # what it would jump over was not recorded
 
     def _infer(self, infer: Infer, now_ns: int) -> None:
+        run = self._executors[infer.variant].run
         try:
-            outputs: Columns | Exception = self._executors[infer.variant].run(infer.inputs)
+            outputs: Columns | Rescued = run(infer.inputs)
         except Exception as error:  # noqa: BLE001 - a model may raise anything
-            outputs = error
+            outputs = rescue(run, infer.inputs, infer.size, error)  # as the service does
         end_ns = now_ns + self._times.run_ns(infer.variant, infer.size)
         heapq.heappush(self._ends, (end_ns, next(self._numbers), infer.run, outputs))
 

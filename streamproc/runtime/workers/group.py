@@ -9,6 +9,8 @@ from dataclasses import replace
 from streamproc.config import PipelineConfig
 from streamproc.core import NS_PER_MS, NS_PER_S, Clock, ModelInfo, process_cpu_ns
 from streamproc.runtime.endpoints import endpoints
+from streamproc.runtime.reload import check_reload, reloaded
+from streamproc.runtime.reloader import Reread
 from streamproc.runtime.scheduling import make_accounts
 from streamproc.runtime.status import State, actions_of, status_of
 from streamproc.runtime.workers.messages import Job
@@ -39,10 +41,11 @@ class WorkerGroup:
         stop_when_idle_ns: end when nothing came to any worker for so long; None for no end.
         on_ready: is told the address of the HTTP endpoints when all workers have joined.
         redact: takes secrets out of what is logged.
+        reread: reads the configuration again, for a reload; None keeps it.
         start: starts a worker's process.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that the command settles
         self,
         config: PipelineConfig,
         count: int,
@@ -52,6 +55,7 @@ class WorkerGroup:
         stop_when_idle_ns: int | None = None,
         on_ready: Callable[[str | None], None] | None = None,
         redact: Callable[[str], str] = str,
+        reread: Reread | None = None,
         start: StartLife = WorkerProcess.start,
     ) -> None:
         self._config = config
@@ -62,6 +66,8 @@ class WorkerGroup:
         self._on_ready = on_ready
         self._redact = redact
         self._start = start
+        self._reread = reread
+        self._one_at_a_time = asyncio.Lock()
         self._stopping = asyncio.Event()
         self._started_ns = clock.now_ns()
         self._cpu_ns = process_cpu_ns()
@@ -128,6 +134,32 @@ class WorkerGroup:
         self._paused = False
         for worker in self.workers:
             worker.resume()
+
+    async def reload(self) -> Mapping[str, object]:
+        """Let all workers go on with the configuration and the model files as they are now.
+
+        Raises:
+            ConfigError: a reload cannot change it, or a worker cannot load the model; that one goes on as before.
+            ExternalError: a worker died of it, or does not say how it went.
+        """
+        reread = self._reread
+        async with self._one_at_a_time:
+            config = self._config if reread is None else await asyncio.to_thread(reread)
+            check_reload(self._config, config)
+            anew = [reloaded(worker.config, config) for worker in self.workers]
+            pairs = list(zip(self.workers, anew, strict=True))
+            ended = await asyncio.gather(
+                *(worker.reload(its) for worker, its in pairs), return_exceptions=True
+            )
+            failed = [error for error in ended if error is not None]
+            if failed:
+                log.error("%d of %d workers did not reload", len(failed), self._count)
+                raise failed[0]
+            for worker, its in pairs:
+                worker.keep(its)
+            self._config = reloaded(self._config, config)
+        models = [{"variant": m.variant, "digest": m.digest} for m in self.models()]
+        return {"reloaded": True, "workers": self._count, "models": models}
 
     def state(self) -> State:
         """What they are doing."""

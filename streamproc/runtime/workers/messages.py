@@ -8,7 +8,15 @@ from streamproc.config import PipelineConfig
 from streamproc.core import ConfigError, ExternalError, InvariantError, ModelInfo
 from streamproc.telemetry import Accounts, Gauges
 
-Order: TypeAlias = Literal["join", "stop", "pause", "resume"]
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """From the parent: go on with this configuration, and with the model's files as they are now."""
+
+    config: PipelineConfig
+
+
+Order: TypeAlias = Literal["join", "stop", "pause", "resume"] | Reload
 """From the parent: join the group now; finish what was taken in and end; take in nothing more; take in again."""
 
 
@@ -74,5 +82,18 @@ class Failed:
         return isinstance(self.error, ExternalError) and self.error.retriable
 
 
-Report: TypeAlias = Warm | Snapshot | Failed
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """How a reload went.
+
+    Attributes:
+        models: the variants that run now.
+        error: why it did not, as the parent raises it; None where it did.
+    """
+
+    models: Sequence[ModelInfo]
+    error: Exception | None = None
+
+
+Report: TypeAlias = Warm | Snapshot | Failed | Reloaded
 """From the worker."""

@@ -4,10 +4,21 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeAlias
 
+from streamproc.config import PipelineConfig
 from streamproc.core import NS_PER_MS, NS_PER_S, Clock, ExternalError, ModelInfo
-from streamproc.runtime.workers.messages import Failed, Job, Order, Report, Snapshot, Warm
+from streamproc.runtime.workers.messages import (
+    Failed,
+    Job,
+    Order,
+    Reload,
+    Reloaded,
+    Report,
+    Snapshot,
+    Warm,
+)
 from streamproc.telemetry import Accounts
 
 log = logging.getLogger(__name__)
@@ -16,6 +27,8 @@ BACKOFF_MIN_NS = 100 * NS_PER_MS
 BACKOFF_MAX_NS = 5 * NS_PER_S
 """With the 3 s of a start it stays within a session of 10 s: a record that kills whoever reads it then stays
 with the worker that has its partition, and does not go round and kill the others."""
+_RELOAD_S = 300.0
+"""A large model may load and warm for minutes; what ran goes on meanwhile."""
 _STEADY_NS = 30 * NS_PER_S
 """A worker that was ready for so long begins again with the shortest backoff."""
 _FAILURES_MAX = 5
@@ -94,6 +107,7 @@ class SupervisedWorker:
         self._backoff_ns = BACKOFF_MIN_NS
         self._failures = 0
         self._starts = 0
+        self._reloading: asyncio.Future[None] | None = None
 
     @property
     def restarts(self) -> int:
@@ -152,6 +166,41 @@ class SupervisedWorker:
         if self._process is not None:
             self._process.kill()
 
+    async def reload(self, config: PipelineConfig) -> None:
+        """Let it go on with another configuration; one that is down or starts has it from its next life on.
+
+        Raises:
+            Exception: why it does not; it goes on as before.
+        """
+        if self._process is None or not self._warm:
+            return
+        self._reloading = reloading = asyncio.get_running_loop().create_future()
+        self._process.tell(Reload(config))
+        try:
+            async with asyncio.timeout(_RELOAD_S):
+                await reloading
+        except TimeoutError:
+            msg = f"worker {self.number} did not say within {_RELOAD_S:.0f} s how its reload went"
+            raise ExternalError(msg) from None
+        finally:
+            self._reloading = None
+
+    def keep(self, config: PipelineConfig) -> None:
+        """Start with this configuration from the next life on."""
+        self._job = replace(self._job, config=config)
+
+    @property
+    def config(self) -> PipelineConfig:
+        """What it starts with."""
+        return self._job.config
+
+    def _reloaded(self, error: Exception | None) -> None:
+        if self._reloading is not None and not self._reloading.done():
+            if error is None:
+                self._reloading.set_result(None)
+            else:
+                self._reloading.set_exception(error)
+
     def look(self, looks_max: int) -> None:
         """Kill it if it has told nothing for so many looks, once it has told something at all.
 
@@ -205,6 +254,9 @@ class SupervisedWorker:
                 self.models, self._warm = models, True
                 if self._may_join:
                     self.join()
+            case Reloaded(models=models, error=error):
+                self.models = models
+                self._reloaded(error)
             case Failed():
                 self._failed = report
             case Snapshot():
@@ -220,6 +272,7 @@ class SupervisedWorker:
             self.gone.handed_back += self.snapshot.accounts.in_flight
             self._gone_cpu_ns += self.snapshot.cpu_ns
         self.snapshot, self._warm = None, False
+        self._reloaded(ExternalError(f"worker {self.number} died while it reloaded"))
 
     def _give_up_or_wait_longer(self, ended: str) -> None:
         """Settle how long the next start is waited for.

@@ -20,7 +20,15 @@ from streamproc.core import NS_PER_S, SystemClock, process_cpu_ns
 from streamproc.runtime.pipeline import Pipeline
 from streamproc.runtime.service import DRAIN_GRACE_NS, Service
 from streamproc.runtime.workers.channel import Channel
-from streamproc.runtime.workers.messages import Failed, Job, Order, Snapshot, Warm
+from streamproc.runtime.workers.messages import (
+    Failed,
+    Job,
+    Order,
+    Reload,
+    Reloaded,
+    Snapshot,
+    Warm,
+)
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +47,7 @@ def main(channel: int, parent: int) -> None:
         parent: the process at its other end.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the parent
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # so is a reload
     threading.Thread(target=_outlive, args=(parent,), daemon=True).start()
     sys.exit(uvloop.run(_live(socket.socket(fileno=channel))))
 
@@ -102,6 +111,7 @@ class Worker:
         self._parts = pipeline.parts(source=self._source, clock=clock)
         self._service = Service(pipeline, self._parts, before_join=self._wait_to_join)
         self._join = asyncio.Event()
+        self._reloading: asyncio.Task[None] | None = None
         self._cpu_ns = process_cpu_ns()
 
     async def run(self) -> None:
@@ -126,9 +136,23 @@ class Worker:
                 self._service.pause()
             elif order == "resume":
                 self._service.resume()
+            elif isinstance(order, Reload):
+                self._reload(order)
             else:
                 self._stop()
         self._stop()  # the parent is gone
+
+    def _reload(self, order: Reload) -> None:
+        """Begin one; orders that come meanwhile are obeyed."""
+        self._reloading = asyncio.create_task(self._tell_reloaded(order))
+
+    async def _tell_reloaded(self, order: Reload) -> None:
+        error: Exception | None = None
+        try:
+            await self._service.reload(order.config)
+        except Exception as raised:  # noqa: BLE001 - whatever it is, the parent says it
+            error = Failed.because(raised).error
+        self._channel.tell(Reloaded(self._service.models(), error))
 
     def _stop(self) -> None:
         """End in order; the others get our partitions at once, not when the session is over."""

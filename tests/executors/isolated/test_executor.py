@@ -69,7 +69,12 @@ def batch(*values: float) -> Columns:
 
 
 def answers(executor: Executor) -> bool:
-    return executor.run(batch(1, 2))["output"].tolist() == [[2], [4]]
+    """True once it does: what is tried again on a busy machine may run into its shorter timeout."""
+
+    def answer() -> object:
+        return executor.run(batch(1, 2))["output"].tolist()
+
+    return wait_until("an answer", answer) == [[2], [4]]
 
 
 @pytest.mark.parametrize("check", EXECUTOR_CHECKS, ids=lambda check: check.__name__)
@@ -114,13 +119,15 @@ def test_large_batches_and_small_ones_by_turns(make: Make) -> None:
 def test_whatever_it_dies_of_the_next_batch_is_answered(
     make: Make, poison: float, reason: str, words: str
 ) -> None:
-    executor = make(timeout=Duration.parse("500ms"))
+    # A busy machine takes its time with a crash, too: only what hangs may run into the timeout.
+    limit = Duration.parse("500ms" if poison == models.HANG else "60s")
+    executor = make(timeout=limit)
     with pytest.raises(ModelError, match=words) as raised:
         executor.run(batch(1, poison))
     assert raised.value.reason == reason
     assert answers(executor)
     assert wait_until("ready", lambda: executor.health().ready == 2)
-    assert executor.health().restarts == 1
+    assert executor.health().restarts >= 1
 
 
 def test_a_leak_ends_at_its_limit(make: Make) -> None:
@@ -140,7 +147,7 @@ def test_an_exception_is_told_and_costs_no_process(make: Make) -> None:
 
 
 def test_a_poison_record_is_found(make: Make) -> None:
-    executor = make()
+    executor = make(timeout=Duration.parse("60s"))
     inputs = batch(*range(20), models.SEGFAULT, *range(11))
     with pytest.raises(ModelError) as raised:
         executor.run(inputs)
@@ -168,7 +175,8 @@ def test_signals_of_a_terminal_or_a_supervisor_are_for_the_parent(make: Make) ->
 
 
 def test_again_and_again_opens_the_breaker_and_an_answer_closes_it(make: Make) -> None:
-    executor = make(breaker=Breaker(failures=2, pause=Duration.parse("1s")))
+    breaker = Breaker(failures=2, pause=Duration.parse("1s"))
+    executor = make(timeout=Duration.parse("60s"), breaker=breaker)
     for _ in range(2):
         with pytest.raises(ModelError, match="SIGABRT"):
             executor.run(batch(models.ABORT))

@@ -1,0 +1,159 @@
+"""Carries a reload out: reads the configuration again, prepares on a thread, puts in on the event loop, or keeps what runs."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from streamproc.config import PipelineConfig
+from streamproc.core import NS_PER_S, Clock, ConfigError, Executor, ExternalError
+from streamproc.executors import Model, PythonModel, look_at
+from streamproc.runtime.assembly import Assembly
+from streamproc.runtime.driver import Driver
+from streamproc.runtime.reload import RELOADED, Prepared, check_reload, files_of, prepare, words_of
+
+log = logging.getLogger(__name__)
+
+Reread = Callable[[], PipelineConfig]
+"""Reads the configuration again; raises ``ConfigError`` where it is wrong."""
+Looks = dict[str, tuple[int, int, int] | None]
+
+
+class Reloader:
+    """Belongs to the event loop of one running pipeline.
+
+    Args:
+        config: as it is now.
+        executors: that run now, the best variant's first.
+        assembly: of the pipeline.
+        driver: of the pipeline.
+        clock: the time.
+        reread: reads the configuration again; None keeps it, and loads the model's files anew.
+
+    Attributes:
+        config: as it is now.
+        executors: that run now.
+        results: how many reloads there were, by result.
+    """
+
+    def __init__(
+        self,
+        config: PipelineConfig,
+        executors: tuple[Executor, ...],
+        *,
+        assembly: Assembly,
+        driver: Driver,
+        clock: Clock,
+        reread: Reread | None,
+    ) -> None:
+        self.config = config
+        self.executors = executors
+        self.results: Counter[str] = Counter()
+        self._compute, self._latency = assembly.compute, assembly.latency
+        self._engine = assembly.engine
+        self._driver = driver
+        self._clock = clock
+        self._reread = reread
+        self._one_at_a_time = asyncio.Lock()
+
+    async def reload(self, config: PipelineConfig | None = None) -> Mapping[str, object]:
+        """Go on with the configuration and the model files as they are now.
+
+        Args:
+            config: the configuration; None reads it again.
+
+        Returns:
+            what runs now.
+
+        Raises:
+            ConfigError: it is wrong, or a reload cannot change it; or the model does not load, does not answer its
+                golden inputs, or is another kind of model. What ran goes on.
+            ExternalError: a process of the model does not start. What ran goes on.
+        """
+        async with self._one_at_a_time:
+            result = "refused"
+            try:
+                if config is None:
+                    config = await self._read()
+                check_reload(self.config, config)
+                result = "failed"
+                prepared = await asyncio.to_thread(self._prepare, config)
+            except (ConfigError, ExternalError) as error:
+                self.results[result] += 1
+                log.error("reload %s, what ran goes on: %s", result, _one_line(error))  # noqa: TRY400
+                raise
+            return self._put_in(prepared)
+
+    async def watch(self) -> None:
+        """Reload where a file of the model has changed, and been left alone since; until cancelled."""
+        seen = changed = await asyncio.to_thread(_look, files_of(self.config.model))
+        while (every := self.config.model.watch) is not None:
+            await asyncio.sleep(every / NS_PER_S)
+            now = await asyncio.to_thread(_look, files_of(self.config.model))
+            if now != seen and now == changed:
+                seen = now
+                try:
+                    await self.reload(self.config)
+                except (ConfigError, ExternalError):
+                    continue  # said, and not tried again before the next change
+            changed = now
+
+    async def _read(self) -> PipelineConfig:
+        if self._reread is None:
+            return self.config
+        return await asyncio.to_thread(self._reread)
+
+    def _prepare(self, config: PipelineConfig) -> Prepared:
+        # A larger batch is measured with the model.
+        same_size = self.config.batching.max_size == config.batching.max_size
+        if same_size and self.config.model == config.model and self._is_loaded(config.model):
+            return Prepared.of_the_same(config, self.executors, self._compute, self._latency)
+        return prepare(config, self.executors, self._clock)
+
+    def _is_loaded(self, model: Model) -> bool:
+        """Whether the files are those that are loaded; a function in a process of its own is always loaded anew."""
+        for variant, executor in zip(model.ladder, self.executors, strict=True):
+            if variant.path is not None:
+                if look_at(variant.path, model.rules).digest != executor.info.digest:
+                    return False
+            elif model.isolated and isinstance(variant.executor, PythonModel):
+                return False
+        return True
+
+    def _put_in(self, prepared: Prepared) -> Mapping[str, object]:
+        """Between two batches: nothing else runs on the event loop meanwhile."""
+        before = [executor.info for executor in self.executors]
+        after = [executor.info for executor in prepared.executors]
+        prepared.put_into(self._engine)
+        self._driver.swap(prepared.executors, prepared.compute)
+        changed = [
+            key for key in RELOADED if getattr(self.config, key) != getattr(prepared.config, key)
+        ]
+        self.config, self.executors = prepared.config, prepared.executors
+        self._compute, self._latency = prepared.compute, prepared.latency
+        self.results["done"] += 1
+        words = words_of(before, after)
+        log.warning("reloaded: %s; changed keys: %s", words, ", ".join(changed) or "none")
+        return {
+            "reloaded": True,
+            "changed": changed,
+            "models": [{"variant": model.variant, "digest": model.digest} for model in after],
+        }
+
+
+def _look(paths: tuple[str, ...]) -> Looks:
+    """What can be seen of files without reading them: inode, size and time of change."""
+    found: Looks = {}
+    for path in paths:
+        try:
+            status = Path(path).lstat()
+        except OSError:
+            found[path] = None
+        else:
+            found[path] = (status.st_ino, status.st_size, status.st_mtime_ns)
+    return found
+
+
+def _one_line(error: Exception) -> str:
+    return "; ".join(str(error).splitlines())

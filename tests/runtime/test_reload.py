@@ -1,0 +1,321 @@
+"""Another model, or other scheduling, while the pipeline runs: nothing is lost, and on any failure what ran goes on."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from streamproc.core import ConfigError, Duration, ExternalError, SystemClock
+from streamproc.executors import Golden, Model, OnnxExecutor, OnnxRuntime, PythonModel, look_at
+from streamproc.executors.models import Rules
+from streamproc.runtime import Pipeline, Service
+from streamproc.runtime.reload import check_reload
+from streamproc.scheduling import Batching, Conflate, Expired, Lane, TailDrop
+from streamproc.testing import MemoryBroker, MemorySink, MemorySource, assert_accounts
+from tests.engine.pipelines import pipeline, within
+from tests.executors.isolated import models
+
+
+def write(path: Path, factor: float, *, width: int = 1) -> str:
+    """A model that multiplies by a factor, put in place by a rename; gives its digest."""
+    graph = helper.make_graph(
+        [helper.make_node("Mul", ["x", "f"], ["y"])],
+        "times",
+        [helper.make_tensor_value_info("x", TensorProto.DOUBLE, ["n", width])],
+        [helper.make_tensor_value_info("y", TensorProto.DOUBLE, ["n", width])],
+        [numpy_helper.from_array(np.array([float(factor)]), "f")],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    put(path, made.SerializeToString())
+    return look_at(str(path), Rules()).digest
+
+
+def put(path: Path, content: bytes) -> None:
+    new = path.with_suffix(".new")
+    new.write_bytes(content)
+    new.replace(path)
+
+
+class World:
+    """A service with a model from a file, over a broker in memory."""
+
+    def __init__(self, model: Model, **changes: Any) -> None:
+        clock = SystemClock()
+        self.broker = MemoryBroker({"ticks": 2, "decisions": 2, "p.dlq": 2}, clock=clock)
+        self.source = MemorySource(self.broker, ["ticks"], group="p")
+        self.config = pipeline(**({"model": model, "deadline": within("60s")} | changes))
+        parts = self.config.parts(source=self.source, sink=MemorySink(self.broker), clock=clock)
+        self.service = Service(self.config, parts)
+        self.sent = 0
+
+    def produce(self, count: int = 10) -> None:
+        for _ in range(count):
+            self.broker.produce(
+                "ticks", {"x": 1.0}, partition=self.sent % 2, key=str(self.sent % 3)
+            )
+            self.sent += 1
+
+    async def until_decided(self) -> None:
+        async with asyncio.timeout(20):
+            while len(self.broker.records("decisions")) < self.sent:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
+    @property
+    def decided_by(self) -> Counter[tuple[str, float]]:
+        """How many decisions of each digest and output there are."""
+        values = [json.loads(record.value or b"") for record in self.broker.records("decisions")]
+        return Counter((v["model"]["digest"], v["output"][0]) for v in values)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator["World"]:
+        task = asyncio.create_task(self.service.run())
+        self.produce()
+        await self.until_decided()
+        yield self
+        self.service.stop()
+        summary = await task
+        assert_accounts(summary)
+        assert summary["consumed"] == self.sent
+        assert len(self.broker.records("decisions")) == self.sent
+
+    def reloads(self) -> dict[str, int]:
+        states = self.service.gauges().model
+        assert states is not None
+        return dict(states.reloads)
+
+
+@pytest.fixture(autouse=True)
+def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamproc.runtime.intake_loop.POLL_NS", 1_000_000)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "model.onnx"
+
+
+# -- the model ----------------------------------------------------------------------------------------
+
+
+async def test_a_new_model_decides_from_then_on(path: Path) -> None:
+    before = write(path, 2)
+    async with World(Model(str(path))).running() as world:
+        after = write(path, 3)
+        told = await world.service.reload()
+        assert told["models"] == [{"variant": "full", "digest": after}]
+        world.produce()
+        await world.until_decided()
+        assert world.decided_by == {(before, 2): 10, (after, 3): 10}
+        assert [model.digest for model in world.service.models()] == [after]
+        assert world.reloads() == {"done": 1}
+
+
+async def test_under_load_no_event_is_lost_and_each_says_what_decided_it(path: Path) -> None:
+    digests = {write(path, 2): 2.0}
+    async with World(Model(str(path)), batching=Batching(max_size=4)).running() as world:
+        for factor in (3, 4, 5):
+            digests[write(path, factor)] = float(factor)
+            reloading = asyncio.create_task(world.service.reload())
+            while not reloading.done():
+                world.produce(5)
+                await asyncio.sleep(0.001)
+            await reloading
+        world.produce()
+        await world.until_decided()
+        assert all(output == digests[digest] for digest, output in world.decided_by)
+        assert len(world.decided_by) == 4
+
+
+async def test_a_batch_under_way_is_decided_by_the_model_that_it_began_with(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = write(path, 2)
+    entered, go = asyncio.Event(), asyncio.Event()
+    async with World(Model(str(path), OnnxRuntime(concurrency=2))).running() as world:
+        loop, run = asyncio.get_running_loop(), OnnxExecutor.run
+        closed: list[str] = []
+
+        def slow(self: OnnxExecutor, inputs: Any) -> Any:
+            if self.info.digest == before:
+                loop.call_soon_threadsafe(entered.set)
+                asyncio.run_coroutine_threadsafe(go.wait(), loop).result(20)
+                assert not closed
+            return run(self, inputs)
+
+        monkeypatch.setattr(OnnxExecutor, "run", slow)
+        monkeypatch.setattr(OnnxExecutor, "close", lambda self: closed.append(self.info.digest))
+        world.produce(1)
+        await entered.wait()
+        after = write(path, 3)
+        await world.service.reload()
+        world.produce(1)
+        go.set()
+        await world.until_decided()
+        assert world.decided_by == {(before, 2): 11, (after, 3): 1}
+        async with asyncio.timeout(20):
+            while closed != [before]:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
+
+def half(path: Path) -> None:
+    content = path.read_bytes()
+    put(path, content[: len(content) // 2])
+
+
+def gone(path: Path) -> None:
+    path.unlink()
+
+
+def linked(path: Path) -> None:
+    path.rename(path.with_name("other.onnx"))
+    path.symlink_to(path.with_name("other.onnx"))
+
+
+def other_golden(path: Path) -> None:
+    write(path, 7)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (half, "is no model that works here"),
+        (lambda path: put(path, b""), "it is empty"),
+        (lambda path: put(path, b"\x80\x04 a pickle"), "loading it could run any code"),
+        (gone, "No such file"),
+        (linked, "is a symbolic link"),
+        (other_golden, "gives other outputs than the golden ones: 2 of 2 of 'y'"),
+    ],
+)
+async def test_on_any_failure_what_ran_goes_on_and_one_line_says_why(
+    path: Path, spoil: Callable[[Path], None], words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    golden = path.with_name("golden.npz")
+    np.savez(golden, x=np.array([[1.0], [2.0]]), y=np.array([[2.0], [4.0]]))
+    before = write(path, 2)
+    async with World(Model(str(path), golden=Golden(str(golden)))).running() as world:
+        spoil(path)
+        caplog.set_level(logging.WARNING)
+        caplog.clear()
+        with pytest.raises(ConfigError, match=words):
+            await world.service.reload()
+        (line,) = caplog.messages
+        assert line.startswith("reload failed, what ran goes on: model.")
+        world.produce()
+        await world.until_decided()
+        assert world.decided_by == {(before, 2): 20}
+        assert world.reloads() == {"failed": 1}
+
+
+async def test_another_kind_of_model_is_refused(path: Path) -> None:
+    """The features are made for the one that ran."""
+    before = write(path, 2)
+    async with World(Model(str(path))).running() as world:
+        write(path, 2, width=2)
+        words = r"new model takes x float64\[n, 2\], the running one x float64\[n, 1\]"
+        with pytest.raises(ConfigError, match=words):
+            await world.service.reload()
+        world.produce()
+        await world.until_decided()
+        assert world.decided_by == {(before, 2): 20}
+
+
+async def test_a_watched_file_is_loaded_when_it_has_changed_and_only_then(path: Path) -> None:
+    before = write(path, 2)
+    model = Model(str(path), watch=Duration.parse("20ms"))
+    async with World(model).running() as world:
+        await asyncio.sleep(0.2)
+        assert world.reloads() == {}
+        half(path)
+        async with asyncio.timeout(20):
+            while world.reloads() != {"failed": 1}:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        after = write(path, 3)
+        async with asyncio.timeout(20):
+            while world.reloads() != {"failed": 1, "done": 1}:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        world.produce()
+        await world.until_decided()
+        assert world.decided_by == {(before, 2): 10, (after, 3): 10}
+
+
+async def test_an_isolated_model_is_reloaded_into_another_process() -> None:
+    """A function is imported anew, as its process is a new one."""
+    model = Model(executor=PythonModel(f"{models.__name__}:process"), isolation=True)
+    async with World(model).running() as world:
+        await world.service.reload()
+        world.produce()
+        await world.until_decided()
+        pids = {int(output) for _, output in world.decided_by}
+        assert len(pids) == 2
+        assert os.getpid() not in pids
+
+
+async def test_a_pipeline_that_has_not_started_says_so(path: Path) -> None:
+    write(path, 2)
+    world = World(Model(str(path)))
+    with pytest.raises(ExternalError, match="not started"):
+        await world.service.reload()
+
+
+# -- the configuration --------------------------------------------------------------------------------
+
+
+async def test_batching_shed_and_lane_budgets_change_and_the_model_goes_on(path: Path) -> None:
+    write(path, 2)
+    lanes = (Lane("top", when="x > 100", budget=Duration.parse("5s")),)
+    async with World(Model(str(path)), lanes=lanes).running() as world:
+        (executor,) = world.service._executors
+        new = replace(
+            world.config,
+            shed=(Expired(), TailDrop(max_queue=3)),
+            batching=Batching(policy="work_conserving", max_size=256),
+            lanes=(replace(lanes[0], budget=Duration.parse("1s")),),
+        )
+        told = await world.service.reload(new)
+        assert told["changed"] == ["batching", "shed", "lanes"]
+        assert world.service._executors == (executor,)
+        world.broker.produce("ticks", {"x": 200.0}, partition=0)
+        world.sent += 1
+        await world.until_decided()
+        records = [json.loads(r.value or b"") for r in world.broker.records("decisions")]
+        (urgent,) = [v for v in records if v["output"][0] == 400]
+        assert urgent["deadline_ns"] - urgent["event_time_ns"] == 1_000_000_000
+
+
+def refused(before: Pipeline, after: Pipeline) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        check_reload(before, after)
+    return [problem.key for problem in raised.value.problems]
+
+
+def test_what_a_reload_cannot_change_is_refused_by_key() -> None:
+    before = pipeline()
+    lane = Lane("top", when="x > 1")
+    assert refused(before, pipeline(name="q", deadline=within("1s"))) == ["name", "deadline"]
+    assert refused(before, pipeline(lanes=(lane,))) == ["lanes"]
+    assert refused(before, pipeline(shed=(Conflate(),))) == ["shed"]
+    assert refused(before, pipeline(batching=Batching(cost="x"))) == ["batching.cost"]
+    check_reload(before, pipeline(batching=Batching(max_size=3), shed=(Expired(),)))
+    check_reload(pipeline(lanes=(lane,)), pipeline(lanes=(replace(lane, share=0.5),)))
+
+
+async def test_a_refused_reload_is_counted_and_changes_nothing(path: Path) -> None:
+    before = write(path, 2)
+    async with World(Model(str(path))).running() as world:
+        write(path, 3)
+        with pytest.raises(ConfigError, match="key: a reload cannot change it"):
+            await world.service.reload(replace(world.config, key="x"))
+        world.produce()
+        await world.until_decided()
+        assert world.decided_by == {(before, 2): 20}
+        assert world.reloads() == {"refused": 1}
