@@ -12,11 +12,14 @@ from streamproc.engine.effects import Effect, Infer, Send, Skip
 from streamproc.engine.engine import Engine, EngineParts
 from streamproc.engine.event_times import DEADLINE_HEADER, EventTimes, Times
 from streamproc.engine.intake import Intake
+from streamproc.engine.isolate import Span
 from streamproc.engine.lanes import Lanes
 from streamproc.engine.letters import (
     DETAIL_HEADER,
     OUTCOME_HEADER,
+    OWN_HEADERS,
     REASON_HEADER,
+    RECEIPT_HEADER,
     ROWS_HEADER,
     SHA256_HEADER,
     SIZE_HEADER,
@@ -34,6 +37,7 @@ from streamproc.engine.options import (
     Skew,
 )
 from streamproc.engine.partitions import PartitionTable
+from streamproc.engine.rescue import Rescued, rescue
 from streamproc.engine.schedule_log import (
     Beginning,
     Call,
@@ -50,7 +54,9 @@ __all__ = [
     "DEADLINE_HEADER",
     "DETAIL_HEADER",
     "OUTCOME_HEADER",
+    "OWN_HEADERS",
     "REASON_HEADER",
+    "RECEIPT_HEADER",
     "ROWS_HEADER",
     "SHA256_HEADER",
     "SIZE_HEADER",
@@ -82,6 +88,7 @@ __all__ = [
     "PlainDecider",
     "PythonDecider",
     "PythonFunction",
+    "Rescued",
     "ScheduleLog",
     "Screen",
     "Send",
@@ -89,8 +96,10 @@ __all__ = [
     "Settlement",
     "Skew",
     "Skip",
+    "Span",
     "Tap",
     "Times",
     "Witness",
     "check_labels",
+    "rescue",
 ]

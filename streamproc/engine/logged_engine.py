@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Mapping
 
-from streamproc.core import Columns, Jump, RecordBatch, TopicPartition
+from streamproc.core import Columns, Jump, ModelError, RecordBatch, TopicPartition
 from streamproc.engine.effects import Effect, Infer
 from streamproc.engine.engine import Engine, EngineParts
 from streamproc.engine.isolate import text_of
+from streamproc.engine.rescue import Rescued
 from streamproc.engine.schedule_log import Call, ScheduleLog
 
 
@@ -69,15 +70,31 @@ class LoggedEngine(Engine):
                 self._log.note(Call.RUN, effect.run, effect.size, effect.variant)
         return effects
 
-    def completed(self, run: int, outputs: Columns, finished_ns: int) -> None:
+    def completed(
+        self, run: int, outputs: Columns | Rescued, finished_ns: int, *, variant: int | None = None
+    ) -> None:
         """See ``Engine``."""
-        self._log.note_at(Call.COMPLETED, finished_ns, run)
-        super().completed(run, outputs, finished_ns)
+        log, ran = self._log, -1 if variant is None else variant
+        if isinstance(outputs, Rescued):
+            numbers = [run, ran]
+            for span, error in outputs.failed:
+                numbers += [*span, *self._texts(error)]
+            log.note_at(Call.RESCUED, finished_ns, len(numbers), *numbers)
+        else:
+            log.note_at(Call.COMPLETED, finished_ns, run, ran)
+        super().completed(run, outputs, finished_ns, variant=variant)
 
     def failed(self, run: int, error: Exception, finished_ns: int) -> None:
         """See ``Engine``."""
-        self._log.note_at(Call.FAILED, finished_ns, run, self._log.text(text_of(error)))
+        self._log.note_at(Call.FAILED, finished_ns, run, *self._texts(error))
         super().failed(run, error, finished_ns)
+
+    def _texts(self, error: Exception) -> tuple[int, int]:
+        """The texts of a failure: its reason, where the model gave one, and its words."""
+        reason, words = "", text_of(error)
+        if isinstance(error, ModelError):
+            reason, words = str(error.reason), error.detail
+        return self._log.text(reason), self._log.text(words)
 
     def acknowledged(self, ticket: int, acknowledged_ns: int) -> None:
         """See ``Engine``."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from streamproc.codecs import Decoder
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, redact, secrets_of
 from streamproc.core import Clock, Executor, ModelInfo, load_function
 from streamproc.engine import (
     Beginning,
@@ -209,4 +210,5 @@ def _destinations(config: PipelineConfig) -> Destinations:
         rekeyed=config.key is not None,
         bytes_max=int(config.sink.max_record),
         headers=frozenset(config.sink.headers),
+        redact=partial(redact, secrets=secrets_of(config)),
     )

@@ -25,7 +25,10 @@ from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
+from streamproc.runtime.loop_watch import LoopWatch
+from streamproc.runtime.model_states import model_states
 from streamproc.runtime.recording import RecordingTap, metadata_of, recorder_of
+from streamproc.runtime.recovery import Recovery
 from streamproc.runtime.status import State, actions_of, status_of
 from streamproc.telemetry import Accounts, Gauges, Summary
 
@@ -38,7 +41,7 @@ DRAIN_GRACE_NS = 30 * NS_PER_S
 """How long the end may take: what is not finished then is handed back to the group."""
 
 
-LAST_COMMIT_S = 10.0
+LAST_COMMIT_S = 5.0
 _SKEWS_SHOWN = 100
 """Of the sources' clocks, those most off: with one a key there may be thousands."""
 
@@ -53,6 +56,8 @@ class Parts:
         executors: what runs the model's variants, the best one's first.
         clock: the time.
         commit_interval_ns: how often finished positions are committed.
+        progress_timeout_ns: how long nothing may get its outcome while there is something to do, before the
+            source is made anew, and once more before the pipeline ends; None for ever.
     """
 
     source: Source
@@ -60,6 +65,7 @@ class Parts:
     executors: tuple[Executor, ...]
     clock: Clock
     commit_interval_ns: int
+    progress_timeout_ns: int | None = None
 
 
 class Service:
@@ -72,9 +78,13 @@ class Service:
         stop_when_idle_ns: end when nothing came for so long; None for no end.
         on_ready: is told the address of the HTTP endpoints when everything is started; None where they
             are off.
+        on_hang: is told, in a thread of its own, that the event loop does not come back, and where it is; None
+            where nothing is to be done about it.
         before_join: is waited for when the model is warm, before the group is joined.
         schedule: takes all that the engine is told, to do it again; None keeps nothing.
-        on_assembled: is shown the pipeline's parts before anything comes.
+
+    Attributes:
+        on_assembled: is shown the pipeline's parts before anything comes; None shows nobody.
     """
 
     def __init__(
@@ -85,18 +95,19 @@ class Service:
         stop_after: int | None = None,
         stop_when_idle_ns: int | None = None,
         on_ready: Callable[[str | None], None] | None = None,
+        on_hang: Callable[[str], None] | None = None,
         before_join: Callable[[], Awaitable[None]] | None = None,
         schedule: ScheduleLog | None = None,
-        on_assembled: Callable[[Assembly], None] | None = None,
     ) -> None:
         self._config = config
         self._parts = parts
         self._stop_after = stop_after
         self._stop_when_idle_ns = stop_when_idle_ns
         self._on_ready = on_ready
+        self._on_hang = on_hang
         self._before_join = before_join or _nothing
         self._schedule = schedule
-        self._on_assembled = on_assembled
+        self.on_assembled: Callable[[Assembly], None] | None = None
         if schedule is None and config.record is not None:
             self._schedule = ScheduleLog(self._record_schedule)
         self._heartbeat = Heartbeat(parts.clock, self._beat)
@@ -107,6 +118,7 @@ class Service:
         self._driver: Driver | None = None
         self._intake: IntakeLoop | None = None
         self._stop_asked = asyncio.Event()
+        self._drain_ns: int | None = None
         self._paused = False
         self._started_ns = parts.clock.now_ns()
         self._cpu_ns = process_cpu_ns()
@@ -168,6 +180,7 @@ class Service:
             variant_level=engine.variant if len(self._parts.executors) > 1 else None,
             lag_records=lag,
             loop_lag_seconds=self._heartbeat.lag_ns / NS_PER_S,
+            model=model_states(self._parts.executors, {}),
             event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},
         )
 
@@ -201,8 +214,8 @@ class Service:
                 self._config, parts.executors, parts.clock, export, log=self._schedule
             )
             self._recorder = recorder = self._start_recorder(assembly)
-            if self._on_assembled is not None:
-                self._on_assembled(assembly)
+            if self.on_assembled is not None:
+                self.on_assembled(assembly)
         except BaseException:
             await self._close_traces()
             raise
@@ -228,6 +241,14 @@ class Service:
         if recorder is not None:
             self._intake.record = recorder.records
         self._intake.stopping = self._stop_asked.is_set()
+        recovery = Recovery(
+            source=parts.source,
+            driver=driver,
+            accounts=assembly.accounts,
+            clock=parts.clock,
+            held=lambda: self._paused,
+            patience_ns=parts.progress_timeout_ns,
+        )
         self._intake.held = self._paused
         async with endpoints(
             self._config.telemetry.metrics,
@@ -241,7 +262,7 @@ class Service:
             try:
                 await self._before_join()
                 if not self._stop_asked.is_set():
-                    await self._run_joined(driver, self._intake, address)
+                    await self._run_joined(driver, self._intake, recovery, address)
             finally:
                 await self._let_go(driver)
         summary = self.summary()
@@ -250,7 +271,9 @@ class Service:
             raise ExternalError(msg)
         return summary
 
-    async def _run_joined(self, driver: Driver, intake: IntakeLoop, address: str | None) -> None:
+    async def _run_joined(
+        self, driver: Driver, intake: IntakeLoop, recovery: Recovery, address: str | None
+    ) -> None:
         """Join the group, and read until the end."""
         parts = self._parts
         await parts.sink.start()
@@ -258,14 +281,18 @@ class Service:
         self._started_ns, self._cpu_ns = parts.clock.now_ns(), process_cpu_ns()
         if self._on_ready is not None:
             self._on_ready(address)
-        with quiet_collector():
-            await self._drive(intake, driver)
+        watch = LoopWatch(
+            lambda: self._heartbeat.beats, patience_ns=parts.progress_timeout_ns, hung=self._on_hang
+        )
+        with quiet_collector(), watch:
+            await self._drive(intake, driver, recovery)
 
-    async def _drive(self, intake: IntakeLoop, driver: Driver) -> None:
+    async def _drive(self, intake: IntakeLoop, driver: Driver, recovery: Recovery) -> None:
         """Take in until the end, finish what was taken in, store the last positions."""
         keepers = [
             asyncio.create_task(self._commit_regularly()),
             asyncio.create_task(self._heartbeat.run()),
+            asyncio.create_task(recovery.run()),
         ]
         reading = asyncio.create_task(intake.run())
         stop = asyncio.create_task(self._stop_asked.wait())
@@ -276,6 +303,7 @@ class Service:
                 reading.cancel()
             for task in done - {stop}:
                 task.result()
+            self._drain_ns = self._parts.clock.now_ns()
             if not await driver.drained(DRAIN_GRACE_NS):
                 log.warning("not everything was finished in time: the rest is handed back")
             if driver.failure.done():
@@ -322,15 +350,25 @@ class Service:
                 raise
             log.warning("%s; trying again", error)
 
+    def _grace_left_ns(self) -> int:
+        """How long the end may still take: what was waited for while draining is not waited for twice."""
+        if self._drain_ns is None:
+            return DRAIN_GRACE_NS
+        gone_ns = self._parts.clock.now_ns() - self._drain_ns
+        return max(0, DRAIN_GRACE_NS - gone_ns)
+
     async def _let_go(self, driver: Driver) -> None:
         """Stop everything, whatever happened; nothing of it may hide the first error."""
         parts = self._parts
         await driver.close()
-        for stopping in (parts.source.stop(), parts.sink.stop(timeout_ns=DRAIN_GRACE_NS)):
-            try:
-                await stopping
-            except Exception:
-                log.exception("a part of the pipeline did not stop cleanly")
+        stopped = await asyncio.gather(
+            parts.source.stop(),
+            parts.sink.stop(timeout_ns=self._grace_left_ns()),
+            return_exceptions=True,
+        )
+        for error in stopped:
+            if isinstance(error, Exception):
+                log.error("a part of the pipeline did not stop cleanly", exc_info=error)
         if self._assembly is not None:
             self._assembly.engine.release_all()
         if self._schedule is not None:

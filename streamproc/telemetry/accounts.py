@@ -15,6 +15,7 @@ from streamproc.core import (
     TopicPartition,
 )
 from streamproc.telemetry.histogram import LatencyHistogram
+from streamproc.telemetry.model_states import ModelStates
 from streamproc.telemetry.names import LANE_DEFAULT, LANE_UNKNOWN
 
 Stage = Literal["broker", "decode", "queue", "infer", "emit"]
@@ -89,6 +90,7 @@ class Gauges:
         loop_lag_seconds: how late the event loop last came back to a timer.
         event_time_skew_seconds: by source, how far its clock is off; positive is behind ours.
         workers: the worker processes; None where there is only this one.
+        model: how the model is.
     """
 
     queue_depth: int | None = None
@@ -100,6 +102,7 @@ class Gauges:
     loop_lag_seconds: float | None = None
     event_time_skew_seconds: Mapping[str, float] = field(default_factory=dict)
     workers: WorkerStates | None = None
+    model: ModelStates | None = None
 
 
 _COUNTERS = (

@@ -149,6 +149,8 @@ class Scribe:
             case frames.RECORDS:
                 batch = frames.unpack_records(item)
                 writer.records(self._redactor.records(batch) if self._redactor else batch)
+            case frames.DECISIONS if self._redactor is None and frames.sent_together(item):
+                writer.sent(frames.unpack_sent(item))
             case frames.DECISIONS:
                 lanes = self._job.metadata.lanes
                 made = frames.unpack_decisions(item, lanes, self._variants)

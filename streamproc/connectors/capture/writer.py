@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self, cast
+from typing import Final, Self
 
-from mcap.writer import Writer
-
+from streamproc.connectors.capture.mcap_file import McapFile
 from streamproc.connectors.capture.messages import (
     DECISIONS,
     GAPS,
@@ -33,6 +32,7 @@ from streamproc.connectors.capture.wire import (
     encode_outcomes,
     encode_records,
     encode_schedule,
+    encode_sent,
 )
 from streamproc.core import (
     NS_PER_MS,
@@ -107,8 +107,6 @@ class CaptureWriter:
         self._metadata = metadata
         self._variants = [model.variant for model in metadata.models]
         self._part = metadata.part - 1
-        self._channels: dict[str, int] = {}
-        self._schemas: dict[str, int] = {}
         self._waiting_since_ns: int | None = None
         self.completed: list[Path] = []
         """The files that are complete."""
@@ -133,8 +131,9 @@ class CaptureWriter:
         """Write what one fetch gave; ``log_time`` is the batch's arrival."""
         channel = self._channel(records_channel(batch.source), "KafkaRecord")
         timestamps = batch.timestamp_ns.tolist()
+        add, arrival_ns = self._mcap.add, batch.arrival_ns
         for timestamp_ns, data in zip(timestamps, encode_records(batch), strict=True):
-            self._writer.add_message(channel, batch.arrival_ns, data, max(timestamp_ns, 0))
+            add(channel, arrival_ns, max(timestamp_ns, 0), data)
         self._written()
 
     def decisions(self, decisions: Iterable[RecordedDecision]) -> None:
@@ -142,12 +141,17 @@ class CaptureWriter:
         channel = self._channel(DECISIONS, "Decision")
         for decision in decisions:
             at_ns = decision.log_time_ns
-            self._writer.add_message(channel, at_ns, encode_decision(decision), at_ns)
+            self._mcap.add(channel, at_ns, at_ns, encode_decision(decision))
         self._written()
 
     def sent(self, sent: SentBatch) -> None:
         """Write what was handed to the sink together."""
-        self.decisions(sent.decisions(self._metadata.lanes, self._variants))
+        if not len(sent):
+            return
+        channel, at_ns = self._channel(DECISIONS, "Decision"), sent.log_time_ns
+        for data in encode_sent(sent, self._metadata.lanes, self._variants):
+            self._mcap.add(channel, at_ns, at_ns, data)
+        self._written()
 
     def outcomes(self, outcomes: OutcomeColumns) -> None:
         """Write what became of events; ``log_time`` is the instant at which it was final."""
@@ -169,7 +173,8 @@ class CaptureWriter:
         """
         now_ns = self._clock.now_ns()
         since_ns = self._waiting_since_ns
-        if since_ns is not None and now_ns - since_ns >= self._chunk_ns:
+        long = self._mcap.waiting_bytes >= self._chunk_bytes
+        if long or (since_ns is not None and now_ns - since_ns >= self._chunk_ns):
             self.flush()
         if self._written_any and self._rotation is not None:
             age_ns, length = now_ns - self._begun_ns, self._file.tell()
@@ -179,7 +184,7 @@ class CaptureWriter:
 
     def flush(self) -> None:
         """Write the chunk that is being made, and wait until the disk has it."""
-        self._writer.flush()  # type: ignore[no-untyped-call]
+        self._mcap.flush()
         self._file.whole(durable=self._durable)
         self._waiting_since_ns = None
 
@@ -214,13 +219,11 @@ class CaptureWriter:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = OutputFile(_part_of(self._path))
         self._written_any = False
-        self._channels, self._schemas = {}, {}
-        self._writer: Writer = Writer(cast("IO[bytes]", self._file), chunk_size=self._chunk_bytes)
         told = replace(self._metadata, part=self._part, started_ns=self._begun_ns)
         try:
-            self._writer.start(profile="", library=f"streamproc {VERSION}")
+            self._mcap = McapFile(self._file, f"streamproc {VERSION}")
             for name, values in told.records():
-                self._writer.add_metadata(name, values)
+                self._mcap.metadata(name, values)
             self.flush()
         except OSError:
             self.abandon()
@@ -234,7 +237,7 @@ class CaptureWriter:
     def _complete(self) -> None:
         if self._file.closed:
             return
-        self._writer.finish()  # type: ignore[no-untyped-call]
+        self._mcap.finish()
         self._file.whole(durable=self._durable)
         self._file.close()
         _part_of(self._path).replace(self._path)
@@ -243,7 +246,7 @@ class CaptureWriter:
         self.completed.append(self._path)
 
     def _add(self, name: str, schema: str, log_time_ns: int, data: bytes) -> None:
-        self._writer.add_message(self._channel(name, schema), log_time_ns, data, log_time_ns)
+        self._mcap.add(self._channel(name, schema), log_time_ns, log_time_ns, data)
         self._written()
 
     def _written(self) -> None:
@@ -253,15 +256,7 @@ class CaptureWriter:
         self.tick()
 
     def _channel(self, name: str, schema: str) -> int:
-        found = self._channels.get(name)
-        if found is None:
-            if schema not in self._schemas:
-                self._schemas[schema] = self._writer.register_schema(
-                    schema_name(schema), "protobuf", descriptor_set()
-                )
-            found = self._writer.register_channel(name, "protobuf", self._schemas[schema])
-            self._channels[name] = found
-        return found
+        return self._mcap.channel(name, schema_name(schema), descriptor_set())
 
 
 def not_there(path: Path) -> None:

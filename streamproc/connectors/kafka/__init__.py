@@ -4,6 +4,7 @@ from streamproc.connectors.kafka.connection import Access, check_reachable
 from streamproc.connectors.kafka.embedded import EmbeddedBroker
 from streamproc.connectors.kafka.options import KafkaSink, KafkaSource
 from streamproc.connectors.kafka.partitioning import partition_of, rows_by_partition
+from streamproc.connectors.kafka.recovering import RecoveringSource
 from streamproc.connectors.kafka.security import OTHER_NAMES, named
 from streamproc.connectors.kafka.security import problems as security_problems
 from streamproc.connectors.kafka.sink import KafkaRecordSink
@@ -16,6 +17,7 @@ from streamproc.connectors.kafka.topics import (
     create_topics,
     topic_shapes,
 )
+from streamproc.connectors.kafka.unread import Unread
 
 __all__ = [
     "OTHER_NAMES",
@@ -25,8 +27,10 @@ __all__ = [
     "KafkaRecordSource",
     "KafkaSink",
     "KafkaSource",
+    "RecoveringSource",
     "TopicShape",
     "TopicTail",
+    "Unread",
     "absent",
     "check_reachable",
     "cluster_id",

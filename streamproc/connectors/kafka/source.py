@@ -18,10 +18,12 @@ from aiokafka.errors import (
 )
 
 from streamproc.connectors.kafka.connection import Access, stop_within
+from streamproc.connectors.kafka.identity import Identity
 from streamproc.connectors.kafka.membership import forget_instance
 from streamproc.connectors.kafka.options import KafkaSource
 from streamproc.connectors.kafka.raw_records import RawLists, Record, flat, install
 from streamproc.connectors.kafka.start_offsets import positions_of, settle_start
+from streamproc.connectors.kafka.uncancelled import Uncancelled
 from streamproc.core import (
     NS_PER_MS,
     AssignmentListener,
@@ -62,6 +64,8 @@ class KafkaRecordSource:
         self._lists: RawLists | None = None
         self._position_of: dict[KafkaPartition, int] = {}
         self._not_taken_over: Exception | None = None
+        self._identity: Identity | None = None
+        self._commits = Uncancelled()
         self._assignments_total = 0
         self.skipped_total = 0
         """Records that were gone before they could be read (retention)."""
@@ -111,16 +115,22 @@ class KafkaRecordSource:
                 }
             )
             self._consumer = consumer
+            if options.group_instance_id is not None:
+                self._identity = Identity(
+                    options.group_instance_id,
+                    session_ns=int(options.session_timeout),
+                    clock=self._clock,
+                )
             await consumer.start()
+            if self._identity is not None:
+                self._identity.listen(consumer)
             consumer.subscribe(list(options.topics), listener=_Rebalance(self))
 
     async def poll(self, *, timeout_ns: int, records_max: int) -> list[RecordBatch]:
         """The next records; see ``Source``."""
         consumer = self._client
         asked = self._lists.ask(records_max) if self._lists else records_max
-        if self._not_taken_over is not None:
-            msg = f"source.kafka: the assigned partitions cannot be taken over: {self._not_taken_over!r}"
-            raise ExternalError(msg) from self._not_taken_over
+        self._require_membership()
         try:
             fetched = await consumer.getmany(timeout_ms=timeout_ns // NS_PER_MS, max_records=asked)
         except OffsetOutOfRangeError as error:
@@ -221,7 +231,7 @@ class KafkaRecordSource:
         if not offsets:
             return
         try:
-            await self._client.commit(offsets)
+            await self._commits.wait(self._client.commit(offsets))
         except (CommitFailedError, IllegalStateError) as error:
             msg = f"source.kafka: positions not stored, the group is rebalancing: {error}"
             raise ExternalError(msg, retriable=True) from error
@@ -240,6 +250,7 @@ class KafkaRecordSource:
             if self.leaves_for_good:
                 forget_instance(consumer)
             await stop_within(consumer.stop(), "source.kafka: the consumer", STOP_TIMEOUT_S)
+        await self._commits.end()
 
     async def assigned(self, partitions: Collection[KafkaPartition]) -> None:
         """The group gave us these (aiokafka's listener calls this)."""
@@ -271,6 +282,19 @@ class KafkaRecordSource:
         """The group gave us partitions that we cannot read: the next ``poll`` fails (aiokafka swallows it)."""
         if self._consumer is not None:
             self._not_taken_over = error
+
+    def _require_membership(self) -> None:
+        """See that what the group gave us is ours.
+
+        Raises:
+            ExternalError: it is not, or cannot be read.
+        """
+        if self._not_taken_over is not None:
+            msg = f"source.kafka: the assigned partitions cannot be taken over: {self._not_taken_over!r}"
+            raise ExternalError(msg) from self._not_taken_over
+        if self._identity is not None and self._identity.taken:
+            msg = f"source.kafka: {self._identity}: each process needs its own"
+            raise ExternalError(msg)
 
     async def _known_position(self, tp: KafkaPartition) -> int | None:
         """The position behind what was given, without waiting; None where it is not known yet."""

@@ -61,8 +61,11 @@ def recorded_sweeps(entries: Iterable[Entry]) -> tuple[Sweep, ...] | None:
                 started[run] = (at_ns, size, variant)
             elif call is Call.COMPLETED and numbers[0] in started:
                 began_ns, size, variant = started.pop(numbers[0])
-                models[variant].observe(size, max(1, at_ns - began_ns))
-            elif call is Call.FAILED:
+                if (
+                    numbers[1] < 0
+                ):  # by another variant it took that one's time, and a failure before
+                    models[variant].observe(size, max(1, at_ns - began_ns))
+            elif call in (Call.FAILED, Call.RESCUED):
                 started.pop(numbers[0], None)
     if beginning is None:
         return None

@@ -9,15 +9,15 @@ from typing import Final
 
 from streamproc.config import PipelineConfig
 from streamproc.core import (
-    Columns,
     ConfigError,
     Executor,
     InvariantError,
     Jump,
+    ModelError,
     RecordBatch,
     TopicPartition,
 )
-from streamproc.engine import Beginning, Call, Entry, Infer
+from streamproc.engine import Beginning, Call, Entry, Infer, Rescued, Span
 from streamproc.replay.playback.virtual import Attach, Replayed
 from streamproc.runtime import assemble
 
@@ -204,7 +204,7 @@ class _Replay:
         self._engine = self._assembly.engine
         if attach is not None:
             attach(self._assembly, lambda: tape.last_ns)
-        self._outputs: dict[int, Columns | Exception] = {}
+        self._running: dict[int, Infer] = {}
         self._records = 0
 
     def run(self) -> Replayed:
@@ -228,9 +228,13 @@ class _Replay:
             case Call.EFFECTS:
                 self._effects(tape.instant_ns())
             case Call.COMPLETED:
-                self._completed(tape.number(), tape.instant_ns())
+                self._completed(tape.number(), tape.number(), tape.instant_ns())
+            case Call.RESCUED:
+                self._rescued([tape.number() for _ in range(tape.number())], tape.instant_ns())
             case Call.FAILED:
-                self._failed(tape.number(), tape.texts[tape.number()], tape.instant_ns())
+                run, reason, words = tape.number(), tape.number(), tape.number()
+                self._taken(run)
+                engine.failed(run, self._raised(reason, words), tape.instant_ns())
             case Call.ACKNOWLEDGED:
                 engine.acknowledged(tape.number(), tape.instant_ns())
             case Call.ASSIGNED:
@@ -254,9 +258,10 @@ class _Replay:
             if isinstance(
                 effect, Infer
             ):  # when what is sent is acknowledged, and a jump made, is in the log
-                self._outputs[effect.run] = self._answer(effect)
+                self._begin(effect)
 
-    def _answer(self, infer: Infer) -> Columns | Exception:
+    def _begin(self, infer: Infer) -> None:
+        """A batch was started then, as now."""
         tape = self._tape
         if tape.next_call() is not Call.RUN:
             msg = f"run {infer.run} was not started there"
@@ -265,31 +270,54 @@ class _Replay:
         if recorded != (infer.run, infer.size, infer.variant):
             msg = f"run {infer.run} has {infer.size} events, and had {recorded[1]}"
             raise InvariantError(msg)
+        self._running[infer.run] = infer
+
+    def _completed(self, run: int, variant: int, finished_ns: int) -> None:
+        infer = self._taken(run)
+        ran = None if variant < 0 else variant
+        executor = self._executors[infer.variant if ran is None else ran]
         try:
-            return self._executors[infer.variant].run(infer.inputs)
+            outputs = executor.run(infer.inputs)
         except Exception as error:  # noqa: BLE001 - a model may raise anything
-            return error
+            self._engine.failed(run, error, finished_ns)
+            return
+        self._engine.completed(run, outputs, finished_ns, variant=ran)
 
-    def _completed(self, run: int, finished_ns: int) -> None:
-        outputs = self._taken(run)
-        if isinstance(outputs, Exception):
-            self._engine.failed(run, outputs, finished_ns)
-        else:
-            self._engine.completed(run, outputs, finished_ns)
+    def _rescued(self, numbers: Sequence[int], finished_ns: int) -> None:
+        """Of a batch that failed as a whole, what was answered then is answered again."""
+        run, variant, *parts = numbers
+        infer = self._taken(run)
+        ran = None if variant < 0 else variant
+        executor = self._executors[infer.variant if ran is None else ran]
+        rescued, begin = Rescued(), 0
+        for start, stop, reason, words in zip(*(parts[n::4] for n in range(4)), strict=True):
+            self._answer(infer, executor, Span(begin, start), rescued)
+            rescued.failed.append((Span(start, stop), self._raised(reason, words)))
+            begin = stop
+        self._answer(infer, executor, Span(begin, infer.size), rescued)
+        self._engine.completed(run, rescued, finished_ns, variant=ran)
 
-    def _failed(self, run: int, text: str, finished_ns: int) -> None:
-        self._taken(run)
-        self._engine.failed(run, _as_raised(text), finished_ns)
+    def _answer(self, infer: Infer, executor: Executor, span: Span, rescued: Rescued) -> None:
+        """The rows of a batch that were answered; where they are not now, they failed."""
+        if span.start == span.stop:
+            return
+        inputs = {name: array[span.start : span.stop] for name, array in infer.inputs.items()}
+        try:
+            rescued.done.append((span, executor.run(inputs)))
+        except Exception as error:  # noqa: BLE001 - a model may raise anything
+            rescued.failed.append((span, error))
 
-    def _taken(self, run: int) -> Columns | Exception:
-        if run not in self._outputs:
+    def _taken(self, run: int) -> Infer:
+        if run not in self._running:
             msg = f"run {run} has ended and never began"
             raise InvariantError(msg)
-        return self._outputs.pop(run)
+        return self._running.pop(run)
 
-
-def _as_raised(text: str) -> Exception:
-    """An exception that reads as the recorded one did (``ValueError: no``)."""
-    name, _, said = text.partition(": ")
-    kind: type[Exception] = type(name, (Exception,), {})
-    return kind(said) if said else kind()
+    def _raised(self, reason: int, words: int) -> Exception:
+        """An exception that reads as the recorded one did (``ValueError: no``)."""
+        texts = self._tape.texts
+        if texts[reason]:
+            return ModelError(texts[reason], texts[words])
+        name, _, said = texts[words].partition(": ")
+        kind: type[Exception] = type(name, (Exception,), {})
+        return kind(said) if said else kind()
