@@ -46,11 +46,8 @@ def run_wall(job: Job, paced: Pace) -> Result:
         source=source, sink=sink, executor=executors, clock=clock
     )
     with output(job, executors) as attach:
-        service = Service(
-            quiet,
-            parts,
-            on_assembled=lambda assembly: attach(assembly, clock.now_ns),
-        )
+        service = Service(quiet, parts)
+        service.on_assembled = lambda assembly: attach(assembly, clock.now_ns)
         summary = uvloop.run(_serve(service))
     facts = {
         "clock": "wall",

@@ -37,7 +37,10 @@ def simulate(
         Path | None,
         typer.Option(metavar="F.csv", help="Arrivals: arrival_ns[,deadline_ns[,key[,value]]]."),
     ] = None,
-    capture: Annotated[Path | None, typer.Option(metavar="F.mcap", help="Not yet.")] = None,
+    capture: Annotated[
+        Path | None,
+        typer.Option(metavar="F.mcap", help="The arrivals of a recording, with their lags."),
+    ] = None,
     recording: Annotated[
         Path | None,
         typer.Option(
@@ -114,10 +117,13 @@ def simulate(
     traceback: options.Traceback = False,  # noqa: ARG001 - main looks for it
 ) -> int:
     """Say what the pipeline would answer in time, beside the most that anyone could."""
-    if capture is not None:
-        raise typer.BadParameter("--capture is not yet there: use --arrivals F.csv or --recording")
     shapes = dict(zip(SHAPES, (poisson, bursty, diurnal, flash_crowd, step), strict=True))
-    asked = _asked(shapes, arrivals, recording, load or [], int(length))
+    asked = _asked(
+        shapes,
+        {"arrivals": arrivals, "capture": capture, "recording": recording},
+        load or [],
+        int(length),
+    )
     loaded = load_config(config, overrides=set_ or ())
     try:
         lanes = parse_lanes(lane or [], [one.name for one in loaded.config.lanes])
@@ -154,14 +160,13 @@ def simulate(
 
 def _asked(
     shapes: dict[str, str | None],
-    arrivals: Path | None,
-    recording: Path | None,
+    files: dict[str, Path | None],
     loads: list[str],
     duration_ns: int,
 ) -> Asked:
     """Which arrivals; at most one kind may be named."""
     named = [name for name, rate in shapes.items() if rate is not None]
-    named += [name for name, path in (("arrivals", arrivals), ("recording", recording)) if path]
+    named += [name for name, path in files.items() if path is not None]
     if len(named) > 1:
         both = " and ".join(f"--{name}" for name in named)
         msg = f"{both} cannot go together: name one kind of arrivals"
@@ -173,4 +178,4 @@ def _asked(
         raise typer.BadParameter(msg) from None
     shape = named[0] if named else "poisson"
     rate = shapes.get(shape) or ("" if shape == "recording" else CAPACITY)
-    return Asked(shape, rate, arrivals or recording, parsed, duration_ns)
+    return Asked(shape, rate, files.get(shape), parsed, duration_ns)

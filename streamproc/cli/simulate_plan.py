@@ -23,6 +23,7 @@ from streamproc.replay.simulation import (
     load_one_per_s,
     poisson,
     read_arrivals,
+    read_capture,
     recorded,
     step,
     straight_line,
@@ -53,7 +54,7 @@ class Asked:
     """Which arrivals.
 
     Attributes:
-        shape: a name of ``SHAPES``, ``arrivals`` or ``recording``.
+        shape: a name of ``SHAPES``, ``arrivals``, ``capture`` or ``recording``.
         rate: of a generator or recording: events a second, or ``capacity``; "" keeps the recorded times.
         file: of the other two.
         loads: multiples of the capacity; empty for the rate or the file as it is.
@@ -225,8 +226,8 @@ def traffics_of(
         )
         raise ConfigError(Problem(message, key="deadline.budget"))
     specs = lane_specs(config)
-    if asked.shape == "arrivals" and asked.file is not None:
-        given = read_arrivals(asked.file, budget_ns=budget_ns)
+    if asked.shape in ("arrivals", "capture") and asked.file is not None:
+        given = _given(asked.shape, asked.file, config, budget_ns)
         rate = given.rate_per_s
         if not rate:
             message = "all its events come at one instant: it has no rate, and no load"
@@ -241,6 +242,18 @@ def traffics_of(
     return {
         load: _in_lanes(traffic, specs, asked.lanes, seed=seed) for load, traffic in drawn.items()
     }
+
+
+def _given(shape: str, file: Path, config: PipelineConfig, budget_ns: int) -> Traffic:
+    """The arrivals that a file holds."""
+    if shape == "arrivals":
+        return read_arrivals(file, budget_ns=budget_ns)
+    return read_capture(
+        file,
+        budget_ns=budget_ns,
+        topics=tuple(config.source.topics),
+        from_arrival=config.deadline.from_ == "arrival",
+    )
 
 
 def _in_lanes(

@@ -24,12 +24,15 @@ class _Later:
     part: str = ""
 
 
-_KAFKA = "read from source.kafka"
 _JSON = "use json, arrow or tensor"
 _RUNS = "use onnxruntime, python or simulated"
 _LATER = (
-    _Later("source.capture", instead=_KAFKA, part="source"),
-    _Later("source.file", instead=_KAFKA, part="source"),
+    _Later("source.capture", instead="use streamproc replay F.mcap CONFIG --clock wall", part="source"),
+    _Later(
+        "source.file",
+        instead="make a recording of it with streamproc import, and use streamproc replay",
+        part="source",
+    ),
     *(_Later(f"codec.{n}", instead=_JSON, part="codec") for n in ("avro", "protobuf")),
     *(_Later(f"model.executor.{n}", instead=_RUNS, part="model.executor") for n in ("openvino", "remote")),
     _Later("outcomes.ledger_topic"),

@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Mapping
 
-from streamproc.core import Columns, Jump, RecordBatch, TopicPartition
+from streamproc.core import Columns, Jump, ModelError, RecordBatch, TopicPartition
 from streamproc.engine.effects import Effect, Infer
 from streamproc.engine.engine import Engine
+from streamproc.engine.isolate import text_of
 from streamproc.engine.parts import EngineParts
-from streamproc.engine.rescue import Rescued, reason_of
+from streamproc.engine.rescue import Rescued
 from streamproc.engine.schedule_log import Call, ScheduleLog
 
 
@@ -74,19 +75,27 @@ class LoggedEngine(Engine):
         self, run: int, outputs: Columns | Rescued, finished_ns: int, *, variant: int | None = None
     ) -> None:
         """See ``Engine``."""
-        if variant is None and not isinstance(outputs, Rescued):
-            self._log.note_at(Call.COMPLETED, finished_ns, run)
+        log, ran = self._log, -1 if variant is None else variant
+        if isinstance(outputs, Rescued):
+            numbers = [run, ran]
+            for span, error in outputs.failed:
+                numbers += [*span, *self._texts(error)]
+            log.note_at(Call.RESCUED, finished_ns, len(numbers), *numbers)
         else:
-            failed = outputs.failed if isinstance(outputs, Rescued) else ()
-            told = [n for span, error in failed for n in (*span, *self._words(error))]
-            ran = -1 if variant is None else variant
-            self._log.note_at(Call.RESCUED, finished_ns, len(failed), run, ran, *told)
+            log.note_at(Call.COMPLETED, finished_ns, run, ran)
         super().completed(run, outputs, finished_ns, variant=variant)
 
     def failed(self, run: int, error: Exception, finished_ns: int) -> None:
         """See ``Engine``."""
-        self._log.note_at(Call.FAILED, finished_ns, run, *self._words(error))
+        self._log.note_at(Call.FAILED, finished_ns, run, *self._texts(error))
         super().failed(run, error, finished_ns)
+
+    def _texts(self, error: Exception) -> tuple[int, int]:
+        """The texts of a failure: its reason, where the model gave one, and its words."""
+        reason, words = "", text_of(error)
+        if isinstance(error, ModelError):
+            reason, words = str(error.reason), error.detail
+        return self._log.text(reason), self._log.text(words)
 
     def acknowledged(self, ticket: int, acknowledged_ns: int) -> None:
         """See ``Engine``."""
@@ -100,8 +109,3 @@ class LoggedEngine(Engine):
         start, end = (-1, -1) if jump is None else jump
         self._log.note(Call.SKIPPED, self._log.source(source), start, end)
         super().skipped(source, jump)
-
-    def _words(self, error: Exception) -> tuple[int, int]:
-        """Why a model failed, as the numbers of two texts: the reason and the detail."""
-        reason, detail = reason_of(error)
-        return self._log.text(str(reason)), self._log.text(detail)

@@ -37,9 +37,9 @@ class Call(IntEnum):
     """Numbers: source, first offset, records."""
     EFFECTS = 3
     COMPLETED = 4
-    """Numbers: the run."""
+    """Numbers: the run, the variant that ran, -1 for the one that was asked for."""
     FAILED = 5
-    """Numbers: the run, the texts of the reason and the detail."""
+    """Numbers: the run, the texts of its reason and of its words."""
     ACKNOWLEDGED = 6
     """Numbers: the ticket."""
     LEAVE = 7
@@ -50,37 +50,29 @@ class Call(IntEnum):
     """Numbers: source, start, end; the latter two -1 where nothing was jumped over."""
     DRAINING = 10
     """Numbers: 1 or 0."""
+    RESCUED = 12
+    """Numbers: how many follow, the run, the variant as of COMPLETED; then for each part that was not answered its
+    first row, the row behind its last, and texts as of FAILED."""
     RUN = 11
     """It started a batch. Numbers: run, events, variant."""
-    RESCUED = 12
-    """A batch that failed was answered in part, or by another variant. Numbers: how many spans of rows failed, the run,
-    the variant that ran (-1 for the one that was asked for); then of each span its start and stop, and the texts of
-    the reason and the detail."""
 
 
 TIMED: Final = frozenset(
-    {Call.CLOCK, Call.EFFECTS, Call.COMPLETED, Call.FAILED, Call.ACKNOWLEDGED, Call.RESCUED}
+    {Call.CLOCK, Call.EFFECTS, Call.COMPLETED, Call.FAILED, Call.RESCUED, Call.ACKNOWLEDGED}
 )
 """Calls with an instant."""
 NUMBERS: Final[Mapping[Call, int]] = {
     Call.CLOCK: 0,
     Call.INGEST: 3,
     Call.EFFECTS: 0,
-    Call.COMPLETED: 1,
+    Call.COMPLETED: 2,
     Call.FAILED: 3,
     Call.ACKNOWLEDGED: 1,
     Call.SKIPPED: 3,
     Call.DRAINING: 1,
     Call.RUN: 3,
 }
-"""How many numbers a call has; the others are ``LISTS``."""
-LISTS: Final[Mapping[Call, tuple[int, int]]] = {
-    Call.ASSIGNED: (0, 2),
-    Call.LEAVE: (0, 1),
-    Call.RELEASE: (0, 1),
-    Call.RESCUED: (2, 4),
-}
-"""Calls whose first number is a length: how many numbers follow it in any case, and how many for each item."""
+"""How many numbers a call has; of the others, the first number says it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from streamproc.runtime.assembly import (
     make_features,
 )
 from streamproc.runtime.codecs import make_decoder
+from streamproc.runtime.inference import Ran, attempt, try_again
 from streamproc.runtime.machine import machine_facts
 from streamproc.runtime.parts import Parts
 from streamproc.runtime.pipeline import Pipeline
@@ -22,10 +23,12 @@ __all__ = [
     "Assembly",
     "Parts",
     "Pipeline",
+    "Ran",
     "Service",
     "Sweep",
     "WorkerGroup",
     "assemble",
+    "attempt",
     "dead_letter_topic",
     "lane_specs",
     "machine_facts",
@@ -35,4 +38,5 @@ __all__ = [
     "metadata_of",
     "outcome_columns",
     "sent_batch",
+    "try_again",
 ]

@@ -58,11 +58,13 @@ class Service:
         on_hang: is told, in a thread of its own, that the event loop does not come back, and where it is; None
             where nothing is to be done about it.
         before_join: is waited for when the model is warm, before the group is joined.
-        on_assembled: is shown the pipeline's parts before anything comes.
         reread: reads the configuration again, for a reload; None keeps it.
+
+    Attributes:
+        on_assembled: is shown the pipeline's parts before anything comes; None shows nobody.
     """
 
-    def __init__(  # noqa: PLR0913 - each by name, and none that belongs to another
+    def __init__(
         self,
         config: PipelineConfig,
         parts: Parts,
@@ -72,7 +74,6 @@ class Service:
         on_ready: Callable[[str | None], None] | None = None,
         on_hang: Callable[[str], None] | None = None,
         before_join: Callable[[], Awaitable[None]] | None = None,
-        on_assembled: Callable[[Assembly], None] | None = None,
         reread: Reread | None = None,
     ) -> None:
         self._config = config
@@ -83,7 +84,7 @@ class Service:
         self._on_hang = on_hang
         self._before_join = before_join or _nothing
         self._schedule = parts.schedule
-        self._on_assembled = on_assembled
+        self.on_assembled: Callable[[Assembly], None] | None = None
         if parts.schedule is None and config.record is not None:
             self._schedule = ScheduleLog(self._record_schedule)
         self._heartbeat = Heartbeat(parts.clock, self._beat)
@@ -204,8 +205,8 @@ class Service:
                 self._config, parts.executors, parts.clock, export, log=self._schedule
             )
             self._recorder = recorder = self._start_recorder(assembly)
-            if self._on_assembled is not None:
-                self._on_assembled(assembly)
+            if self.on_assembled is not None:
+                self.on_assembled(assembly)
         except BaseException:
             await self._close_traces()
             raise

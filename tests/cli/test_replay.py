@@ -237,3 +237,11 @@ def test_ways_that_cannot_go_together(
 ) -> None:
     _, err = replay(capsys, *words, code=2)
     assert said in err
+
+
+def test_its_arrivals_can_be_simulated(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    words = ("--capture", "day.mcap", "--load", "0.5", "--json")
+    assert main(["simulate", "pipeline.yaml", *words]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["consumed"] == 2_000
+    assert answer["trials"][0]["load"] == 0.5

@@ -175,7 +175,7 @@ MISTAKES = [
     (["--poisson", "many"], "--poisson many: write events a second, such as 2000, or capacity"),
     (["--load", "0"], "'0' is no load"),
     (["--load", "4..1"], "'4..1' goes down"),
-    (["--capture", "f.mcap"], "--capture is not yet there"),
+    (["--capture", "f.mcap"], "f.mcap"),
     (["--arrivals", "none.csv"], "none.csv: cannot be read"),
     (["--lane", "high=0.5"], "there is no lane 'high' in the file; there are none"),
     (["--set", LANES, "--lane", "high=2"], "write the part of the events"),

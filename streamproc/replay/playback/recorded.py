@@ -204,7 +204,7 @@ class _Replay:
         self._engine = self._assembly.engine
         if attach is not None:
             attach(self._assembly, lambda: tape.last_ns)
-        self._started: dict[int, Infer] = {}
+        self._running: dict[int, Infer] = {}
         self._records = 0
 
     def run(self) -> Replayed:
@@ -228,11 +228,13 @@ class _Replay:
             case Call.EFFECTS:
                 self._effects(tape.instant_ns())
             case Call.COMPLETED:
-                self._completed(tape.number(), tape.instant_ns())
-            case Call.FAILED:
-                self._failed(tape.number(), self._error(), tape.instant_ns())
+                self._completed(tape.number(), tape.number(), tape.instant_ns())
             case Call.RESCUED:
-                self._rescued(tape.number(), tape.number(), tape.number(), tape.instant_ns())
+                self._rescued([tape.number() for _ in range(tape.number())], tape.instant_ns())
+            case Call.FAILED:
+                run, reason, words = tape.number(), tape.number(), tape.number()
+                self._taken(run)
+                engine.failed(run, self._raised(reason, words), tape.instant_ns())
             case Call.ACKNOWLEDGED:
                 engine.acknowledged(tape.number(), tape.instant_ns())
             case Call.ASSIGNED:
@@ -256,9 +258,10 @@ class _Replay:
             if isinstance(
                 effect, Infer
             ):  # when what is sent is acknowledged, and a jump made, is in the log
-                self._start(effect)
+                self._begin(effect)
 
-    def _start(self, infer: Infer) -> None:
+    def _begin(self, infer: Infer) -> None:
+        """A batch was started then, as now."""
         tape = self._tape
         if tape.next_call() is not Call.RUN:
             msg = f"run {infer.run} was not started there"
@@ -267,48 +270,54 @@ class _Replay:
         if recorded != (infer.run, infer.size, infer.variant):
             msg = f"run {infer.run} has {infer.size} events, and had {recorded[1]}"
             raise InvariantError(msg)
-        self._started[infer.run] = infer
+        self._running[infer.run] = infer
 
-    def _completed(self, run: int, finished_ns: int) -> None:
-        infer = self._ended(run)
+    def _completed(self, run: int, variant: int, finished_ns: int) -> None:
+        infer = self._taken(run)
+        ran = None if variant < 0 else variant
+        executor = self._executors[infer.variant if ran is None else ran]
         try:
-            outputs = self._executors[infer.variant].run(infer.inputs)
+            outputs = executor.run(infer.inputs)
         except Exception as error:  # noqa: BLE001 - a model may raise anything
             self._engine.failed(run, error, finished_ns)
             return
-        self._engine.completed(run, outputs, finished_ns)
-
-    def _rescued(self, failures: int, run: int, variant: int, finished_ns: int) -> None:
-        """A batch that was answered in part, or by another variant: so again, without trying what failed."""
-        tape, infer = self._tape, self._ended(run)
-        found = Rescued()
-        for _ in range(failures):
-            span = Span(tape.number(), tape.number())
-            found.failed.append((span, self._error()))
-        executor = self._executors[infer.variant if variant < 0 else variant]
-        edges = [0, *(edge for span, _ in found.failed for edge in span), infer.size]
-        for start, stop in zip(edges[::2], edges[1::2], strict=True):
-            if start < stop:
-                part = {name: array[start:stop] for name, array in infer.inputs.items()}
-                found.done.append((Span(start, stop), executor.run(part)))
-        ran = None if variant < 0 else variant
-        outputs = found if failures else found.done[0][1]
         self._engine.completed(run, outputs, finished_ns, variant=ran)
 
-    def _failed(self, run: int, error: Exception, finished_ns: int) -> None:
-        self._ended(run)
-        self._engine.failed(run, error, finished_ns)
+    def _rescued(self, numbers: Sequence[int], finished_ns: int) -> None:
+        """Of a batch that failed as a whole, what was answered then is answered again."""
+        run, variant, *parts = numbers
+        infer = self._taken(run)
+        ran = None if variant < 0 else variant
+        executor = self._executors[infer.variant if ran is None else ran]
+        rescued, begin = Rescued(), 0
+        for start, stop, reason, words in zip(*(parts[n::4] for n in range(4)), strict=True):
+            self._answer(infer, executor, Span(begin, start), rescued)
+            rescued.failed.append((Span(start, stop), self._raised(reason, words)))
+            begin = stop
+        self._answer(infer, executor, Span(begin, infer.size), rescued)
+        self._engine.completed(run, rescued, finished_ns, variant=ran)
 
-    def _ended(self, run: int) -> Infer:
-        if run not in self._started:
+    def _answer(self, infer: Infer, executor: Executor, span: Span, rescued: Rescued) -> None:
+        """The rows of a batch that were answered; where they are not now, they failed."""
+        if span.start == span.stop:
+            return
+        inputs = {name: array[span.start : span.stop] for name, array in infer.inputs.items()}
+        try:
+            rescued.done.append((span, executor.run(inputs)))
+        except Exception as error:  # noqa: BLE001 - a model may raise anything
+            rescued.failed.append((span, error))
+
+    def _taken(self, run: int) -> Infer:
+        if run not in self._running:
             msg = f"run {run} has ended and never began"
             raise InvariantError(msg)
-        return self._started.pop(run)
+        return self._running.pop(run)
 
-    def _error(self) -> Exception:
-        """What the next two numbers name, as the model did it."""
-        reason, detail = (
-            self._tape.texts[self._tape.number()],
-            self._tape.texts[self._tape.number()],
-        )
-        return ModelError(reason, detail)
+    def _raised(self, reason: int, words: int) -> Exception:
+        """An exception that reads as the recorded one did (``ValueError: no``)."""
+        texts = self._tape.texts
+        if texts[reason]:
+            return ModelError(texts[reason], texts[words])
+        name, _, said = texts[words].partition(": ")
+        kind: type[Exception] = type(name, (Exception,), {})
+        return kind(said) if said else kind()

@@ -13,10 +13,10 @@ from typing import Final
 
 from streamproc.config import PipelineConfig
 from streamproc.connectors.playback import Arrival
-from streamproc.core import Columns, Executor, InvariantError, TopicPartition, VirtualClock
-from streamproc.engine import Infer, Rescued, Send, Skip, rescue
+from streamproc.core import Executor, InvariantError, TopicPartition, VirtualClock
+from streamproc.engine import Infer, Send, Skip
 from streamproc.replay.playback.machine import ReplayMachine, Times
-from streamproc.runtime import Assembly, assemble
+from streamproc.runtime import Assembly, Ran, assemble, attempt, try_again
 from streamproc.telemetry import Accounts
 
 IN_FLIGHT_MAX: Final = 16_384
@@ -100,8 +100,8 @@ class _Replay:
             attach(self._assembly, self._clock.now_ns)
         self._times = Times(machine, size_max=config.batching.max_size, seed=seed)
         self._numbers = count()
-        self._ends: list[tuple[int, int, int, Columns | Rescued]] = []
-        """When each run ends, its number and its outputs: a heap."""
+        self._ends: list[tuple[int, int, Infer, Ran]] = []
+        """When each run ends, and how it went: a heap."""
         self._acknowledgements: list[tuple[int, int, int]] = []
         """When each sending is acknowledged, and its ticket: a heap."""
         self._acknowledged_ns: dict[TopicPartition, int] = {}
@@ -163,8 +163,12 @@ class _Replay:
             at_ns, _, ticket = heapq.heappop(self._acknowledgements)
             self._engine.acknowledged(ticket, at_ns)
         while self._ends and self._ends[0][0] <= now_ns:
-            at_ns, _, run, outputs = heapq.heappop(self._ends)
-            self._engine.completed(run, outputs, at_ns)
+            at_ns, _, infer, ran = heapq.heappop(self._ends)
+            if isinstance(ran.outputs, Exception):
+                self._engine.failed(infer.run, ran.outputs, at_ns)
+            else:
+                other = None if ran.variant == infer.variant else ran.variant
+                self._engine.completed(infer.run, ran.outputs, at_ns, variant=other)
             ended = True
         return ended
 
@@ -201,13 +205,11 @@ class _Replay:
                     self._engine.skipped(source, None)  # what it would jump over was not recorded
 
     def _infer(self, infer: Infer, now_ns: int) -> None:
-        run = self._executors[infer.variant].run
-        try:
-            outputs: Columns | Rescued = run(infer.inputs)
-        except Exception as error:  # noqa: BLE001 - a model may raise anything
-            outputs = rescue(run, infer.inputs, infer.size, error)  # as the service does
-        end_ns = now_ns + self._times.run_ns(infer.variant, infer.size)
-        heapq.heappush(self._ends, (end_ns, next(self._numbers), infer.run, outputs))
+        """Run a batch as the service does, with what that tries where it fails; it takes the variant's time once."""
+        ran = attempt(self._executors, infer, self._clock)
+        ran = try_again(self._executors, infer, ran, self._clock)
+        end_ns = now_ns + self._times.run_ns(ran.variant, infer.size)
+        heapq.heappush(self._ends, (end_ns, next(self._numbers), infer, ran))
 
     def _send(self, send: Send, now_ns: int) -> None:
         """The broker acknowledges a partition's records in their order."""

@@ -10,6 +10,7 @@ from streamproc.replay.simulation.arrivals import (
     recorded,
     step,
 )
+from streamproc.replay.simulation.arrivals_capture import read_capture
 from streamproc.replay.simulation.arrivals_csv import read_arrivals
 from streamproc.replay.simulation.bounds import fluid_bound
 from streamproc.replay.simulation.capacity import capacity_per_s
@@ -44,6 +45,7 @@ __all__ = [
     "optimum",
     "poisson",
     "read_arrivals",
+    "read_capture",
     "recorded",
     "simulate",
     "step",
