@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from streamproc.codecs import ArrowCodec, Codec, FieldType, JsonCodec, TensorCodec
+from streamproc.config.delivery_checks import DELIVERY_CHECKS
 from streamproc.config.foreign_names import nearest
 from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
 from streamproc.config.spec import PipelineConfig
@@ -246,6 +247,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_source_topics, ("source",)),
     (_topics_out, ("source", "sink")),
     (_undecided, ("name", "source", "sink", "outcomes")),
+    *DELIVERY_CHECKS,
     *SCHEDULING_CHECKS,
 )
 """Each check and the parts that it takes."""

@@ -43,7 +43,8 @@ class PipelineConfig:
         shed: which events are given up, by which policies, each a name or a mapping such as
             ``tail_drop: {max_queue: 1000}``; an empty list keeps them all.
         outcomes: where the events go that are not decided.
-        delivery: what a failure may cost.
+        delivery: what a failure may cost: ``at_least_once`` that some decisions come twice, all alike;
+            ``exactly_once``, by transactions, nothing for those who read ``read_committed``.
         ordering: whose decisions leave in the order of their events.
         telemetry: what the pipeline tells of itself.
     """
@@ -64,6 +65,6 @@ class PipelineConfig:
     batching: Batching = field(default_factory=Batching)
     shed: Sequence[ShedPolicy | ShedName] = (Expired(), Planner())
     outcomes: Outcomes = field(default_factory=Outcomes)
-    delivery: Literal["at_least_once"] = "at_least_once"
+    delivery: Literal["at_least_once", "exactly_once"] = "at_least_once"
     ordering: Ordering = "key"
     telemetry: Telemetry = field(default_factory=Telemetry)

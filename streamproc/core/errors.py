@@ -4,6 +4,7 @@
     ├ ConfigError     the user: file, line, allowed values, nearest name
     ├ RecordError     nobody: one dead letter, the stream goes on
     ├ ExternalError   the operator: broker, model file, device; retry or stop
+    ├ AbortedError    nobody: a transaction is taken back, and done again
     └ InvariantError  us: a bug; stop before a wrong decision goes out
 
 A message says what was wrong, its value and place, and what to do next. The command prints the
@@ -75,6 +76,19 @@ class ExternalError(StreamprocError):
 
     def __init__(self, message: str, *, retriable: bool = False) -> None:
         self.retriable = retriable
+        super().__init__(message)
+
+
+class AbortedError(StreamprocError):
+    """A transaction was aborted: nothing of it is published, and what it was about is to be read again.
+
+    Args:
+        message: why.
+        lost: True where the partitions are another's by now, or are about to be given anew.
+    """
+
+    def __init__(self, message: str, *, lost: bool = False) -> None:
+        self.lost = lost
         super().__init__(message)
 
 

@@ -9,7 +9,7 @@ from streamproc.engine.decide import (
     check_labels,
 )
 from streamproc.engine.effects import Effect, Infer, Send, Skip
-from streamproc.engine.engine import Engine, EngineParts
+from streamproc.engine.engine import Engine
 from streamproc.engine.event_times import DEADLINE_HEADER, EventTimes, Times
 from streamproc.engine.intake import Intake
 from streamproc.engine.lanes import Lanes
@@ -32,9 +32,11 @@ from streamproc.engine.options import (
     Skew,
 )
 from streamproc.engine.partitions import PartitionTable
+from streamproc.engine.parts import EngineParts
 from streamproc.engine.screen import Screen
 from streamproc.engine.settlement import Settlement, Witness
 from streamproc.engine.tracker import AcknowledgementTracker
+from streamproc.engine.transaction import Cut, OpenTransaction
 
 __all__ = [
     "DEADLINE_HEADER",
@@ -47,6 +49,7 @@ __all__ = [
     "SOURCE_HEADER",
     "AcknowledgementTracker",
     "Concluder",
+    "Cut",
     "Deadline",
     "Decider",
     "Destinations",
@@ -60,6 +63,7 @@ __all__ = [
     "LabelDecider",
     "Lanes",
     "Offering",
+    "OpenTransaction",
     "Outcomes",
     "Output",
     "PartitionTable",

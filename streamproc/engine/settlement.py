@@ -35,9 +35,11 @@ class Settlement:
         partitions: whose records are to be marked done.
         scheduler: learns how long the way to the broker takes.
         tracer: makes traces of what ended; None makes none.
+        transactional: True where nothing is final before its transaction's commit, not even what is not sent.
 
     Attributes:
         witness: is told of every outcome that becomes final, event by event; None tells nobody.
+        uncommitted: whether any outcome was handed over since the last ``take_concluded``.
     """
 
     def __init__(
@@ -46,6 +48,8 @@ class Settlement:
         partitions: PartitionTable,
         scheduler: Scheduler,
         tracer: Tracer | None = None,
+        *,
+        transactional: bool = False,
     ) -> None:
         self._accounts = accounts
         self._partitions = partitions
@@ -53,12 +57,17 @@ class Settlement:
         self._tracer = tracer
         self._open: dict[int, Settled] = {}
         self._tickets_total = 0
+        self._transactional = transactional
+        self._concluded: list[Settled] = []
+        """Outcomes without a record, until the commit."""
         self.witness: Witness | None = None
+        self.uncommitted = False
 
     def send(self, records: OutRecords, settled: Settled) -> Send:
         """The effect of sending the records; the outcome is final when they are acknowledged."""
         self._tickets_total += 1
         self._open[self._tickets_total] = settled
+        self._cover(settled)
         if settled.decided is not None:
             self._accounts.own.add(settled.decided.handed_ns - settled.decided.events.arrival_ns)
         return Send(self._tickets_total, records)
@@ -76,6 +85,25 @@ class Settlement:
         if settled.decided is not None:
             self._scheduler.acknowledged(settled.decided.decided_ns, acknowledged_ns)
         self.settle(settled, acknowledged_ns)
+
+    def conclude(self, settled: Settled, now_ns: int) -> None:
+        """An outcome of which nothing is sent: it is final at once, or with the transaction."""
+        self._cover(settled)
+        if self._transactional:
+            self._concluded.append(settled)
+        else:
+            self.settle(settled, now_ns)
+
+    def take_concluded(self) -> list[Settled]:
+        """The outcomes without a record since the last time; what was handed over is being committed."""
+        taken, self._concluded = self._concluded, []
+        self.uncommitted = False
+        return taken
+
+    def forget(self) -> None:
+        """The transaction is aborted: nothing that was handed over will become final."""
+        self._open.clear()
+        self.take_concluded()
 
     def settle(self, settled: Settled, final_ns: int) -> None:
         """Write the outcome, unless the partition was given up since: then it is handed back already."""
@@ -102,6 +130,12 @@ class Settlement:
             self._count(settled.outcome, lane, count - missed, settled.reason)
         self._accounts.latency(final_ns - settled.decided.events.event_time_ns)
         self._accounts.stage_constant("emit", final_ns - settled.decided.decided_ns, count)
+
+    def _cover(self, settled: Settled) -> None:
+        partition = self._partitions.at(settled.partition) if self._transactional else None
+        if partition is not None and partition.covered is not None:
+            partition.covered.done(settled.ordinal, repeated=settled.row is not None)
+            self.uncommitted = True
 
     def _count(
         self, outcome: Outcome, lane: Int64Array | int, count: int, reason: str = ""

@@ -9,7 +9,7 @@ from streamproc.runtime.assembly import (
 )
 from streamproc.runtime.codecs import make_decoder
 from streamproc.runtime.pipeline import Pipeline
-from streamproc.runtime.scheduling import lane_specs
+from streamproc.runtime.scheduling import lane_specs, transaction_interval_ns
 from streamproc.runtime.service import DRAIN_GRACE_NS, Parts, Service
 from streamproc.runtime.workers import WorkerGroup
 
@@ -26,4 +26,5 @@ __all__ = [
     "make_decider",
     "make_decoder",
     "make_features",
+    "transaction_interval_ns",
 ]

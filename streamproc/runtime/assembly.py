@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from streamproc.codecs import Decoder
 from streamproc.config import PipelineConfig
-from streamproc.core import Clock, Executor, ModelInfo, load_function
+from streamproc.core import Clock, ConfigError, Executor, ModelInfo, Problem, load_function
 from streamproc.engine import (
     Concluder,
     Decider,
@@ -15,6 +15,7 @@ from streamproc.engine import (
     EventTimes,
     Intake,
     LabelDecider,
+    OpenTransaction,
     PartitionTable,
     PlainDecider,
     PythonDecider,
@@ -48,6 +49,7 @@ class Assembly:
         settlement: tells its ``witness`` what becomes of each event.
         compute: how long each variant of the model alone computes, to choose between the event loop and a thread.
         tracer: tells the journeys of events; None where no traces are made.
+        transaction: says what is to be committed; None where outcomes are final one by one.
     """
 
     engine: Engine
@@ -55,6 +57,7 @@ class Assembly:
     settlement: Settlement
     compute: tuple[LatencyModel, ...]
     tracer: Tracer | None
+    transaction: OpenTransaction | None = None
 
 
 def assemble(
@@ -85,12 +88,16 @@ def assemble(
     latency = [LatencyModel(*measured, size_max=room) for measured in swept]
     accounts = make_accounts(config)
     scheduler = make_scheduler(config, latency, slots=min(e.concurrency for e in executors))
-    partitions = PartitionTable()
+    transactional = config.delivery == "exactly_once"
+    if transactional and decoder.several:
+        msg = "exactly_once needs records of one event each, and this codec's may hold several: write at_least_once"
+        raise ConfigError(Problem(msg, "delivery"))
+    partitions = PartitionTable(transactional=transactional)
     tracer = None
     traces = config.telemetry.traces
     if traces is not None and export is not None:
         tracer = Tracer(Sampler(config.name, traces.ratio), traces.always, export)
-    settlement = Settlement(accounts, partitions, scheduler, tracer)
+    settlement = Settlement(accounts, partitions, scheduler, tracer, transactional=transactional)
     times = EventTimes(config.event_time, config.deadline, lane_budgets_ns(config))
     engine = Engine(
         EngineParts(
@@ -124,7 +131,8 @@ def assemble(
         keep_order=config.ordering != "none",
     )
     compute = tuple(LatencyModel(*measured, size_max=room) for measured in swept)
-    return Assembly(engine, accounts, settlement, compute, tracer)
+    transaction = OpenTransaction(partitions, settlement) if transactional else None
+    return Assembly(engine, accounts, settlement, compute, tracer, transaction)
 
 
 def make_features(config: PipelineConfig, model: ModelInfo, decoder: Decoder) -> Features:

@@ -3,24 +3,26 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from streamproc.core import (
+    NOTHING_BEYOND,
     NS_PER_MS,
     NS_PER_S,
     Clock,
     Columns,
     Executor,
     ExternalError,
+    Int64Array,
     Sink,
     Source,
     TopicPartition,
 )
-from streamproc.engine import Engine, Infer, Send, Skip
+from streamproc.engine import Effect, Engine, Infer, Send, Skip
 from streamproc.scheduling import LatencyModel
 from streamproc.telemetry import Accounts
 
@@ -81,25 +83,33 @@ class Driver:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_ns = 0
         self._progress = asyncio.Event()
+        self.before_release: Callable[[Collection[TopicPartition]], Awaitable[None]] | None = None
+        """Commits what was handed over of partitions that are about to leave; None where a commit is the source's."""
         self.owns_partitions = False
         """True once the source has been given partitions, or none are left to give."""
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Holds the error for which the pipeline cannot go on."""
 
-    def assigned(self, positions: Mapping[TopicPartition, int]) -> None:
+    def assigned(
+        self,
+        positions: Mapping[TopicPartition, int],
+        beyond: Mapping[TopicPartition, Int64Array] = NOTHING_BEYOND,
+    ) -> None:
         """The source was given partitions; see ``AssignmentListener``."""
         self.owns_partitions = True
-        self._engine.assigned(positions)
+        self._engine.assigned(positions, beyond)
 
     async def revoked(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The source gives partitions up: finish what is under way, within a time."""
         self._engine.leave(partitions)
         self._guarded(self.turn)  # nothing of them waits for others to come any more
         await self._until(lambda: not self._engine.open_in(partitions), self._revoke_grace_ns)
+        if self.before_release is not None:
+            await self.before_release(partitions)
         positions = self._engine.release(partitions)
         self._progress.set()  # what was handed back is no longer waited for
         self.owns_partitions = self._engine.owns_partitions
-        return positions
+        return positions if self.before_release is None else {}
 
     async def drained(self, timeout_ns: int) -> bool:
         """Wait until every event taken in has its outcome; False when the time is up first.
@@ -115,6 +125,10 @@ class Driver:
         self._progress.clear()
         await self._progress.wait()
 
+    def told(self) -> None:
+        """Events may have got their outcomes, or were given up."""
+        self._progress.set()
+
     def turn(self) -> None:
         """Carry out what is due, for a short while; goes on by itself in the loop's next round."""
         self._turn_due = False
@@ -129,14 +143,12 @@ class Driver:
                 self._progress.set()  # what is not sent has its outcome at once
                 self._set_alarm(self._engine.wake_ns, now_ns)
                 return
-            for effect in effects:
-                match effect:
-                    case Send(ticket=ticket, records=records):
-                        self._sink.send(records, partial(self._sent, ticket))
-                    case Infer() as infer:
-                        self._infer(infer)
-                    case Skip(source=source, timestamp_ns=timestamp_ns):
-                        self._start(self._skip(source, timestamp_ns))
+            self._carry_out(effects)
+
+    def hand_over(self) -> None:
+        """Carry out what follows from what has happened, so that nothing is between the engine and the sink."""
+        while effects := self._engine.take_effects():
+            self._carry_out(effects)
 
     def fail(self, error: BaseException) -> None:
         """The pipeline cannot go on."""
@@ -151,6 +163,16 @@ class Driver:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _carry_out(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send(ticket=ticket, records=records):
+                    self._sink.send(records, partial(self._sent, ticket))
+                case Infer() as infer:
+                    self._infer(infer)
+                case Skip(source=source, timestamp_ns=timestamp_ns):
+                    self._start(self._skip(source, timestamp_ns))
 
     async def _until(self, condition: Callable[[], bool], timeout_ns: int) -> bool:
         """Wait until something is so; False when the time is up, or the pipeline fails, first."""

@@ -2,15 +2,22 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 from streamproc.config import LoadedConfig, PipelineConfig, check
-from streamproc.connectors.kafka import KafkaRecordSink, KafkaRecordSource, client_settings
-from streamproc.core import Clock, Executor, Sink, Source, SystemClock
+from streamproc.connectors.kafka import (
+    KafkaRecordSink,
+    KafkaRecordSource,
+    KafkaTransactionalSink,
+    Producers,
+    client_settings,
+)
+from streamproc.core import Clock, ConfigError, Executor, Sink, Source, SystemClock
 from streamproc.executors import load_executors
 from streamproc.runtime.assembly import dead_letter_topic
 from streamproc.runtime.service import Parts, Service
+from streamproc.runtime.transactional_id import TransactionalId
 from streamproc.telemetry import Summary
 
 
@@ -78,32 +85,46 @@ class Pipeline(PipelineConfig):
         """
         check(self)
         clock = clock or SystemClock()
+        source = source or self.kafka_source(clock)
         if executor is None:
             executors = load_executors(self.model, clock)
         else:
             executors = tuple(executor) if isinstance(executor, Sequence) else (executor,)
         return Parts(
-            source=source or self._kafka_source(clock),
-            sink=sink or self._kafka_sink(clock),
+            source=source,
+            sink=sink or self._kafka_sink(source, clock),
             executors=executors,
             clock=clock,
             commit_interval_ns=int(self.source.commit_interval),
         )
 
-    def _kafka_source(self, clock: Clock) -> Source:
-        return KafkaRecordSource(
-            self.source, group_id=self.source.group_id or self.name, clock=clock
-        )
+    def kafka_source(self, clock: Clock) -> KafkaRecordSource:
+        """The source that the configuration names."""
+        transactional, options = self.delivery == "exactly_once", self.source
+        if transactional:  # what an aborted transaction wrote was never there
+            options = replace(options, isolation_level="read_committed")
+        group = self.source.group_id or self.name
+        return KafkaRecordSource(options, group_id=group, clock=clock, transactional=transactional)
 
-    def _kafka_sink(self, clock: Clock) -> Sink:
+    def _kafka_sink(self, source: Source, clock: Clock) -> Sink:
         made = [t for t in (dead_letter_topic(self), self.outcomes.shed_topic) if t is not None]
-        return KafkaRecordSink(
-            self.sink,
-            settings=client_settings(
-                self.sink.bootstrap_servers or self.source.bootstrap_servers,
-                self.sink.security or self.source.security,
-            ),
-            input_topics=self.source.topics,
-            made_topics=made,
+        settings = client_settings(
+            self.sink.bootstrap_servers or self.source.bootstrap_servers,
+            self.sink.security or self.source.security,
+        )
+        topics = self.source.topics
+        if self.delivery == "at_least_once":
+            return KafkaRecordSink(
+                self.sink, settings=settings, input_topics=topics, made_topics=made, clock=clock
+            )
+        if not isinstance(source, KafkaRecordSource):
+            msg = "delivery: exactly_once needs source.kafka, whose offsets are a part of its transactions"
+            raise ConfigError(msg)
+        group = self.source.group_id or self.name
+        return KafkaTransactionalSink(
+            Producers(self.sink, settings=settings, input_topics=topics, made_topics=made),
+            identity=TransactionalId(group, self.source.group_instance_id),
+            membership=lambda: source.membership,
+            stored=source.stored,
             clock=clock,
         )

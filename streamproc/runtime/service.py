@@ -11,11 +11,14 @@ from streamproc.config import PipelineConfig
 from streamproc.core import (
     NS_PER_S,
     Clock,
+    ConfigError,
     Executor,
     ExternalError,
     ModelInfo,
     Sink,
     Source,
+    TransactionalSink,
+    TransactionalSource,
     process_cpu_ns,
 )
 from streamproc.runtime.assembly import Assembly, assemble
@@ -23,6 +26,8 @@ from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
+from streamproc.runtime.scheduling import transaction_interval_ns
+from streamproc.runtime.transactions import Transactions
 from streamproc.telemetry import Accounts, Gauges, Summary
 
 if TYPE_CHECKING:
@@ -93,6 +98,7 @@ class Service:
         self._exporter: Exporter | None = None
         self._driver: Driver | None = None
         self._intake: IntakeLoop | None = None
+        self._transactions: Transactions | None = None
         self._stop_asked = asyncio.Event()
         self._started_ns = parts.clock.now_ns()
         self._cpu_ns = process_cpu_ns()
@@ -187,6 +193,7 @@ class Service:
             stop_when_idle_ns=self._stop_when_idle_ns,
         )
         self._intake.stopping = self._stop_asked.is_set()
+        self._transactions = self._make_transactions(assembly, driver)
         async with endpoints(
             self._config.telemetry.metrics.listen,
             accounts=lambda: assembly.accounts,
@@ -220,7 +227,9 @@ class Service:
     async def _drive(self, intake: IntakeLoop, driver: Driver) -> None:
         """Take in until the end, finish what was taken in, store the last positions."""
         keepers = [
-            asyncio.create_task(self._commit_regularly()),
+            asyncio.create_task(
+                self._commit_regularly() if self._transactions is None else self._transactions.run()
+            ),
             asyncio.create_task(self._heartbeat.run()),
         ]
         reading = asyncio.create_task(intake.run())
@@ -261,6 +270,9 @@ class Service:
     async def _commit(self) -> None:
         if self._assembly is None:
             return
+        if self._transactions is not None:
+            await self._transactions.commit()
+            return
         engine, source = self._assembly.engine, self._parts.source
         try:
             engine.moved(await source.positions())
@@ -287,6 +299,24 @@ class Service:
         await self._close_traces()
         for executor in parts.executors:
             executor.close()
+
+    def _make_transactions(self, assembly: Assembly, driver: Driver) -> Transactions | None:
+        if assembly.transaction is None:
+            return None
+        source, sink = self._parts.source, self._parts.sink
+        if not (isinstance(source, TransactionalSource) and isinstance(sink, TransactionalSink)):
+            msg = f"delivery: exactly_once needs a transactional source and sink, not {source} and {sink}"
+            raise ConfigError(msg)
+        return Transactions(
+            engine=assembly.engine,
+            transaction=assembly.transaction,
+            driver=driver,
+            sink=sink,
+            source=source,
+            clock=self._parts.clock,
+            interval_ns=transaction_interval_ns(self._config),
+            idle_ns=self._parts.commit_interval_ns,
+        )
 
     def _make_exporter(self) -> "Exporter | None":
         config = self._config

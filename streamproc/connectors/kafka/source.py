@@ -23,8 +23,11 @@ from streamproc.connectors.kafka.connection import (
     explained,
     stop_within,
 )
+from streamproc.connectors.kafka.group_offsets import membership_of, stable_offsets
+from streamproc.connectors.kafka.group_requests import GroupMembership, StoredOffset
 from streamproc.connectors.kafka.membership import forget_instance
 from streamproc.connectors.kafka.options import KafkaSource
+from streamproc.connectors.kafka.progress_text import from_stored
 from streamproc.connectors.kafka.raw_records import RawLists, Record, flat, install
 from streamproc.connectors.kafka.start_offsets import positions_of, settle_start
 from streamproc.core import (
@@ -54,9 +57,12 @@ class KafkaRecordSource:
         options: what the user set.
         group_id: the consumer group.
         clock: for the instant of arrival.
+        transactional: True where a sink stores the positions, in its transactions.
     """
 
-    def __init__(self, options: KafkaSource, *, group_id: str, clock: Clock) -> None:
+    def __init__(
+        self, options: KafkaSource, *, group_id: str, clock: Clock, transactional: bool = False
+    ) -> None:
         self._options = options
         self._group_id = group_id
         self._clock = clock
@@ -67,6 +73,9 @@ class KafkaRecordSource:
         self._position_of: dict[KafkaPartition, int] = {}
         self._not_taken_over: Exception | None = None
         self._assignments_total = 0
+        self._transactional = transactional
+        self.membership: GroupMembership | None = None
+        """Who we were in the group at the last assignment, which is what a transaction may say."""
         self.skipped_total = 0
         """Records that were gone before they could be read (retention)."""
         self.leaves_for_good = False
@@ -142,8 +151,9 @@ class KafkaRecordSource:
                 return []
             msg = f"source.kafka: {error!r}"
             raise ExternalError(msg) from error
+        assignments = self._assignments_total
         arrival_ns = self._clock.now_ns()
-        return [
+        batches = [
             _columns(
                 tp,
                 records,
@@ -154,6 +164,8 @@ class KafkaRecordSource:
             for tp, given in fetched.items()
             if (records := flat(given))
         ]
+        # Where it was set back meanwhile, these come again, from where it was set back to.
+        return batches if assignments == self._assignments_total else []
 
     def pause(self) -> None:
         """Fetch nothing more; see ``Source``."""
@@ -248,15 +260,28 @@ class KafkaRecordSource:
         """The group gave us these (aiokafka's listener calls this)."""
         if self._listener is None or self._consumer is None:
             return  # stopped while the group was still forming
-        self._assignments_total += 1
-        sources = [TopicPartition(*tp) for tp in partitions]
-        positions = await positions_of(self._client, sources)
-        for source, position in positions.items():
-            self._client.seek(KafkaPartition(*source), position)
-        if self._paused:
-            self._client.pause(*partitions)
-        self._assignments_total += 1  # whatever was asked while this was waiting is out of date
-        self._listener.assigned(positions)
+        if self._transactional:
+            self.membership = membership_of(self._consumer, self._group_id)
+        await self._take_over([TopicPartition(*tp) for tp in partitions])
+
+    async def rewind(self, partitions: Collection[TopicPartition]) -> None:
+        """Read partitions again from what is stored; see ``TransactionalSource``."""
+        owned = self._client.assignment()
+        try:
+            await self._take_over([source for source in partitions if source in owned])
+        except KafkaError as error:
+            msg = f"source.kafka: cannot read again what was taken back: {error!r}"
+            raise ExternalError(msg) from error
+
+    async def stored(
+        self, partitions: Collection[TopicPartition]
+    ) -> dict[TopicPartition, StoredOffset]:
+        """What the group has stored, once no transaction can change it any more.
+
+        Raises:
+            KafkaError: the broker refuses.
+        """
+        return await stable_offsets(self._client, self._group_id, partitions)
 
     async def revoked(self, partitions: Collection[KafkaPartition]) -> None:
         """The group takes these away (aiokafka's listener calls this)."""
@@ -269,6 +294,30 @@ class KafkaRecordSource:
             await self.commit(positions)
         except ExternalError as error:
             log.warning("%s; the next owner decides again what is not stored", error)
+
+    async def _take_over(self, sources: Collection[TopicPartition]) -> None:
+        """Read partitions from what is stored, and say so."""
+        self._assignments_total += 1
+        beyond: dict[TopicPartition, Int64Array] = {}
+        positions: dict[TopicPartition, int] = {}
+        if self._transactional:
+            for source, stored in (await self.stored(sources)).items():
+                positions[source], beyond[source] = from_stored(stored)
+        new = [source for source in sources if source not in positions]
+        positions |= await positions_of(self._client, new)
+        gone = set(positions) - {TopicPartition(*tp) for tp in self._client.assignment()}
+        for source in gone:  # revoked while this was waiting
+            del positions[source]
+        for source, position in positions.items():
+            self._client.seek(KafkaPartition(*source), position)
+        if self._paused:
+            self._client.pause(*map(KafkaPartition._make, positions))
+        self._assignments_total += 1  # whatever was asked while this was waiting is out of date
+        if self._listener is not None:
+            if self._transactional:
+                self._listener.assigned(positions, beyond)
+            else:
+                self._listener.assigned(positions)
 
     def not_taken_over(self, error: Exception) -> None:
         """The group gave us partitions that we cannot read: the next ``poll`` fails (aiokafka swallows it)."""

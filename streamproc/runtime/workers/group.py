@@ -10,9 +10,9 @@ from streamproc.config import PipelineConfig
 from streamproc.core import NS_PER_MS, NS_PER_S, Clock, ModelInfo, process_cpu_ns
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.scheduling import make_accounts
+from streamproc.runtime.slots import Slots
 from streamproc.runtime.workers.messages import Job
 from streamproc.runtime.workers.process import WorkerProcess
-from streamproc.runtime.workers.slots import Slots
 from streamproc.runtime.workers.supervised import StartLife, SupervisedWorker
 from streamproc.runtime.workers.totals import total
 from streamproc.runtime.workers.worker import END_GRACE_NS

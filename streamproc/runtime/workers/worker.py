@@ -14,7 +14,6 @@ from typing import cast
 
 import uvloop
 
-from streamproc.connectors.kafka import KafkaRecordSource
 from streamproc.core import NS_PER_S, SystemClock, process_cpu_ns
 from streamproc.runtime.pipeline import Pipeline
 from streamproc.runtime.service import DRAIN_GRACE_NS, Service
@@ -96,9 +95,7 @@ class Worker:
         self._orders = orders
         pipeline = Pipeline.from_config(job.config)
         clock = SystemClock()
-        self._source = KafkaRecordSource(
-            pipeline.source, group_id=pipeline.source.group_id or pipeline.name, clock=clock
-        )
+        self._source = pipeline.kafka_source(clock)
         self._parts = pipeline.parts(source=self._source, clock=clock)
         self._service = Service(pipeline, self._parts, before_join=self._wait_to_join)
         self._join = asyncio.Event()

@@ -1,0 +1,40 @@
+"""What an engine is made of."""
+
+from dataclasses import dataclass
+
+from streamproc.core import Clock
+from streamproc.engine.conclude import Concluder
+from streamproc.engine.intake import Intake
+from streamproc.engine.offering import Offering
+from streamproc.engine.partitions import PartitionTable
+from streamproc.engine.screen import Screen
+from streamproc.engine.settlement import Settlement
+from streamproc.scheduling import Scheduler
+from streamproc.telemetry import Accounts
+
+
+@dataclass(frozen=True, slots=True)
+class EngineParts:
+    """What an engine is made of.
+
+    Attributes:
+        clock: for the time that decoding takes; all other instants are handed in.
+        intake: records to events.
+        screen: what need not be decoded.
+        offering: what the scheduler is told of events.
+        scheduler: which events run when.
+        concluder: outputs to decisions, and what is sent for events that are not decided.
+        settlement: when outcomes are final.
+        partitions: the owned partitions.
+        accounts: the books.
+    """
+
+    clock: Clock
+    intake: Intake
+    screen: Screen
+    offering: Offering
+    scheduler: Scheduler
+    concluder: Concluder
+    settlement: Settlement
+    partitions: PartitionTable
+    accounts: Accounts
