@@ -17,6 +17,7 @@ COMMANDS = {
     "init": "Make a working project: pipeline, features, model, test.",
     "check": "Find what is wrong with a pipeline, without traffic.",
     "run": "Run a pipeline.",
+    "audit": "Hold a pipeline's topics against what it promises.",
     "simulate": "The scheduler on a virtual clock, under any load.",
     "doctor": "What this machine has and lacks.",
     "schema": "Print the JSON Schemas.",

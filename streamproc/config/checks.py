@@ -13,6 +13,7 @@ from streamproc.codecs import ArrowCodec, Codec, FieldType, JsonCodec, TensorCod
 from streamproc.config.delivery_checks import DELIVERY_CHECKS
 from streamproc.config.foreign_names import nearest
 from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
+from streamproc.config.security_checks import SECURITY_CHECKS
 from streamproc.config.spec import PipelineConfig
 from streamproc.config.tree import Finding, Path, dotted
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
@@ -199,11 +200,15 @@ def _undecided(
     name: str, source: KafkaSource, sink: KafkaSink, outcomes: Outcomes
 ) -> Iterator[Finding]:
     dead_letters = f"{name}.dlq" if outcomes.dead_letter_topic == "" else outcomes.dead_letter_topic
-    for key, topic in (("dead_letter_topic", dead_letters), ("shed_topic", outcomes.shed_topic)):
+    for key, topic in (
+        ("dead_letter_topic", dead_letters),
+        ("shed_topic", outcomes.shed_topic),
+        ("ledger_topic", outcomes.ledger_topic),
+    ):
         path: Path = ("outcomes", key)
         if topic is None:
             continue
-        if topic or key == "shed_topic":
+        if topic or key != "dead_letter_topic":
             yield from _topic(topic, path)
         if _same_cluster(source, sink) and topic in source.topics:
             yield (
@@ -249,5 +254,6 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_undecided, ("name", "source", "sink", "outcomes")),
     *DELIVERY_CHECKS,
     *SCHEDULING_CHECKS,
+    *SECURITY_CHECKS,
 )
 """Each check and the parts that it takes."""

@@ -32,7 +32,6 @@ _LATER = (
     _Later("source.file", instead=_KAFKA, part="source"),
     *(_Later(f"codec.{n}", instead=_JSON, part="codec") for n in ("avro", "protobuf")),
     *(_Later(f"model.executor.{n}", instead=_RUNS, part="model.executor") for n in ("openvino", "remote")),
-    _Later("outcomes.ledger_topic"),
     _Later("slo"),
     _Later("record"),
 )  # fmt: skip

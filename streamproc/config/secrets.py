@@ -28,7 +28,10 @@ REDACTED_LENGTH_MIN = 4
 """Shorter texts are left in messages: replacing each "a" would hide the message, not the secret."""
 
 _CLIENTS: tuple[Path, ...] = (("source", "kafka"), ("sink", "kafka"))
+_ENDPOINTS: Path = ("telemetry", "metrics")
 _SENSITIVE = re.compile(r"password|passwd|secret|token|passphrase|jaas", re.IGNORECASE)
+_TOKEN = "sasl_oauthbearer_token"  # noqa: S105 - the setting's name
+_FILE = re.compile(r"\$\{file:([^}]+)\}")
 _REFERENCE = re.compile(r"\$?\$\{([^}]*)\}")
 
 
@@ -43,7 +46,22 @@ class Secret(str):
 
 def is_sensitive(key: str) -> bool:
     """True for names of settings whose values are passwords or the like."""
-    return _SENSITIVE.search(key) is not None
+    return _SENSITIVE.search(key) is not None and not key.endswith(("_file", "_url"))
+
+
+def read_again(root: Node, folder: FilePath) -> None:
+    """Name the file of a token that comes from one, in place of what it holds now: it is kept fresh by others.
+
+    Args:
+        root: the tree, changed: ``sasl_oauthbearer_token: ${file:PATH}`` becomes ``sasl_oauthbearer_token_file``.
+        folder: what relative paths start from.
+    """
+    for client in _CLIENTS:
+        security = root.mapping((*client, "security"))
+        node = security.get(_TOKEN)
+        if node is not None and (found := _FILE.fullmatch(str(node.value))):
+            del security[_TOKEN]
+            security[f"{_TOKEN}_file"] = Node(str(folder / found[1]), node.place)
 
 
 def resolve(
@@ -88,7 +106,7 @@ def redact(text: str, secrets: frozenset[str]) -> str:
 
 
 def _in_client(path: Path) -> bool:
-    return any(path[: len(known)] == known for known in _CLIENTS)
+    return any(path[: len(known)] == known for known in (*_CLIENTS, _ENDPOINTS))
 
 
 def _text_only(path: Path) -> bool:

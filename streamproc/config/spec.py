@@ -6,7 +6,7 @@ from typing import Literal
 
 from streamproc.codecs import Codec, Decisions, JsonDecisions
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
-from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
+from streamproc.engine import Deadline, EventTime, Limits, Outcomes, Output, PythonFunction
 from streamproc.executors import Model
 from streamproc.scheduling import (
     Batching,
@@ -42,6 +42,7 @@ class PipelineConfig:
         batching: how events are gathered.
         shed: which events are given up, by which policies, each a name or a mapping such as
             ``tail_drop: {max_queue: 1000}``; an empty list keeps them all.
+        limits: how large a record's key and headers may be.
         outcomes: where the events go that are not decided.
         delivery: what a failure may cost: ``at_least_once`` that some decisions come twice, all alike;
             ``exactly_once``, by transactions, nothing for those who read ``read_committed``.
@@ -64,6 +65,7 @@ class PipelineConfig:
     output: Output | PythonFunction = field(default_factory=Output)
     batching: Batching = field(default_factory=Batching)
     shed: Sequence[ShedPolicy | ShedName] = (Expired(), Planner())
+    limits: Limits = field(default_factory=Limits)
     outcomes: Outcomes = field(default_factory=Outcomes)
     delivery: Literal["at_least_once", "exactly_once"] = "at_least_once"
     ordering: Ordering = "key"

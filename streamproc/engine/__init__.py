@@ -13,6 +13,12 @@ from streamproc.engine.engine import Engine
 from streamproc.engine.event_times import DEADLINE_HEADER, EventTimes, Times
 from streamproc.engine.intake import Intake
 from streamproc.engine.lanes import Lanes
+from streamproc.engine.ledger import (
+    Ledger,
+    LedgerOutcome,
+    LedgerRecord,
+    decode_ledger,
+)
 from streamproc.engine.letters import (
     DETAIL_HEADER,
     OUTCOME_HEADER,
@@ -22,6 +28,7 @@ from streamproc.engine.letters import (
     SIZE_HEADER,
     SOURCE_HEADER,
 )
+from streamproc.engine.limits import Limits
 from streamproc.engine.offering import Offering
 from streamproc.engine.options import (
     Deadline,
@@ -62,6 +69,10 @@ __all__ = [
     "Intake",
     "LabelDecider",
     "Lanes",
+    "Ledger",
+    "LedgerOutcome",
+    "LedgerRecord",
+    "Limits",
     "Offering",
     "OpenTransaction",
     "Outcomes",
@@ -78,4 +89,5 @@ __all__ = [
     "Times",
     "Witness",
     "check_labels",
+    "decode_ledger",
 ]

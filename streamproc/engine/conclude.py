@@ -60,6 +60,7 @@ class Destinations:
         late: False drops the decisions that come too late.
         rekeyed: True where an event's key is not its record's.
         bytes_max: the largest record that may be sent.
+        headers: names of headers of an event that its decision has too, besides those that it always has.
     """
 
     decisions: str
@@ -68,6 +69,7 @@ class Destinations:
     late: bool
     rekeyed: bool
     bytes_max: int
+    headers: frozenset[str] = frozenset()
 
 
 class Ran(NamedTuple):
@@ -109,6 +111,7 @@ class Concluder:
         self._encoders = encoders
         self._several = encoders[0].several
         self._to = destinations
+        self._passed_on = _PASSED_ON | destinations.headers
         self._partitions = partitions
         self._scheduler = scheduler
         self._settlement = settlement
@@ -305,7 +308,7 @@ class Concluder:
         self, source: TopicPartition, events: EventBatch
     ) -> tuple[dict[int, Headers], Mapping[int, SpanIds] | None]:
         """The headers of the events that have any to be passed on, and the ids of those that are traced, by row."""
-        headers = _passed_on(events)
+        headers = _passed_on(events, self._passed_on)
         if self._tracer is None:
             return headers, None
         traced = self._tracer.outgoing(source, events.offset, events.row, headers_by_row(events))
@@ -384,14 +387,11 @@ def _parts(span: Span, bounds: Sequence[int]) -> list[Span]:
     return [Span(start, stop) for start, stop in pairwise(cuts)]
 
 
-def _passed_on(events: EventBatch) -> dict[int, Headers]:
+def _passed_on(events: EventBatch, names: frozenset[str]) -> dict[int, Headers]:
     """The headers that the decisions have too, by row, of the events that have such."""
-    found: dict[int, Headers] = {}
-    for row, headers in headers_by_row(events).items():
-        own = [h for h in headers if h[0] in _PASSED_ON]
-        if own:
-            found[row] = own
-    return found
+    by_row = headers_by_row(events).items()
+    found = {row: [h for h in headers if h[0] in names] for row, headers in by_row}
+    return {row: own for row, own in found.items() if own}
 
 
 def _traceparents(headers: Mapping[int, Headers]) -> dict[int, bytes]:

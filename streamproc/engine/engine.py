@@ -7,7 +7,7 @@ starts nothing; the service, the tests and the player drive the same one.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, groupby
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from streamproc.core import (
 )
 from streamproc.engine.conclude import Ran
 from streamproc.engine.effects import Effect, Infer, Send, Skip
-from streamproc.engine.intake import Rejected
+from streamproc.engine.intake import Rejected, in_order
 from streamproc.engine.lanes import lane_of
 from streamproc.engine.letters import Originals
 from streamproc.engine.partitions import Partition
@@ -360,15 +360,13 @@ class Engine:
         rejected: Sequence[Rejected],
         ordinal: int,
     ) -> None:
-        """Make dead letters, those of one reason together, in the order of their records."""
-        for reason in dict.fromkeys(some.error.reason for some in rejected):
-            alike = [some for some in rejected if some.error.reason == reason]
-            alike.sort(key=lambda some: int(some.record[0]))
+        """Make dead letters, in the order of their records; neighbours of one reason together."""
+        for reason, alike in groupby(in_order(rejected), key=lambda some: some.error.reason):
+            some = list(alike)
             records = [
-                Originals.of_records(batch, some.record, some.row, some.error.detail)
-                for some in alike
+                Originals.of_records(batch, one.record, one.row, one.error.detail) for one in some
             ]
-            record, row = np.concatenate([some.record for some in alike]), _rows_of(alike)
+            record, row = np.concatenate([one.record for one in some]), _rows_of(some)
             self._effects += self._concluder.letters(
                 partition.index,
                 Originals.joined(records),

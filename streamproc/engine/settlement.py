@@ -14,6 +14,7 @@ from streamproc.core import (
     TopicPartition,
 )
 from streamproc.engine.effects import Send
+from streamproc.engine.ledger import Ledger
 from streamproc.engine.partitions import Partition, PartitionTable
 from streamproc.engine.passages import passages
 from streamproc.engine.settled import Settled
@@ -36,6 +37,7 @@ class Settlement:
         scheduler: learns how long the way to the broker takes.
         tracer: makes traces of what ended; None makes none.
         transactional: True where nothing is final before its transaction's commit, not even what is not sent.
+        ledger: notes what became of each record; None where nobody asks.
 
     Attributes:
         witness: is told of every outcome that becomes final, event by event; None tells nobody.
@@ -50,6 +52,7 @@ class Settlement:
         tracer: Tracer | None = None,
         *,
         transactional: bool = False,
+        ledger: Ledger | None = None,
     ) -> None:
         self._accounts = accounts
         self._partitions = partitions
@@ -58,6 +61,7 @@ class Settlement:
         self._open: dict[int, Settled] = {}
         self._tickets_total = 0
         self._transactional = transactional
+        self._ledger = ledger
         self._concluded: list[Settled] = []
         """Outcomes without a record, until the commit."""
         self.witness: Witness | None = None
@@ -103,6 +107,8 @@ class Settlement:
     def forget(self) -> None:
         """The transaction is aborted: nothing that was handed over will become final."""
         self._open.clear()
+        if self._ledger is not None:
+            self._ledger.forget()
         self.take_concluded()
 
     def settle(self, settled: Settled, final_ns: int) -> None:
@@ -114,6 +120,7 @@ class Settlement:
         if self.witness is not None:
             self._testify(self.witness, partition, settled, final_ns)
         late = _missed(settled, final_ns)
+        self._note(partition, settled, late)
         if self._tracer is not None:
             for passage in passages(partition.source, settled, late, final_ns):
                 self._tracer.ended(passage)
@@ -136,6 +143,16 @@ class Settlement:
         if partition is not None and partition.covered is not None:
             partition.covered.done(settled.ordinal, repeated=settled.row is not None)
             self.uncommitted = True
+            if self._ledger is not None:
+                self._ledger.note(partition, settled.ordinal, settled.outcome, settled.reason)
+
+    def _note(self, partition: Partition, settled: Settled, late: BoolArray) -> None:
+        """Tell the ledger; with transactions it was told before, for it is a part of them."""
+        if self._ledger is None or self._transactional:
+            return
+        for rows, outcome in ((late, Outcome.LATE), (~late, settled.outcome)):
+            if rows.any():
+                self._ledger.note(partition, settled.ordinal[rows], outcome, settled.reason)
 
     def _count(
         self, outcome: Outcome, lane: Int64Array | int, count: int, reason: str = ""

@@ -8,7 +8,8 @@ passed over by whoever reads on from there.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from streamproc.core import Progress, TopicPartition
+from streamproc.core import OutRecords, Progress, TopicPartition
+from streamproc.engine.ledger import Ledger
 from streamproc.engine.partitions import Partition, PartitionTable
 from streamproc.engine.settled import Settled
 from streamproc.engine.settlement import Settlement
@@ -33,11 +34,15 @@ class OpenTransaction:
     Args:
         partitions: the owned partitions.
         settlement: holds the outcomes.
+        ledger: what is published of them beside; None where nothing is.
     """
 
-    def __init__(self, partitions: PartitionTable, settlement: Settlement) -> None:
+    def __init__(
+        self, partitions: PartitionTable, settlement: Settlement, ledger: Ledger | None = None
+    ) -> None:
         self._partitions = partitions
         self._settlement = settlement
+        self._ledger = ledger
         self._stored: dict[int, Progress] = {}
         """By the partition's index, which is used once."""
 
@@ -53,6 +58,13 @@ class OpenTransaction:
             for partition in self._partitions.all()
             if self._moved(partition, now := partition.progress())
         }
+
+    def ledger(self, progress: Mapping[TopicPartition, Progress]) -> list[OutRecords]:
+        """The ledger's records that are to be sent before ``cut``, with what ``progress`` gave at this instant."""
+        if self._ledger is None:
+            return []
+        positions = {source: one.position for source, one in progress.items()}
+        return self._ledger.records(positions, whole=True)
 
     def cut(self, progress: Mapping[TopicPartition, Progress]) -> Cut:
         """End the transaction here: what is handed over from now on belongs to the next one.

@@ -15,6 +15,7 @@ from streamproc.engine import (
     EventTimes,
     Intake,
     LabelDecider,
+    Ledger,
     OpenTransaction,
     PartitionTable,
     PlainDecider,
@@ -50,6 +51,7 @@ class Assembly:
         compute: how long each variant of the model alone computes, to choose between the event loop and a thread.
         tracer: tells the journeys of events; None where no traces are made.
         transaction: says what is to be committed; None where outcomes are final one by one.
+        ledger: what became of each record; None where nobody asks.
     """
 
     engine: Engine
@@ -58,6 +60,7 @@ class Assembly:
     compute: tuple[LatencyModel, ...]
     tracer: Tracer | None
     transaction: OpenTransaction | None = None
+    ledger: Ledger | None = None
 
 
 def assemble(
@@ -97,13 +100,22 @@ def assemble(
     traces = config.telemetry.traces
     if traces is not None and export is not None:
         tracer = Tracer(Sampler(config.name, traces.ratio), traces.always, export)
-    settlement = Settlement(accounts, partitions, scheduler, tracer, transactional=transactional)
+    asked = config.outcomes.ledger_topic
+    ledger = None if asked is None else Ledger(asked, config.name, partitions)
+    settlement = Settlement(
+        accounts, partitions, scheduler, tracer, transactional=transactional, ledger=ledger
+    )
     times = EventTimes(config.event_time, config.deadline, lane_budgets_ns(config))
     engine = Engine(
         EngineParts(
             clock=clock,
             intake=Intake(
-                decoder=decoder, features=features, key=config.key, times=times, lanes=lanes
+                decoder=decoder,
+                features=features,
+                key=config.key,
+                times=times,
+                lanes=lanes,
+                limits=config.limits,
             ),
             screen=Screen(
                 times=times,
@@ -131,8 +143,8 @@ def assemble(
         keep_order=config.ordering != "none",
     )
     compute = tuple(LatencyModel(*measured, size_max=room) for measured in swept)
-    transaction = OpenTransaction(partitions, settlement) if transactional else None
-    return Assembly(engine, accounts, settlement, compute, tracer, transaction)
+    transaction = OpenTransaction(partitions, settlement, ledger) if transactional else None
+    return Assembly(engine, accounts, settlement, compute, tracer, transaction, ledger)
 
 
 def make_features(config: PipelineConfig, model: ModelInfo, decoder: Decoder) -> Features:
@@ -186,4 +198,5 @@ def _destinations(config: PipelineConfig) -> Destinations:
         late=config.late == "publish",
         rekeyed=config.key is not None,
         bytes_max=int(config.sink.max_record),
+        headers=frozenset(config.sink.headers),
     )

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping,
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from streamproc.core import (
     NOTHING_BEYOND,
@@ -32,6 +32,11 @@ INLINE_MAX_NS = NS_PER_MS
 """A batch predicted to be quicker runs on the event loop: a hop to a thread and back costs more."""
 TURN_MAX_NS = 2 * NS_PER_MS
 """How long one turn may keep the event loop from sends, acknowledgements and heartbeats."""
+
+
+BeforeRelease: TypeAlias = Callable[
+    [Collection[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +88,8 @@ class Driver:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_ns = 0
         self._progress = asyncio.Event()
-        self.before_release: Callable[[Collection[TopicPartition]], Awaitable[None]] | None = None
-        """Commits what was handed over of partitions that are about to leave; None where a commit is the source's."""
+        self.before_release: BeforeRelease | None = None
+        """Is waited for when partitions are about to leave; gives the positions that are left for the source to commit."""
         self.owns_partitions = False
         """True once the source has been given partitions, or none are left to give."""
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -104,12 +109,11 @@ class Driver:
         self._engine.leave(partitions)
         self._guarded(self.turn)  # nothing of them waits for others to come any more
         await self._until(lambda: not self._engine.open_in(partitions), self._revoke_grace_ns)
-        if self.before_release is not None:
-            await self.before_release(partitions)
+        stored = None if self.before_release is None else await self.before_release(partitions)
         positions = self._engine.release(partitions)
         self._progress.set()  # what was handed back is no longer waited for
         self.owns_partitions = self._engine.owns_partitions
-        return positions if self.before_release is None else {}
+        return positions if stored is None else stored
 
     async def drained(self, timeout_ns: int) -> bool:
         """Wait until every event taken in has its outcome; False when the time is up first.

@@ -69,6 +69,8 @@ class IntakeLoop:
         self._records_total = 0
         self.stopping = False
         """Set to make the loop end after the poll that is under way."""
+        self.held = False
+        """Set to take in nothing more until it is unset; what was taken in is finished."""
 
     async def run(self) -> None:
         """Poll until told to stop, or until the end that was asked for."""
@@ -134,9 +136,13 @@ class IntakeLoop:
     async def _room(self) -> None:
         """Wait for room; after a while, pause the source instead."""
         if self._paused:
-            if not self._full(share=0.5):
+            if not self.held and not self._full(share=0.5):
                 self._paused = False
                 self._source.resume()
+            return
+        if self.held:
+            self._paused = True
+            self._source.pause()
             return
         if not self._full():
             return

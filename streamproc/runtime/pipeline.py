@@ -7,11 +7,11 @@ from typing import Self
 
 from streamproc.config import LoadedConfig, PipelineConfig, check
 from streamproc.connectors.kafka import (
+    Access,
     KafkaRecordSink,
     KafkaRecordSource,
     KafkaTransactionalSink,
     Producers,
-    client_settings,
 )
 from streamproc.core import Clock, ConfigError, Executor, Sink, Source, SystemClock
 from streamproc.executors import load_executors
@@ -107,22 +107,20 @@ class Pipeline(PipelineConfig):
         return KafkaRecordSource(options, group_id=group, clock=clock, transactional=transactional)
 
     def _kafka_sink(self, source: Source, clock: Clock) -> Sink:
-        made = [t for t in (dead_letter_topic(self), self.outcomes.shed_topic) if t is not None]
-        settings = client_settings(
-            self.sink.bootstrap_servers or self.source.bootstrap_servers,
-            self.sink.security or self.source.security,
-        )
-        topics = self.source.topics
+        outcomes = self.outcomes
+        asked = (dead_letter_topic(self), outcomes.shed_topic, outcomes.ledger_topic)
+        made = [topic for topic in asked if topic is not None]
+        access, topics = Access.of_sink(self.sink, self.source), self.source.topics
         if self.delivery == "at_least_once":
             return KafkaRecordSink(
-                self.sink, settings=settings, input_topics=topics, made_topics=made, clock=clock
+                self.sink, access=access, input_topics=topics, made_topics=made, clock=clock
             )
         if not isinstance(source, KafkaRecordSource):
             msg = "delivery: exactly_once needs source.kafka, whose offsets are a part of its transactions"
             raise ConfigError(msg)
         group = self.source.group_id or self.name
         return KafkaTransactionalSink(
-            Producers(self.sink, settings=settings, input_topics=topics, made_topics=made),
+            Producers(self.sink, access=access, input_topics=topics, made_topics=made),
             identity=TransactionalId(group, self.source.group_instance_id),
             membership=lambda: source.membership,
             stored=source.stored,

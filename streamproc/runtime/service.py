@@ -26,7 +26,9 @@ from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
+from streamproc.runtime.ledger_commits import LedgerCommits
 from streamproc.runtime.scheduling import transaction_interval_ns
+from streamproc.runtime.status import State, actions_of, status_of
 from streamproc.runtime.transactions import Transactions
 from streamproc.telemetry import Accounts, Gauges, Summary
 
@@ -99,7 +101,9 @@ class Service:
         self._driver: Driver | None = None
         self._intake: IntakeLoop | None = None
         self._transactions: Transactions | None = None
+        self._ledger: LedgerCommits | None = None
         self._stop_asked = asyncio.Event()
+        self._paused = False
         self._started_ns = parts.clock.now_ns()
         self._cpu_ns = process_cpu_ns()
 
@@ -108,6 +112,26 @@ class Service:
         self._stop_asked.set()
         if self._intake is not None:
             self._intake.stopping = True
+
+    def pause(self) -> None:
+        """Take in nothing more, and finish what was taken in; the partitions stay ours."""
+        self._paused = True
+        if self._intake is not None:
+            self._intake.held = True
+
+    def resume(self) -> None:
+        """Take in again."""
+        self._paused = False
+        if self._intake is not None:
+            self._intake.held = False
+
+    def state(self) -> State:
+        """What it is doing."""
+        if self._stop_asked.is_set():
+            return "stopping"
+        if not all(self.readiness().values()):
+            return "starting"
+        return "paused" if self._paused else "running"
 
     def accounts(self) -> Accounts | None:
         """The books; None before the model is measured."""
@@ -194,12 +218,15 @@ class Service:
         )
         self._intake.stopping = self._stop_asked.is_set()
         self._transactions = self._make_transactions(assembly, driver)
+        self._intake.held = self._paused
         async with endpoints(
-            self._config.telemetry.metrics.listen,
+            self._config.telemetry.metrics,
             accounts=lambda: assembly.accounts,
             gauges=self.gauges,
             models=self.models,
             readiness=self.readiness,
+            status=lambda: status_of(self),
+            actions=actions_of(self),
         ) as address:
             try:
                 await self._before_join()
@@ -278,6 +305,8 @@ class Service:
             engine.moved(await source.positions())
             positions = engine.positions_to_commit()
             if positions:
+                if self._ledger is not None:
+                    await self._ledger.publish(positions)
                 await source.commit(positions)
                 engine.committed(positions)
         except ExternalError as error:
@@ -302,6 +331,11 @@ class Service:
 
     def _make_transactions(self, assembly: Assembly, driver: Driver) -> Transactions | None:
         if assembly.transaction is None:
+            if assembly.ledger is not None:
+                self._ledger = LedgerCommits(
+                    engine=assembly.engine, ledger=assembly.ledger, sink=self._parts.sink
+                )
+                driver.before_release = self._ledger.release
             return None
         source, sink = self._parts.source, self._parts.sink
         if not (isinstance(source, TransactionalSource) and isinstance(sink, TransactionalSink)):

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from streamproc.core import (
     NS_PER_S,
@@ -88,8 +88,12 @@ class Transactions:
         async with self._one_at_a_time:
             return await self._commit()
 
-    async def release(self, partitions: Collection[TopicPartition]) -> None:
-        """Commit what was handed over of partitions that are about to leave; nothing is said of them afterwards."""
+    async def release(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Commit what was handed over of partitions that are about to leave; nothing is said of them afterwards.
+
+        Returns:
+            no positions: they are stored.
+        """
         async with self._one_at_a_time:
             self._driver.hand_over()
             while not self._sink.can_hold(self._transaction.progress()):
@@ -100,6 +104,7 @@ class Transactions:
                 await self._commit(leaving=partitions)
             except ExternalError as error:
                 self._driver.fail(error)  # a client's callback would swallow it
+        return {}
 
     async def _commit(self, leaving: Collection[TopicPartition] = ()) -> bool:
         self._engine.moved(await self._source.positions())
@@ -111,6 +116,8 @@ class Transactions:
         if not self._sink.can_hold(progress):
             return False
         self._began_ns = self._clock.now_ns()
+        for records in self._transaction.ledger(progress):
+            self._sink.send(records, _nobody_waits)
         cut = self._transaction.cut(progress)
         try:
             committed_ns = await self._sink.commit(progress)
@@ -124,3 +131,7 @@ class Transactions:
         self._transaction.committed(cut, committed_ns)
         self._driver.told()
         return True
+
+
+def _nobody_waits(_: int | Exception) -> None:
+    """The ledger is no outcome of its own."""

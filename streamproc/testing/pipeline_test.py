@@ -96,7 +96,8 @@ class PipelineTest:
         self._engine = self._assembly.engine
         self._assembly.settlement.witness = self._witness
         self._topics = (config.sink.topic, dead_letter_topic(config), config.outcomes.shed_topic)
-        out = [topic for topic in self._topics if topic is not None]
+        self._ledger_topic = config.outcomes.ledger_topic
+        out = [topic for topic in (*self._topics, self._ledger_topic) if topic is not None]
         self._group = config.source.group_id or config.name
         self.broker = MemoryBroker(
             dict.fromkeys([*config.source.topics, *out], partitions), clock=self.clock
@@ -263,6 +264,9 @@ class PipelineTest:
             return
         self._engine.moved(self._source.positions_now())
         positions = self._engine.positions_to_commit()
+        if self._assembly.ledger is not None:
+            for records in self._assembly.ledger.records(positions):
+                self.sink.send(records, lambda _: None)
         self.broker.group(self._group).committed.update(positions)
         self._engine.committed(positions)
 

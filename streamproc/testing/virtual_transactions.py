@@ -100,6 +100,8 @@ class VirtualTransactions:
             self._not_before_ns = self._agenda.now_ns + _AGAIN_NS
             return False
         self._began_ns = self._agenda.now_ns
+        for records in self._transaction.ledger(progress):
+            self._sink.send(records, _nobody_waits)
         self._cut = self._transaction.cut(progress)
         self._sink.begin_commit(progress)
         return True
@@ -125,3 +127,7 @@ class VirtualTransactions:
         staying = [source for source in owned if source not in leaving]
         self._source.drop([source for source in owned if source in leaving])
         self._engine.assigned(self._source.acquire(staying), self._source.done_beyond(staying))
+
+
+def _nobody_waits(_: int | Exception) -> None:
+    """The ledger is no outcome of its own."""

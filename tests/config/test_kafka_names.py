@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from tests.config.conftest import Problems, Read
@@ -35,14 +37,17 @@ def test_dotted_settings_of_the_sink(read: Read, minimal: str) -> None:
     assert (got.compression, str(got.delivery_timeout)) == ("zstd", "9ms")
 
 
-def test_security_settings_are_gathered_under_aiokafkas_names(read: Read, minimal: str) -> None:
+def test_security_settings_are_gathered_under_aiokafkas_names(
+    read: Read, minimal: str, folder: Path
+) -> None:
+    (folder / "ca.pem").touch()
     text = source(
         minimal,
         "security.protocol: SASL_SSL",
         "sasl.mechanism: PLAIN",
         "sasl_plain_username: u",
         "sasl.password: 0123",
-        "ssl_check_hostname: false",
+        "ssl.endpoint.identification.algorithm: none",
         "security: {ssl.ca.location: ca.pem}",
     )
     assert read(text).config.source.security == {
@@ -50,8 +55,8 @@ def test_security_settings_are_gathered_under_aiokafkas_names(read: Read, minima
         "sasl_mechanism": "PLAIN",
         "sasl_plain_username": "u",
         "sasl_plain_password": "0123",
-        "ssl_check_hostname": "false",
-        "ssl_cafile": "ca.pem",
+        "ssl_endpoint_identification_algorithm": "none",
+        "ssl_cafile": str(folder / "ca.pem"),
     }
 
 

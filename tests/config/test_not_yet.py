@@ -3,7 +3,6 @@ import pytest
 from tests.config.conftest import Problems, Read
 
 LATER = [
-    ("outcomes: {ledger_topic: l}", "outcomes.ledger_topic"),
     ("slo: [{name: a}]", "slo"),
     ("record: {path: x}", "record"),
 ]

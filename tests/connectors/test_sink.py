@@ -15,7 +15,7 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streamproc.connectors.kafka import KafkaRecordSink, KafkaSink
+from streamproc.connectors.kafka import Access, KafkaRecordSink, KafkaSink
 from streamproc.core import ExternalError, OutRecords, SystemClock, TopicPartition
 
 Answer = Callable[[int, "FakeProducer"], "Exception | None"]
@@ -58,7 +58,7 @@ class Bed:
         self._answers = answers
         self.sink = KafkaRecordSink(
             KafkaSink(topic="out"),
-            settings={"bootstrap_servers": "nowhere:1"},
+            access=Access("sink.kafka", "nowhere:1"),
             input_topics=["in"],
             made_topics=[],
             clock=SystemClock(),
@@ -152,7 +152,7 @@ async def test_a_keeper_that_dies_is_not_silent() -> None:
 async def test_a_batch_is_no_larger_than_the_largest_record() -> None:
     sink = KafkaRecordSink(
         KafkaSink(topic="out", max_record=4096),  # type: ignore[arg-type]
-        settings={"bootstrap_servers": "nowhere:1"},
+        access=Access("sink.kafka", "nowhere:1"),
         input_topics=["in"],
         made_topics=[],
         clock=SystemClock(),

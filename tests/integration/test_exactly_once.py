@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from streamproc.connectors.kafka import KafkaSink, KafkaTransactionalSink, Producers
+from streamproc.connectors.kafka import Access, KafkaSink, KafkaTransactionalSink, Producers
 from streamproc.connectors.kafka.group_requests import GroupMembership, StoredOffset
 from streamproc.core import (
     AbortedError,
@@ -51,13 +51,13 @@ SEED = size_of("STREAMPROC_SEED", 1)
 
 def once(kafka: KafkaBroker, name: str, folder: Path, **more: Any) -> Setup:
     """A pipeline in transactions, and its topics."""
-    create_topics(kafka.bootstrap, f"{name}-shed", f"{name}.dlq")
+    create_topics(kafka.bootstrap, f"{name}-shed", f"{name}.dlq", f"{name}-ledger")
     return set_up(
         kafka,
         name,
         folder,
         delivery="exactly-once",
-        outcomes={"shed_topic": f"{name}-shed"},
+        outcomes={"shed_topic": f"{name}-shed", "ledger_topic": f"{name}-ledger"},
         **more,
     )
 
@@ -71,6 +71,7 @@ def audit(bootstrap: str, name: str) -> AuditReport:
             decisions=f"{name}-out",
             dead_letters=f"{name}.dlq",
             shed=f"{name}-shed",
+            ledger=f"{name}-ledger",
             group_id=name,
             delivery="exactly_once",
         )
@@ -198,13 +199,15 @@ def test_a_zombie_publishes_nothing_and_goes_on(tmp_path: Path) -> None:
 def test_workers_of_which_one_is_killed(
     kafka: KafkaBroker, topic_name: str, tmp_path: Path
 ) -> None:
-    create_topics(kafka.bootstrap, f"{topic_name}-shed", f"{topic_name}.dlq")
+    create_topics(
+        kafka.bootstrap, f"{topic_name}-shed", f"{topic_name}.dlq", f"{topic_name}-ledger"
+    )
     command = WorkerCommand(
         tmp_path,
         kafka.bootstrap,
         topic_name,
         delivery="exactly_once",
-        outcomes={"shed_topic": f"{topic_name}-shed"},
+        outcomes={"shed_topic": f"{topic_name}-shed", "ledger_topic": f"{topic_name}-ledger"},
     )
     try:
         command.ready()
@@ -232,7 +235,7 @@ def sink_of(
     return KafkaTransactionalSink(
         Producers(
             KafkaSink(topic=topic, **options),
-            settings={"bootstrap_servers": kafka.bootstrap},
+            access=Access("sink.kafka", kafka.bootstrap),
             input_topics=[topic],
             made_topics=[],
         ),

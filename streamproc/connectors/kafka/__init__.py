@@ -1,16 +1,20 @@
 """Kafka: source, sink and the embedded broker."""
 
-from streamproc.connectors.kafka.connection import check_reachable, client_settings, explained
+from streamproc.connectors.kafka.connection import Access, check_reachable
 from streamproc.connectors.kafka.embedded import EmbeddedBroker
 from streamproc.connectors.kafka.options import KafkaSink, KafkaSource
 from streamproc.connectors.kafka.partitioning import partition_of, rows_by_partition
 from streamproc.connectors.kafka.producers import Producers
+from streamproc.connectors.kafka.security import OTHER_NAMES, named
+from streamproc.connectors.kafka.security import problems as security_problems
 from streamproc.connectors.kafka.sink import KafkaRecordSink
 from streamproc.connectors.kafka.source import KafkaRecordSource
 from streamproc.connectors.kafka.topics import TopicShape, create_topics, topic_shapes
 from streamproc.connectors.kafka.transactional_sink import KafkaTransactionalSink
 
 __all__ = [
+    "OTHER_NAMES",
+    "Access",
     "EmbeddedBroker",
     "KafkaRecordSink",
     "KafkaRecordSource",
@@ -20,10 +24,10 @@ __all__ = [
     "Producers",
     "TopicShape",
     "check_reachable",
-    "client_settings",
     "create_topics",
-    "explained",
+    "named",
     "partition_of",
     "rows_by_partition",
+    "security_problems",
     "topic_shapes",
 ]

@@ -27,7 +27,7 @@ class KafkaSource:
         fetch_max_wait: how long the broker may hold a fetch back when there is nothing new.
         max_partition_fetch: bytes of one partition a fetch; at least the topic's largest record.
         security: ``security_protocol``, ``sasl_*`` and ``ssl_*`` settings as aiokafka or librdkafka
-            call them; used for the sink as well unless it has its own.
+            call them (docs/security.md lists them); used for the sink as well unless it has its own.
         client: further settings of ``AIOKafkaConsumer``.
     """
 
@@ -58,6 +58,8 @@ class KafkaSink:
         topic: where decisions go.
         bootstrap_servers: ``host:port``; empty takes the source's.
         key: a decoded field that becomes the decision's key; None keeps the event's.
+        headers: names of an event's headers that its decision has too, besides ``traceparent``, ``tracestate``
+            and ``x-deadline-ns``; no others are passed on.
         linger: how long a batch waits for more.
         max_batch: bytes of one batch of records.
         compression: of the batches.
@@ -74,6 +76,7 @@ class KafkaSink:
     topic: str
     bootstrap_servers: str = ""
     key: str | None = None
+    headers: Sequence[str] = ()
     linger: Duration = Duration(0)  # noqa: RUF009 - immutable
     max_batch: Size = Size.parse("256KiB")  # noqa: RUF009 - immutable
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "none"

@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
 
-from streamproc.connectors.kafka.connection import stop_within
+from streamproc.connectors.kafka.connection import Access, stop_within
 from streamproc.connectors.kafka.options import KafkaSink
 from streamproc.connectors.kafka.raw_batches import abandon
-from streamproc.connectors.kafka.topics import create_topics, topic_shapes
+from streamproc.connectors.kafka.topics import absent, create_topics, topic_shapes
 from streamproc.core import NS_PER_MS, ConfigError, Problem
 
 log = logging.getLogger(__name__)
@@ -24,13 +24,13 @@ class Producers:
 
     Args:
         options: what the user set.
-        settings: of the client: brokers and security.
+        access: brokers and security.
         input_topics: the topics whose events the records are made from.
         made_topics: the topics that may be made where they do not exist (dead letters).
 
     Attributes:
         options: as given.
-        servers: where the brokers are.
+        access: as given.
         batch_bytes: the most that a batch holds: a topic's ``max.message.bytes`` bounds a whole batch, not only one
             record.
     """
@@ -39,14 +39,14 @@ class Producers:
         self,
         options: KafkaSink,
         *,
-        settings: Mapping[str, object],
+        access: Access,
         input_topics: Sequence[str],
         made_topics: Sequence[str],
     ) -> None:
         self.options = options
-        self.servers = str(settings["bootstrap_servers"])
+        self.access = access
         self.batch_bytes = min(int(options.max_batch), int(options.max_record))
-        self._settings = settings
+        self._settings = access.settings()
         self._input_topics = input_topics
         self._made_topics = made_topics
 
@@ -62,7 +62,7 @@ class Producers:
         missing = [t for t in topics if shapes[t] is None]
         refused = [t for t in missing if t not in self._made_topics]
         if refused:
-            msg = f"topic {', '.join(refused)} does not exist on {self.servers}: make it, or name another"
+            msg = f"{absent(refused, self._settings)}: make it, or name another"
             ours = self.options.topic in refused
             raise ConfigError(Problem(msg, "sink.kafka.topic" if ours else "source.kafka.topics"))
         if missing:

@@ -8,7 +8,7 @@ meanwhile is gathered into one larger batch.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streamproc.connectors.kafka.connection import check_reachable, explained
+from streamproc.connectors.kafka.connection import Access
 from streamproc.connectors.kafka.options import KafkaSink
 from streamproc.connectors.kafka.outbox import Delivery, Outbox, Parcel, Piece
 from streamproc.connectors.kafka.partitioning import rows_by_partition
@@ -37,6 +37,7 @@ from streamproc.core import (
     ExternalError,
     OutRecords,
     SendDone,
+    StreamprocError,
 )
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class KafkaRecordSink:
 
     Args:
         options: what the user set.
-        settings: of the client: brokers and security.
+        access: brokers and security.
         input_topics: the topics whose events the records are made from.
         made_topics: the topics that may be made where they do not exist (dead letters).
         clock: for the instants of sending and acknowledgement.
@@ -80,14 +81,15 @@ class KafkaRecordSink:
         self,
         options: KafkaSink,
         *,
-        settings: Mapping[str, object],
+        access: Access,
         input_topics: Sequence[str],
         made_topics: Sequence[str],
         clock: Clock,
     ) -> None:
         self._options = options
+        self._access = access
         self._producers = Producers(
-            options, settings=settings, input_topics=input_topics, made_topics=made_topics
+            options, access=access, input_topics=input_topics, made_topics=made_topics
         )
         self._clock = clock
         self._producer: AIOKafkaProducer | None = None
@@ -103,9 +105,8 @@ class KafkaRecordSink:
 
     async def start(self) -> None:
         """Connect and learn the topics; see ``Sink``."""
-        servers = self._producers.servers
-        await check_reachable("sink.kafka", servers)
-        with explained("sink.kafka", servers):
+        await self._access.check_reachable()
+        async with self._access.explained(topic_setting="topic"):
             self._partitions = await self._producers.learn_topics()
             self._producer = await self._producers.connect()
         self._keeper = asyncio.create_task(self._keep())
@@ -215,19 +216,21 @@ class KafkaRecordSink:
             )
             self._renewal.set()
             return
-        self._give_up(f"{outbox.topic}/{outbox.partition} refuses what is sent: {error!r}")
+        setting = "topic" if outbox.topic == self._options.topic else "outcomes"
+        denied = self._access.denied(error, topic_setting=setting)
+        why = f"{outbox.topic}/{outbox.partition} refuses what is sent: {error!r}"
+        self._give_up(denied or ExternalError(f"sink.kafka: {why}"))
 
-    def _give_up(self, why: str) -> None:
+    def _give_up(self, error: StreamprocError) -> None:
         """Nothing of what waits will ever be acknowledged: say so to everybody who waits."""
         self._refused = True
-        error = ExternalError(f"sink.kafka: {why}")
         for outbox in self._outboxes.values():
             for piece in outbox.take_all():
                 piece.delivery.failed(error)
 
     def _keeper_ended(self, keeper: "asyncio.Task[None]") -> None:
         if not keeper.cancelled() and (error := keeper.exception()):
-            self._give_up(f"the producer cannot be kept up: {error!r}")
+            self._give_up(ExternalError(f"sink.kafka: the producer cannot be kept up: {error!r}"))
 
     async def _keep(self) -> None:
         """Make the producer anew when it failed, or when nothing is acknowledged any more."""

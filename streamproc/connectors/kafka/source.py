@@ -17,12 +17,7 @@ from aiokafka.errors import (
     RecordTooLargeError,
 )
 
-from streamproc.connectors.kafka.connection import (
-    check_reachable,
-    client_settings,
-    explained,
-    stop_within,
-)
+from streamproc.connectors.kafka.connection import Access, stop_within
 from streamproc.connectors.kafka.group_offsets import membership_of, stable_offsets
 from streamproc.connectors.kafka.group_requests import GroupMembership, StoredOffset
 from streamproc.connectors.kafka.membership import forget_instance
@@ -64,6 +59,7 @@ class KafkaRecordSource:
         self, options: KafkaSource, *, group_id: str, clock: Clock, transactional: bool = False
     ) -> None:
         self._options = options
+        self._access = Access.of_source(options)
         self._group_id = group_id
         self._clock = clock
         self._consumer: AIOKafkaConsumer | None = None
@@ -91,14 +87,13 @@ class KafkaRecordSource:
     async def start(self, listener: AssignmentListener) -> None:
         """Connect and join the group; see ``Source``."""
         options = self._options
-        servers = options.bootstrap_servers
-        settings = client_settings(servers, options.security)
-        await check_reachable("source.kafka", servers)
+        settings = self._access.settings()
+        await self._access.check_reachable()
         self._listener = listener
         self._lists = RawLists() if install() else None
         if self._lists is None:
             log.warning("aiokafka is of an unknown version: records are read the slow way")
-        with explained("source.kafka", servers):
+        async with self._access.explained(group=self._group_id):
             await settle_start(
                 settings,
                 group_id=self._group_id,
@@ -149,6 +144,8 @@ class KafkaRecordSource:
             if error.retriable:
                 log.warning("source.kafka: %r, trying again", error)
                 return []
+            if (refused := self._access.denied(error, group=self._group_id)) is not None:
+                raise refused from error
             msg = f"source.kafka: {error!r}"
             raise ExternalError(msg) from error
         assignments = self._assignments_total

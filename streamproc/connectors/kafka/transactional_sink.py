@@ -23,7 +23,6 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streamproc.connectors.kafka.connection import check_reachable, explained
 from streamproc.connectors.kafka.group_offsets import (
     InstanceFencedError,
     NotAMemberError,
@@ -141,9 +140,8 @@ class KafkaTransactionalSink:
         """Connect, end what an earlier life left open, and learn the topics; see ``Sink``."""
         require_known_aiokafka()
         self._id = self._held.enter_context(self._identity)
-        servers = self._producers.servers
-        await check_reachable("sink.kafka", servers)
-        with explained("sink.kafka", servers):
+        await self._producers.access.check_reachable()
+        async with self._producers.access.explained(topic_setting="topic"):
             self._partitions = await self._producers.learn_topics()
             self._producer = await self._connect()
 

@@ -119,6 +119,10 @@ class Worker:
             if order == "join":
                 self._cpu_ns = process_cpu_ns()
                 self._join.set()
+            elif order == "pause":
+                self._service.pause()
+            elif order == "resume":
+                self._service.resume()
             else:
                 self._stop()
         self._stop()  # the parent is gone

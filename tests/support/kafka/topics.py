@@ -45,8 +45,13 @@ class Record:
     headers: tuple[tuple[str, bytes | None], ...]
 
 
+CREDENTIALS: dict[str, dict[str, Any]] = {}
+"""Settings of librdkafka for brokers that let nobody in without, by their address."""
+
+
 def _client(bootstrap: str) -> dict[str, Any]:
-    return {"bootstrap.servers": bootstrap, "log_level": 4}  # warnings, no news
+    settings = CREDENTIALS.get(bootstrap, {})
+    return {"bootstrap.servers": bootstrap, "log_level": 4, **settings}  # warnings, no news
 
 
 def _admin(bootstrap: str) -> AdminClient:
