@@ -3,17 +3,23 @@
 from streamproc.config.checks import check
 from streamproc.config.loaded import LoadedConfig
 from streamproc.config.loader import load, parse
+from streamproc.config.log_redaction import hide_in_logs
 from streamproc.config.schema import json_schema
-from streamproc.config.secrets import Secret, is_sensitive
+from streamproc.config.secrets import Secret, is_sensitive, redact, secrets_of
 from streamproc.config.spec import PipelineConfig
+from streamproc.config.written import written
 
 __all__ = [
     "LoadedConfig",
     "PipelineConfig",
     "Secret",
     "check",
+    "hide_in_logs",
     "is_sensitive",
     "json_schema",
     "load",
     "parse",
+    "redact",
+    "secrets_of",
+    "written",
 ]

@@ -48,7 +48,6 @@ _CLIENT = {
         "connections_max_idle_ms",
         "fetch_max_bytes",
         "fetch_min_bytes",
-        "group_instance_id",
         "heartbeat_interval_ms",
         "max_poll_interval_ms",
         "metadata_max_age_ms",

@@ -110,6 +110,16 @@ def _resolve_model_paths(
     shown = _resolved(root, ("model", "path"), folder, problems)
     if shown is not None and "model" in parts:
         parts["model"] = replace(parts["model"], path=shown)
+    shown = _resolved(root, ("model", "manifest"), folder, problems)
+    if shown is not None and "model" in parts:
+        parts["model"] = replace(parts["model"], manifest=shown)
+    libraries = root.at(("model", "custom_ops"))
+    for place, _ in libraries.children() if libraries is not None else ():
+        shown = _resolved(root, ("model", "custom_ops", place), folder, problems)
+        if shown is not None and "model" in parts and isinstance(place, int):
+            made = list(parts["model"].custom_ops)
+            made[place] = shown
+            parts["model"] = replace(parts["model"], custom_ops=tuple(made))
     variants = root.at(("model", "variants"))
     for place, _ in variants.children() if variants is not None else ():
         shown = _resolved(root, ("model", "variants", place, "path"), folder, problems)

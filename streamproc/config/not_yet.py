@@ -33,7 +33,6 @@ _LATER = (
     *(_Later(f"codec.{n}", instead=_JSON, part="codec") for n in ("avro", "protobuf")),
     *(_Later(f"model.executor.{n}", instead=_RUNS, part="model.executor") for n in ("openvino", "remote")),
     _Later("slo"),
-    _Later("record"),
 )  # fmt: skip
 _HYPHENED = ("delivery",)
 """Keys whose values may be written with hyphens."""

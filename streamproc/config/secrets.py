@@ -8,6 +8,7 @@ plain texts even so: ``PUBLISHED``.
 
 import re
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path as FilePath
 
 from streamproc.config.tree import Node, Path
@@ -27,7 +28,7 @@ FILE_BYTES_MAX = 64 * 1024
 REDACTED_LENGTH_MIN = 4
 """Shorter texts are left in messages: replacing each "a" would hide the message, not the secret."""
 
-_CLIENTS: tuple[Path, ...] = (("source", "kafka"), ("sink", "kafka"))
+_CLIENTS: tuple[Path, ...] = (("source", "kafka"), ("sink", "kafka"), ("record", "redact"))
 _ENDPOINTS: Path = ("telemetry", "metrics")
 _SENSITIVE = re.compile(r"password|passwd|secret|token|passphrase|jaas", re.IGNORECASE)
 _TOKEN = "sasl_oauthbearer_token"  # noqa: S105 - the setting's name
@@ -103,6 +104,33 @@ def redact(text: str, secrets: frozenset[str]) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
+
+
+def secrets_of(config: object) -> frozenset[str]:
+    """The secret texts in a configuration's objects, for ``redact``.
+
+    Args:
+        config: a configuration, or a part of one, however it was made.
+    """
+    found: set[str] = set()
+    _gather(config, (), found)
+    return frozenset(text for text in found if len(text) >= REDACTED_LENGTH_MIN)
+
+
+def _gather(value: object, path: tuple[str, ...], found: set[str]) -> None:
+    if isinstance(value, str):
+        # A field of records may be called token, too: its type is no secret.
+        hidden = path[-2:-1] in {("security",), ("metrics",)} and is_sensitive(path[-1])
+        found.update({str(value)} if hidden or isinstance(value, Secret) else ())
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            _gather(getattr(value, field.name), (*path, field.name), found)
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            _gather(inner, (*path, str(name)), found)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _gather(inner, path, found)
 
 
 def _in_client(path: Path) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from streamproc.codecs import Codec, Decisions, JsonDecisions
+from streamproc.connectors.capture import Record
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.engine import Deadline, EventTime, Limits, Outcomes, Output, PythonFunction
 from streamproc.executors import Model
@@ -48,6 +49,7 @@ class PipelineConfig:
             ``exactly_once``, by transactions, nothing for those who read ``read_committed``.
         ordering: whose decisions leave in the order of their events.
         telemetry: what the pipeline tells of itself.
+        record: a recording of what goes in and out; null makes none.
     """
 
     name: str
@@ -70,3 +72,4 @@ class PipelineConfig:
     delivery: Literal["at_least_once", "exactly_once"] = "at_least_once"
     ordering: Ordering = "key"
     telemetry: Telemetry = field(default_factory=Telemetry)
+    record: Record | None = None

@@ -24,9 +24,11 @@ from streamproc.core.errors import (
     ConfigError,
     ExternalError,
     InvariantError,
+    ModelError,
     Problem,
     RecordError,
     StreamprocError,
+    TransientError,
 )
 from streamproc.core.events import EventBatch
 from streamproc.core.outcomes import Outcome, Reason
@@ -37,6 +39,7 @@ from streamproc.core.ports import (
     Jump,
     ModelInfo,
     Progress,
+    Recoverable,
     SendDone,
     Sink,
     Source,
@@ -71,6 +74,7 @@ __all__ = [
     "Int64Array",
     "InvariantError",
     "Jump",
+    "ModelError",
     "ModelInfo",
     "ObjectArray",
     "OutRecords",
@@ -80,6 +84,7 @@ __all__ = [
     "Reason",
     "RecordBatch",
     "RecordError",
+    "Recoverable",
     "Rows",
     "SendDone",
     "Sink",
@@ -91,6 +96,7 @@ __all__ = [
     "TopicPartition",
     "TransactionalSink",
     "TransactionalSource",
+    "TransientError",
     "UserFunction",
     "VirtualClock",
     "load_function",

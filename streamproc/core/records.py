@@ -1,4 +1,7 @@
-"""Records as they come from a source and go to a sink: columns of bytes, not objects."""
+"""Records as they come from a source and go to a sink: columns of bytes, not objects.
+
+Their ``repr`` leaves keys, values and headers out: it may get into a message, and a payload must not.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -30,17 +33,20 @@ class RecordBatch:
         arrival_ns: when they were fetched, on the pipeline's clock.
         end_position: the source's position behind the last of them; may lie beyond its offset + 1.
         behind: how many records were known to follow them in the log; 0 at its end.
+        timestamp_type: what the timestamps are: 0, when the producer made the record; 1, when the broker
+            appended it.
     """
 
     source: TopicPartition
     offset: Int64Array
     timestamp_ns: Int64Array
-    key: list[bytes | None]
-    value: list[bytes | None]
-    headers: dict[int, Headers]
+    key: list[bytes | None] = field(repr=False)
+    value: list[bytes | None] = field(repr=False)
+    headers: dict[int, Headers] = field(repr=False)
     arrival_ns: int
     end_position: int
     behind: int = 0
+    timestamp_type: int = 0
 
     def __len__(self) -> int:
         return len(self.value)
@@ -77,10 +83,10 @@ class OutRecords:
 
     topic: str
     source: TopicPartition
-    key: list[bytes | None]
-    value: list[bytes | None]
-    headers: Headers = ()
-    row_headers: dict[int, Headers] = field(default_factory=dict)
+    key: list[bytes | None] = field(repr=False)
+    value: list[bytes | None] = field(repr=False)
+    headers: Headers = field(default=(), repr=False)
+    row_headers: dict[int, Headers] = field(default_factory=dict, repr=False)
     rekeyed: bool = False
 
     def __len__(self) -> int:

@@ -22,7 +22,9 @@ from streamproc.engine.ledger import (
 from streamproc.engine.letters import (
     DETAIL_HEADER,
     OUTCOME_HEADER,
+    OWN_HEADERS,
     REASON_HEADER,
+    RECEIPT_HEADER,
     ROWS_HEADER,
     SHA256_HEADER,
     SIZE_HEADER,
@@ -40,8 +42,10 @@ from streamproc.engine.options import (
 )
 from streamproc.engine.partitions import PartitionTable
 from streamproc.engine.parts import EngineParts
+from streamproc.engine.rescue import Rescued, rescue
 from streamproc.engine.screen import Screen
-from streamproc.engine.settlement import Settlement, Witness
+from streamproc.engine.settled import Settled
+from streamproc.engine.settlement import Settlement, Tap, Witness
 from streamproc.engine.tracker import AcknowledgementTracker
 from streamproc.engine.transaction import Cut, OpenTransaction
 
@@ -49,7 +53,9 @@ __all__ = [
     "DEADLINE_HEADER",
     "DETAIL_HEADER",
     "OUTCOME_HEADER",
+    "OWN_HEADERS",
     "REASON_HEADER",
+    "RECEIPT_HEADER",
     "ROWS_HEADER",
     "SHA256_HEADER",
     "SIZE_HEADER",
@@ -81,13 +87,17 @@ __all__ = [
     "PlainDecider",
     "PythonDecider",
     "PythonFunction",
+    "Rescued",
     "Screen",
     "Send",
+    "Settled",
     "Settlement",
     "Skew",
     "Skip",
+    "Tap",
     "Times",
     "Witness",
     "check_labels",
     "decode_ledger",
+    "rescue",
 ]

@@ -30,6 +30,7 @@ from streamproc.engine.lanes import lane_of
 from streamproc.engine.letters import OUTCOME_HEADER, Originals, letters
 from streamproc.engine.partitions import Partition, PartitionTable
 from streamproc.engine.passages import headers_by_row, passage_of_events
+from streamproc.engine.rescue import reason_of
 from streamproc.engine.settled import Decided, Settled
 from streamproc.engine.settlement import Settlement
 from streamproc.scheduling import Scheduler
@@ -61,6 +62,7 @@ class Destinations:
         rekeyed: True where an event's key is not its record's.
         bytes_max: the largest record that may be sent.
         headers: names of headers of an event that its decision has too, besides those that it always has.
+        redact: takes secrets out of what a dead letter says was wrong.
     """
 
     decisions: str
@@ -70,6 +72,7 @@ class Destinations:
     rekeyed: bool
     bytes_max: int
     headers: frozenset[str] = frozenset()
+    redact: Callable[[str], str] = str
 
 
 class Ran(NamedTuple):
@@ -135,8 +138,7 @@ class Concluder:
         effects: list[Effect] = []
         if isinstance(outputs, Exception):
             for start, stop in pairwise(bounds):
-                part = events.take(slice(start, stop, None))
-                effects += self._dead(part, Reason.MODEL_FAILED, text_of(outputs))
+                effects += self._dead(events.take(slice(start, stop, None)), *reason_of(outputs))
             return effects
         done, failed = self._decide(events, outputs)
         finite = finite_rows(outputs, len(events))
@@ -190,7 +192,7 @@ class Concluder:
         if owner is None:
             return []  # given up since: what was fetched of it is handed back
         settled = Settled(partition, ordinal, outcome, reason, lane=lane, row=row)
-        if self._tracer is not None:
+        if self._tracer is not None or self._settlement.tap is not None:
             way = replace(passage(owner.source), outcome=outcome, reason=str(reason), topic=topic)
             settled = replace(settled, passage=way)
         if topic is None:
@@ -203,10 +205,11 @@ class Concluder:
             outcome=outcome,
             reason=reason,
             bytes_max=self._to.bytes_max,
+            redact=self._to.redact,
         )
         return [self._settlement.send(made, settled)]
 
-    def _dead(self, events: EventBatch, reason: Reason, detail: str) -> list[Effect]:
+    def _dead(self, events: EventBatch, reason: Reason | str, detail: str) -> list[Effect]:
         if not len(events):
             return []
         return self.letters(
@@ -269,7 +272,9 @@ class Concluder:
     ) -> list[Effect]:
         if outcome is Outcome.LATE and not self._to.late:
             # Nothing is sent, so there is no acknowledgement to measure the latency to.
-            decided = Decided(events, ran.started_ns, ran.ended_ns, ran.ended_ns, None)
+            decided = Decided(
+                events, ran.started_ns, ran.ended_ns, ran.ended_ns, None, variant=ran.variant
+            )
             self._settlement.conclude(_settled(owner, events, outcome, decided), ran.ended_ns)
             return []
         headers, traced = self._headers(owner.source, events)
@@ -285,7 +290,12 @@ class Concluder:
         if self._several:
             keys, headers = [None] * len(values), {}
         # The key stands in the value too, so a record is at most twice its value and its headers.
-        if 2 * max(map(len, values)) + _most_bytes(headers) + RECORD_BYTES > self._to.bytes_max:
+        if (
+            2 * max(map(len, values))
+            + max(map(_header_bytes, headers.values()), default=0)
+            + RECORD_BYTES
+            > self._to.bytes_max
+        ):
             large = self._large(keys, values, headers)
             if large.any():
                 return self._too_large(owner, events, decisions, large, outcome, ran)
@@ -300,7 +310,7 @@ class Concluder:
         )
         handed_ns = self._clock.now_ns()
         decided = Decided(
-            events, ran.started_ns, ran.ended_ns, handed_ns, self._to.decisions, traced
+            events, ran.started_ns, ran.ended_ns, handed_ns, self._to.decisions, traced, ran.variant
         )
         return [self._settlement.send(records, _settled(owner, events, outcome, decided))]
 
@@ -374,11 +384,6 @@ def _settled(owner: Partition, events: EventBatch, outcome: Outcome, decided: De
 
 def _header_bytes(headers: Headers) -> int:
     return sum(len(name) + len(value or b"") + RECORD_BYTES // 8 for name, value in headers)
-
-
-def _most_bytes(headers: Mapping[int, Headers]) -> int:
-    """The most that any row's headers take."""
-    return max(map(_header_bytes, headers.values()), default=0)
 
 
 def _parts(span: Span, bounds: Sequence[int]) -> list[Span]:

@@ -31,6 +31,7 @@ from streamproc.engine.partitions import Partition
 from streamproc.engine.parts import EngineParts
 from streamproc.engine.passages import passage_of_events, passage_of_records
 from streamproc.engine.pending import PendingEvents
+from streamproc.engine.rescue import Rescued, parts_of
 from streamproc.scheduling import Idle, Run, SkipTo, WaitUntil
 from streamproc.telemetry import UNKNOWN
 
@@ -46,8 +47,9 @@ class _InFlight:
 
 @dataclass(frozen=True, slots=True)
 class _Finished:
-    outputs: Columns | Exception
+    outputs: Columns | Exception | Rescued
     finished_ns: int
+    variant: int | None = None
 
 
 class Engine:
@@ -254,16 +256,20 @@ class Engine:
                     going_on = False
         return self.take_effects()
 
-    def completed(self, run: int, outputs: Columns, finished_ns: int) -> None:
+    def completed(
+        self, run: int, outputs: Columns | Rescued, finished_ns: int, *, variant: int | None = None
+    ) -> None:
         """The model has run.
 
         Args:
             run: the number of the ``Infer`` effect.
-            outputs: the model's outputs by name, each [size, ...].
+            outputs: the model's outputs by name, each [size, ...]; or what could be rescued of them.
             finished_ns: when it ended.
+            variant: which variant ran, where it was another than was asked for.
         """
-        self._scheduler.complete(run, finished_ns)
-        self._conclude(run, _Finished(outputs, finished_ns))
+        as_planned = variant is None and not isinstance(outputs, Rescued)
+        self._scheduler.complete(run, finished_ns, failed=not as_planned)
+        self._conclude(run, _Finished(outputs, finished_ns, variant))
 
     def failed(self, run: int, error: Exception, finished_ns: int) -> None:
         """The model raised: its events become dead letters."""
@@ -315,12 +321,10 @@ class Engine:
             self._accounts.stage_constant(
                 "infer", ended.finished_ns - in_flight.started_ns, len(in_flight.events)
             )
-            self._effects += self._concluder.conclude(
-                in_flight.events,
-                in_flight.bounds,
-                ended.outputs,
-                Ran(in_flight.started_ns, finished.finished_ns, in_flight.variant),
-            )
+            variant = in_flight.variant if ended.variant is None else ended.variant
+            ran = Ran(in_flight.started_ns, finished.finished_ns, variant)
+            for part in parts_of(in_flight.events, in_flight.bounds, ended.outputs):
+                self._effects += self._concluder.conclude(*part, ran)
 
     def _give_up(self, events: EventBatch, reason: Reason) -> None:
         self._effects += self._concluder.letters(

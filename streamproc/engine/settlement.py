@@ -1,7 +1,7 @@
 """When an outcome is final: at the broker's acknowledgement. The books are written here."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -28,6 +28,42 @@ Witness: TypeAlias = Callable[
 one event), what became of all of them, the reason, and the instant (ns)."""
 
 
+class Tap(Protocol):
+    """Is told of all that is sent and of all outcomes, as it happens; must not block."""
+
+    def sent(
+        self, source: TopicPartition, offset: Int64Array, records: OutRecords, settled: Settled
+    ) -> None:
+        """Records are about to be sent.
+
+        Args:
+            source: the partition of their events.
+            offset: int64 [n], of the events' records.
+            records: what is sent.
+            settled: what becomes of the events when that is acknowledged.
+        """
+        ...
+
+    def ended(
+        self,
+        source: TopicPartition,
+        offset: Int64Array,
+        settled: Settled,
+        missed: BoolArray,
+        final_ns: int,
+    ) -> None:
+        """Outcomes are final.
+
+        Args:
+            source: the partition of the events.
+            offset: int64 [n], of their records.
+            settled: what became of them.
+            missed: bool [n], those that were published in time and acknowledged too late.
+            final_ns: when.
+        """
+        ...
+
+
 class Settlement:
     """Keeps what was sent until it is acknowledged, then writes the books.
 
@@ -42,6 +78,7 @@ class Settlement:
     Attributes:
         witness: is told of every outcome that becomes final, event by event; None tells nobody.
         uncommitted: whether any outcome was handed over since the last ``take_concluded``.
+        tap: is told of what is sent and of outcomes, a batch at a time; None tells nobody.
     """
 
     def __init__(
@@ -66,6 +103,7 @@ class Settlement:
         """Outcomes without a record, until the commit."""
         self.witness: Witness | None = None
         self.uncommitted = False
+        self.tap: Tap | None = None
 
     def send(self, records: OutRecords, settled: Settled) -> Send:
         """The effect of sending the records; the outcome is final when they are acknowledged."""
@@ -74,6 +112,9 @@ class Settlement:
         self._cover(settled)
         if settled.decided is not None:
             self._accounts.own.add(settled.decided.handed_ns - settled.decided.events.arrival_ns)
+        if self.tap is not None and (owner := self._partitions.at(settled.partition)):
+            offset = owner.tracker.offsets(settled.ordinal)
+            self.tap.sent(owner.source, offset, records, settled)
         return Send(self._tickets_total, records)
 
     def acknowledged(self, ticket: int, acknowledged_ns: int) -> None:
@@ -121,6 +162,9 @@ class Settlement:
             self._testify(self.witness, partition, settled, final_ns)
         late = _missed(settled, final_ns)
         self._note(partition, settled, late)
+        if self.tap is not None:
+            offset = partition.tracker.offsets(settled.ordinal)
+            self.tap.ended(partition.source, offset, settled, late, final_ns)
         if self._tracer is not None:
             for passage in passages(partition.source, settled, late, final_ns):
                 self._tracer.ended(passage)

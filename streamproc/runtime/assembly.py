@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from streamproc.codecs import Decoder
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, redact, secrets_of
 from streamproc.core import Clock, ConfigError, Executor, ModelInfo, Problem, load_function
 from streamproc.engine import (
     Concluder,
@@ -199,4 +200,5 @@ def _destinations(config: PipelineConfig) -> Destinations:
         rekeyed=config.key is not None,
         bytes_max=int(config.sink.max_record),
         headers=frozenset(config.sink.headers),
+        redact=partial(redact, secrets=secrets_of(config)),
     )

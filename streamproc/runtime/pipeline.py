@@ -12,6 +12,8 @@ from streamproc.connectors.kafka import (
     KafkaRecordSource,
     KafkaTransactionalSink,
     Producers,
+    RecoveringSource,
+    Unread,
 )
 from streamproc.core import Clock, ConfigError, Executor, Sink, Source, SystemClock
 from streamproc.executors import load_executors
@@ -90,21 +92,39 @@ class Pipeline(PipelineConfig):
             executors = load_executors(self.model, clock)
         else:
             executors = tuple(executor) if isinstance(executor, Sequence) else (executor,)
+        progress_timeout = self.source.progress_timeout
         return Parts(
             source=source,
             sink=sink or self._kafka_sink(source, clock),
             executors=executors,
             clock=clock,
             commit_interval_ns=int(self.source.commit_interval),
+            progress_timeout_ns=progress_timeout and int(progress_timeout),
         )
 
-    def kafka_source(self, clock: Clock) -> KafkaRecordSource:
-        """The source that the configuration names."""
+    def kafka_source(self, clock: Clock) -> RecoveringSource:
+        """The source that the configuration names.
+
+        Args:
+            clock: for the instants of arrival.
+        """
         transactional, options = self.delivery == "exactly_once", self.source
         if transactional:  # what an aborted transaction wrote was never there
             options = replace(options, isolation_level="read_committed")
-        group = self.source.group_id or self.name
-        return KafkaRecordSource(options, group_id=group, clock=clock, transactional=transactional)
+        group_id = self.source.group_id or self.name
+        unread = Unread(
+            Access.of_source(options),
+            group_id=group_id,
+            topics=options.topics,
+            isolation_level=options.isolation_level,
+        )
+
+        def make() -> KafkaRecordSource:
+            return KafkaRecordSource(
+                options, group_id=group_id, clock=clock, transactional=transactional
+            )
+
+        return RecoveringSource(make, unread)
 
     def _kafka_sink(self, source: Source, clock: Clock) -> Sink:
         outcomes = self.outcomes
@@ -115,7 +135,7 @@ class Pipeline(PipelineConfig):
             return KafkaRecordSink(
                 self.sink, access=access, input_topics=topics, made_topics=made, clock=clock
             )
-        if not isinstance(source, KafkaRecordSource):
+        if not isinstance(source, RecoveringSource):
             msg = "delivery: exactly_once needs source.kafka, whose offsets are a part of its transactions"
             raise ConfigError(msg)
         group = self.source.group_id or self.name

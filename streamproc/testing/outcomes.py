@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from streamproc.core import Headers
-from streamproc.engine import OUTCOME_HEADER, REASON_HEADER, SOURCE_HEADER
+from streamproc.engine import OUTCOME_HEADER, REASON_HEADER, RECEIPT_HEADER, SOURCE_HEADER
 
 TIMES = frozenset({"decided_ns", "deadline_ns", "outcome"})
 """What a repeat of a decision may change: it is made later, so it may also be late."""
@@ -102,6 +102,8 @@ class OutcomeChecker:
         """
         for headers, value in records:
             named = dict(headers)
+            if RECEIPT_HEADER in named:
+                continue  # of a letter that was put back
             source, outcome = named.get(SOURCE_HEADER), named.get(OUTCOME_HEADER)
             if source is None or outcome is None:
                 msg = f"a letter needs the headers {SOURCE_HEADER} and {OUTCOME_HEADER}: {headers}"

@@ -25,15 +25,14 @@ from streamproc.core import (
     TopicPartition,
     VirtualClock,
 )
-from streamproc.engine import Effect, Infer, Send, Skip
+from streamproc.engine import Effect, Infer, Rescued, Send, Skip
 from streamproc.runtime import assemble, dead_letter_topic, transaction_interval_ns
 from streamproc.telemetry import Journey  # noqa: TC001 - users look at its annotations
 from streamproc.testing.broker import MemoryBroker, Payload, StoredRecord
-from streamproc.testing.executor import FakeExecutor
 from streamproc.testing.result import Decision, FinalOutcome, Letter, TestResult
 from streamproc.testing.sink import MemorySink
 from streamproc.testing.source import MemorySource
-from streamproc.testing.stand_ins import Hands, WarmUp, config_of, fakes_for
+from streamproc.testing.stand_ins import Hands, WarmUp, answer_of, config_of, fakes_for
 from streamproc.testing.transactional_sink import MemoryTransactionalSink
 from streamproc.testing.virtual_transactions import VirtualTransactions
 
@@ -221,23 +220,14 @@ class PipelineTest:
                     self.sink.send(records, partial(self._sent, ticket))
                 case Infer(run=run, size=size, inputs=inputs, variant=variant):
                     executor = self.executors[variant]
-                    ended = partial(self._ended, run, self._answer(executor, inputs))
+                    ended = partial(self._ended, run, answer_of(executor, inputs, size))
                     self.call(ended, at_ns=self.now_ns + executor.cost_ns(size))
                 case Skip(source=source, timestamp_ns=timestamp_ns):
                     jump = self._source.skip_now(source, timestamp_ns)
                     self._engine.skipped(source, jump)
 
-    def _answer(self, executor: FakeExecutor, inputs: Columns) -> Columns | Exception:
-        try:
-            return executor.run(inputs)
-        except Exception as error:  # noqa: BLE001 - a model may raise anything
-            return error
-
-    def _ended(self, run: int, outputs: Columns | Exception) -> None:
-        if isinstance(outputs, Exception):
-            self._engine.failed(run, outputs, self.now_ns)
-        else:
-            self._engine.completed(run, outputs, self.now_ns)
+    def _ended(self, run: int, outputs: Columns | Rescued) -> None:
+        self._engine.completed(run, outputs, self.now_ns)
 
     def _sent(self, ticket: int, result: int | Exception) -> None:
         if isinstance(result, Exception):

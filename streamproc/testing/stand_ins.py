@@ -8,6 +8,7 @@ import numpy as np
 
 from streamproc.config import LoadedConfig, PipelineConfig, check, load
 from streamproc.core import NS_PER_MS, Columns, Executor, ModelInfo, VirtualClock
+from streamproc.engine import Rescued, rescue
 from streamproc.executors import Model, ModelVariant, Simulated, load_executors
 from streamproc.runtime import Pipeline
 from streamproc.testing.executor import FakeExecutor
@@ -98,6 +99,14 @@ def _fake_variant(variant: ModelVariant) -> FakeExecutor:
         return FakeExecutor.around(inner, fixed_ns=fixed_ns, per_event_ns=per_event_ns)
     (inner,) = load_executors(Model(variants=(variant,)), VirtualClock())
     return _fake(inner)
+
+
+def answer_of(executor: FakeExecutor, inputs: Columns, size: int) -> Columns | Rescued:
+    """A batch's outputs; where it fails the events at fault are looked for, as by the service."""
+    try:
+        return executor.run(inputs)
+    except Exception as error:  # noqa: BLE001 - a model may raise anything
+        return rescue(executor.run, inputs, size, error)
 
 
 def _zeros(inputs: Columns) -> Columns:

@@ -1,7 +1,10 @@
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from streamproc.config.kafka_names import _CLIENT
+from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from tests.config.conftest import Problems, Read
 
 
@@ -28,6 +31,17 @@ def test_dotted_settings_of_the_source(read: Read, minimal: str) -> None:
     assert (str(got.session_timeout), str(got.fetch_max_wait)) == ("6s", "5ms")
     assert str(got.max_partition_fetch) == "1MiB"
     assert got.client == {"client_id": "c", "heartbeat_interval_ms": 500}
+
+
+def test_the_member_that_a_process_is_stays_ours(read: Read, minimal: str) -> None:
+    """With workers each gets its own, made of it: handed on to the client, all would have the same."""
+    got = read(source(minimal, "group.instance.id: me")).config.source
+    assert (got.group_instance_id, got.client) == ("me", {})
+
+
+@pytest.mark.parametrize("client", [KafkaSource, KafkaSink])
+def test_no_setting_of_ours_is_handed_on_as_well(client: type) -> None:
+    assert not _CLIENT[client] & {field.name for field in fields(client)}
 
 
 def test_dotted_settings_of_the_sink(read: Read, minimal: str) -> None:

@@ -4,7 +4,6 @@ from tests.config.conftest import Problems, Read
 
 LATER = [
     ("slo: [{name: a}]", "slo"),
-    ("record: {path: x}", "record"),
 ]
 
 REPLACED = [

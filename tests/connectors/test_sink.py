@@ -1,6 +1,7 @@
 """The sink when its producer fails: what is mended, what is final, and that nobody waits for ever."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -133,6 +134,32 @@ async def test_a_partition_that_waits_in_the_old_producer_goes_on_with_the_new_o
     assert isinstance(await result(failing), int)
     assert len(bed.producers) == 2
     await bed.sink.stop(timeout_ns=0)
+
+
+async def test_refusals_after_the_first_are_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    """Each failed future that nobody looks at would be three lines of asyncio's in the log."""
+    answers: list[asyncio.Future[object]] = []
+    bed = Bed(lambda _: lambda _partition, _producer: None)
+    await bed.start()
+    producer: Any = bed.sink._producer
+
+    async def send_batch(*_: Any, **__: Any) -> Any:
+        answers.append(asyncio.get_running_loop().create_future())
+        return answers[-1]
+
+    producer.send_batch = send_batch
+    sent = [bed.send(0), bed.send(1)]
+    await asyncio.sleep(0.01)
+    for answer in answers:
+        answer.set_exception(MessageSizeTooLargeError())
+    assert len(answers) == 2
+    for said in sent:
+        assert isinstance(await result(said), ExternalError)
+    await bed.sink.stop(timeout_ns=0)
+    answers.clear()
+    del answer
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 async def test_a_keeper_that_dies_is_not_silent() -> None:

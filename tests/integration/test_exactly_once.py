@@ -87,7 +87,7 @@ def test_each_event_has_its_outcome_once(
     config = once(kafka, topic_name, tmp_path).config
     fill(kafka.bootstrap, topic_name, TICK.messages(5_000))
     fill(kafka.bootstrap, topic_name, [Message(b"{", partition=n % 4) for n in range(10)])
-    summary = InThread(config, idle_s=1.0).result()
+    summary = InThread(config, stop_after=5_010).result()
     assert_adds_up(summary)
     assert summary["handed_back"] == 0
     found = audit(kafka.bootstrap, topic_name)
@@ -135,7 +135,7 @@ def test_killed_again_and_again(tmp_path: Path) -> None:
                     time.sleep(rng.uniform(0.0, 0.5))  # not waited for: the moment of the fault
                     command.kill()
                     last = kill + 1 == KILLS
-                    command = Command(config, *(("--stop-when-idle", "3s") if last else ()))
+                    command = Command(config, *(("--stop-when-idle", "10s") if last else ()))
                 load.wait()
                 assert command.process.wait(120) == 0, command.log_tail()
             finally:

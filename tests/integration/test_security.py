@@ -233,3 +233,23 @@ def _one_line(
     assert str(argv[1]) in said[0]  # the file
     assert "secret" not in err
     assert took_s < BOUND_S
+
+
+@pytest.mark.parametrize("how", ["PLAIN", "OAUTHBEARER"])
+def test_at_level_debug_no_credential_is_logged(
+    broker: SecuredBroker,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    how: str,
+) -> None:
+    """At this level aiokafka would log the login's bytes."""
+    secret = PASSWORDS["app"] if how == "PLAIN" else token("app")
+    kafka = {**scram(broker), "sasl_mechanism": how} if how == "PLAIN" else bearer(broker, secret)
+    caplog.set_level(logging.DEBUG)
+    fill(broker.bootstrap, "in", TICK.messages(1))
+    path = config_of(tmp_path, kafka)
+    assert main(["run", str(path), "--stop-after", "1", "--json", "--log-level", "debug"]) == 0
+    said = capsys.readouterr()
+    assert "aiokafka" in caplog.text
+    assert secret not in said.out + said.err + caplog.text

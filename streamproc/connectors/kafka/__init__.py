@@ -5,12 +5,15 @@ from streamproc.connectors.kafka.embedded import EmbeddedBroker
 from streamproc.connectors.kafka.options import KafkaSink, KafkaSource
 from streamproc.connectors.kafka.partitioning import partition_of, rows_by_partition
 from streamproc.connectors.kafka.producers import Producers
+from streamproc.connectors.kafka.recovering import RecoveringSource
 from streamproc.connectors.kafka.security import OTHER_NAMES, named
 from streamproc.connectors.kafka.security import problems as security_problems
 from streamproc.connectors.kafka.sink import KafkaRecordSink
 from streamproc.connectors.kafka.source import KafkaRecordSource
+from streamproc.connectors.kafka.tail import TopicTail
 from streamproc.connectors.kafka.topics import TopicShape, create_topics, topic_shapes
 from streamproc.connectors.kafka.transactional_sink import KafkaTransactionalSink
+from streamproc.connectors.kafka.unread import Unread
 
 __all__ = [
     "OTHER_NAMES",
@@ -22,7 +25,10 @@ __all__ = [
     "KafkaSource",
     "KafkaTransactionalSink",
     "Producers",
+    "RecoveringSource",
     "TopicShape",
+    "TopicTail",
+    "Unread",
     "check_reachable",
     "create_topics",
     "named",

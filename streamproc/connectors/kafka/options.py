@@ -24,6 +24,8 @@ class KafkaSource:
         isolation_level: ``read_committed`` passes over what aborted transactions wrote.
         commit_interval: how often finished positions are committed.
         session_timeout: how long the group waits for a silent member.
+        progress_timeout: how long no event may get its outcome though some wait, at brokers that answer: then the
+            consumer is made anew, and after as long again the process ends, for a supervisor to start it; null never.
         fetch_max_wait: how long the broker may hold a fetch back when there is nothing new.
         max_partition_fetch: bytes of one partition a fetch; at least the topic's largest record.
         security: ``security_protocol``, ``sasl_*`` and ``ssl_*`` settings as aiokafka or librdkafka
@@ -39,6 +41,7 @@ class KafkaSource:
     isolation_level: Literal["read_uncommitted", "read_committed"] = "read_uncommitted"
     commit_interval: Duration = Duration.parse("1s")  # noqa: RUF009 - immutable
     session_timeout: Duration = Duration.parse("10s")  # noqa: RUF009 - immutable
+    progress_timeout: Duration | None = Duration.parse("60s")  # noqa: RUF009 - immutable
     fetch_max_wait: Duration = Duration.parse("100ms")  # noqa: RUF009 - immutable
     max_partition_fetch: Size = Size.parse("4MiB")  # noqa: RUF009 - immutable
     security: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -195,9 +195,9 @@ class KafkaRecordSink:
 
     def _ended(self, outbox: Outbox, parcel: Parcel, future: "asyncio.Future[object]") -> None:
         """The broker has answered for a parcel."""
+        error = None if future.cancelled() else future.exception()
         if future.cancelled() or parcel not in outbox.unacknowledged:
             return  # of a producer that was given up since: the parcel is sent again, or was
-        error = future.exception()
         if error is not None:
             self._failed(outbox, error)
             return

@@ -5,7 +5,6 @@ import contextlib
 import logging
 from collections.abc import Collection, Mapping
 
-import numpy as np
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.errors import (
@@ -17,14 +16,17 @@ from aiokafka.errors import (
     RecordTooLargeError,
 )
 
+from streamproc.connectors.kafka.columns import columns_of
 from streamproc.connectors.kafka.connection import Access, stop_within
 from streamproc.connectors.kafka.group_offsets import membership_of, stable_offsets
 from streamproc.connectors.kafka.group_requests import GroupMembership, StoredOffset
+from streamproc.connectors.kafka.identity import Identity
 from streamproc.connectors.kafka.membership import forget_instance
 from streamproc.connectors.kafka.options import KafkaSource
 from streamproc.connectors.kafka.progress_text import from_stored
 from streamproc.connectors.kafka.raw_records import RawLists, Record, flat, install
 from streamproc.connectors.kafka.start_offsets import positions_of, settle_start
+from streamproc.connectors.kafka.uncancelled import Uncancelled
 from streamproc.core import (
     NS_PER_MS,
     AssignmentListener,
@@ -68,6 +70,8 @@ class KafkaRecordSource:
         self._lists: RawLists | None = None
         self._position_of: dict[KafkaPartition, int] = {}
         self._not_taken_over: Exception | None = None
+        self._identity: Identity | None = None
+        self._commits = Uncancelled()
         self._assignments_total = 0
         self._transactional = transactional
         self.membership: GroupMembership | None = None
@@ -120,16 +124,22 @@ class KafkaRecordSource:
                 }
             )
             self._consumer = consumer
+            if options.group_instance_id is not None:
+                self._identity = Identity(
+                    options.group_instance_id,
+                    session_ns=int(options.session_timeout),
+                    clock=self._clock,
+                )
             await consumer.start()
+            if self._identity is not None:
+                self._identity.listen(consumer)
             consumer.subscribe(list(options.topics), listener=_Rebalance(self))
 
     async def poll(self, *, timeout_ns: int, records_max: int) -> list[RecordBatch]:
         """The next records; see ``Source``."""
         consumer = self._client
         asked = self._lists.ask(records_max) if self._lists else records_max
-        if self._not_taken_over is not None:
-            msg = f"source.kafka: the assigned partitions cannot be taken over: {self._not_taken_over!r}"
-            raise ExternalError(msg) from self._not_taken_over
+        self._require_membership()
         try:
             fetched = await consumer.getmany(timeout_ms=timeout_ns // NS_PER_MS, max_records=asked)
         except OffsetOutOfRangeError as error:
@@ -151,7 +161,7 @@ class KafkaRecordSource:
         assignments = self._assignments_total
         arrival_ns = self._clock.now_ns()
         batches = [
-            _columns(
+            columns_of(
                 tp,
                 records,
                 arrival_ns=arrival_ns,
@@ -233,7 +243,7 @@ class KafkaRecordSource:
         if not offsets:
             return
         try:
-            await self._client.commit(offsets)
+            await self._commits.wait(self._client.commit(offsets))
         except (CommitFailedError, IllegalStateError) as error:
             msg = f"source.kafka: positions not stored, the group is rebalancing: {error}"
             raise ExternalError(msg, retriable=True) from error
@@ -252,6 +262,7 @@ class KafkaRecordSource:
             if self.leaves_for_good:
                 forget_instance(consumer)
             await stop_within(consumer.stop(), "source.kafka: the consumer", STOP_TIMEOUT_S)
+        await self._commits.end()
 
     async def assigned(self, partitions: Collection[KafkaPartition]) -> None:
         """The group gave us these (aiokafka's listener calls this)."""
@@ -263,6 +274,8 @@ class KafkaRecordSource:
 
     async def rewind(self, partitions: Collection[TopicPartition]) -> None:
         """Read partitions again from what is stored; see ``TransactionalSource``."""
+        if not partitions:
+            return
         owned = self._client.assignment()
         try:
             await self._take_over([source for source in partitions if source in owned])
@@ -320,6 +333,19 @@ class KafkaRecordSource:
         """The group gave us partitions that we cannot read: the next ``poll`` fails (aiokafka swallows it)."""
         if self._consumer is not None:
             self._not_taken_over = error
+
+    def _require_membership(self) -> None:
+        """See that what the group gave us is ours.
+
+        Raises:
+            ExternalError: it is not, or cannot be read.
+        """
+        if self._not_taken_over is not None:
+            msg = f"source.kafka: the assigned partitions cannot be taken over: {self._not_taken_over!r}"
+            raise ExternalError(msg) from self._not_taken_over
+        if self._identity is not None and self._identity.taken:
+            msg = f"source.kafka: {self._identity}: each process needs its own"
+            raise ExternalError(msg)
 
     async def _known_position(self, tp: KafkaPartition) -> int | None:
         """The position behind what was given, without waiting; None where it is not known yet."""
@@ -380,33 +406,3 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
         except Exception:
             log.exception("source.kafka: the revoked partitions were not handed over cleanly")
             raise
-
-
-_TIMESTAMP_MAX_MS = np.iinfo(np.int64).max // NS_PER_MS
-
-
-def _timestamps_ns(timestamps_ms: list[int]) -> Int64Array:
-    """Kafka's milliseconds as ns; those of producers that send microseconds are held, not wrapped."""
-    held = np.maximum(np.array(timestamps_ms, np.int64), -1)
-    return np.minimum(held, _TIMESTAMP_MAX_MS) * NS_PER_MS
-
-
-def _columns(
-    tp: KafkaPartition,
-    records: list[Record],
-    *,
-    arrival_ns: int,
-    end_position: int,
-    behind: int,
-) -> RecordBatch:
-    return RecordBatch(
-        source=TopicPartition(tp.topic, tp.partition),
-        offset=np.array([r.offset for r in records], np.int64),
-        timestamp_ns=_timestamps_ns([r.timestamp for r in records]),
-        key=[r.key for r in records],
-        value=[r.value for r in records],
-        headers={row: headers for row, r in enumerate(records) if (headers := r.headers)},
-        arrival_ns=arrival_ns,
-        end_position=end_position,
-        behind=behind,
-    )

@@ -10,10 +10,12 @@ import socket
 import sys
 import threading
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import cast
 
 import uvloop
 
+from streamproc.config import hide_in_logs, redact, secrets_of
 from streamproc.core import NS_PER_S, SystemClock, process_cpu_ns
 from streamproc.runtime.pipeline import Pipeline
 from streamproc.runtime.service import DRAIN_GRACE_NS, Service
@@ -73,6 +75,7 @@ def _set_up_logging(job: Job) -> None:
         level=job.log_level,
         format=f"%(asctime)s %(levelname)s worker {job.number}: %(name)s: %(message)s",
     )
+    hide_in_logs(partial(redact, secrets=secrets_of(job.config)))
     if job.log_level > logging.DEBUG:
         for name in ("aiokafka", "asyncio"):
             logging.getLogger(name).setLevel(max(job.log_level, logging.WARNING))

@@ -65,7 +65,7 @@ async def audit_topics(  # noqa: PLR0913 - all but one by name
         ConfigError: a topic does not exist.
         ExternalError: the brokers cannot be reached, or a topic cannot be read in time.
     """
-    access = Access("audit", bootstrap_servers, security)
+    access = Access("audit", bootstrap_servers, security, security_of="audit")
     settings = access.settings()
     named = {"dead_letter": dead_letters, "shed": shed}
     letters = {word: topic for word, topic in named.items() if topic is not None}

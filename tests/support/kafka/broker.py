@@ -117,6 +117,10 @@ class KafkaBroker:
         self.close()
 
     @property
+    def running(self) -> bool:
+        return self._program is not None and self._program.running
+
+    @property
     def pid(self) -> int:
         if self._program is None:
             msg = "the broker is not started"
@@ -129,14 +133,41 @@ class KafkaBroker:
         Raises:
             RuntimeError: it cannot be started, or did not answer; the text ends with its log.
         """
+        self.launch()
+        self.wait_ready()
+
+    def prepare(self) -> None:
+        """Make its folder, if that is not done yet.
+
+        Raises:
+            RuntimeError: it cannot be made.
+        """
         if (lacking := why_unavailable()) is not None:
             raise RuntimeError(lacking)
         if self._folder is None:
             self._folder = self._format()
+
+    def launch(self) -> None:
+        """Start it, without waiting: a node of a cluster is ready only when others are there.
+
+        In a thread that lives as long as the broker shall: it ends with the thread.
+
+        Raises:
+            RuntimeError: it cannot be started.
+        """
+        self.prepare()
+        assert self._folder is not None
         self._program = Background(
             self._java("kafka.Kafka", str(self._folder / "server.properties")),
             log=self._folder / "kafka.log",
         )
+
+    def wait_ready(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            RuntimeError: it did not; the text ends with its log.
+        """
         try:
             wait_until("Kafka's answer", self._ready_or_dead, timeout_s=90)
         except TimeoutError as error:
@@ -144,7 +175,7 @@ class KafkaBroker:
         except BaseException:  # Ctrl-C: leave nothing behind
             self.close()
             raise
-        if not self._program.running:
+        if self._program is not None and not self._program.running:
             what = f"Kafka ended with status {self._program.process.returncode}"
             raise self._failed(what)
 
