@@ -12,6 +12,7 @@ nowhere else, and then runs the command as ever:
 and what is no end by itself:
 
 - ``hang_in_thread``, ``hang_on_loop``: a batch of the model never comes back, in a thread or on the event loop;
+- ``stuck_consumer``: the consumer gives nothing more, and raises nothing; another one would;
 - ``clock_jump``: the machine's wall clock is an hour ahead from there on.
 
 The number says at which passing of the point, as a process passes some of them thousands of times a second.
@@ -19,12 +20,13 @@ The number says at which passing of the point, as a process passes some of them 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from streamproc.cli import program
 from streamproc.connectors.kafka import KafkaRecordSink, KafkaRecordSource
@@ -64,6 +66,8 @@ def arm(point: str, fuse: Fuse) -> None:
     match point:
         case "after_poll":
             _when_polled(fuse)
+        case "stuck_consumer":
+            _stuck_when_polled(fuse)
         case "hang_in_thread" | "hang_on_loop":
             if point == "hang_in_thread":
                 driver.INLINE_MAX_NS = 0
@@ -106,6 +110,27 @@ def _when_polled(fuse: Fuse) -> None:
     KafkaRecordSource.poll = patched  # type: ignore[method-assign,assignment]
 
 
+def _stuck_when_polled(fuse: Fuse) -> None:
+    plain, stuck = KafkaRecordSource.poll, _Stuck.ones
+
+    async def patched(self: KafkaRecordSource, **named: Any) -> object:
+        _Stuck.polled = self
+        fuse.passed()
+        if self in stuck:
+            await asyncio.sleep(0.1)
+            return []
+        return await plain(self, **named)
+
+    KafkaRecordSource.poll = patched  # type: ignore[method-assign,assignment]
+
+
+class _Stuck:
+    """Which consumers are stuck, and which was polled last."""
+
+    ones: ClassVar[set[KafkaRecordSource]] = set()
+    polled: ClassVar[KafkaRecordSource | None] = None
+
+
 def _when_committed(fuse: Fuse, *, before: bool) -> None:
     plain = KafkaRecordSource.commit
 
@@ -127,6 +152,11 @@ def forever() -> None:
     threading.Event().wait()
 
 
+def get_stuck() -> None:
+    if _Stuck.polled is not None:
+        _Stuck.ones.add(_Stuck.polled)
+
+
 def jump() -> None:
     plain = time.time_ns
 
@@ -140,6 +170,7 @@ _FAULTS: dict[str, Callable[[], None]] = {
     **dict.fromkeys(KILL_POINTS, end_at_once),
     "hang_in_thread": forever,
     "hang_on_loop": forever,
+    "stuck_consumer": get_stuck,
     "clock_jump": jump,
 }
 

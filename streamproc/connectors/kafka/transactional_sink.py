@@ -141,7 +141,7 @@ class KafkaTransactionalSink:
         require_known_aiokafka()
         self._id = self._held.enter_context(self._identity)
         await self._producers.access.check_reachable()
-        async with self._producers.access.explained(topic_setting="topic"):
+        async with self._producers.access.explained(topic_setting="topic", writes=True):
             self._partitions = await self._producers.learn_topics()
             self._producer = await self._connect()
 

@@ -32,6 +32,18 @@ def executor_hang(stage: Stage) -> None:
 
 
 @scenario(
+    "the consumer is stuck: it gives nothing more, and raises nothing",
+    "after `progress_timeout` it is made anew, in the same process; nothing lost or repeated",
+)
+def stuck_consumer(stage: Stage) -> None:
+    stage.load()
+    worker = stage.start(stage.config(**PATIENCE), fault="stuck_consumer:30")
+    wait_until("it is stuck", lambda: "connecting anew" in worker.log_tail(20_000), 90)
+    stage.flows()
+    stage.say(str(stage.finish(repeats_max=0)))
+
+
+@scenario(
     "the event loop stands still for ever: a function on it does not return",
     "said with its place in the code after 2 s; after `progress_timeout` the process ends, exit 1; nothing lost",
 )
