@@ -18,6 +18,7 @@ COMMANDS = {
     "init": "Make a working project: pipeline, features, model, test.",
     "check": "Find what is wrong with a pipeline, without traffic.",
     "run": "Run a pipeline.",
+    "audit": "Hold a pipeline's topics against what it promises.",
     "record": "Record what goes into a pipeline and what comes out.",
     "export": "Say what is in a recording, or write it as Parquet.",
     "import": "Make a recording of JSON lines.",

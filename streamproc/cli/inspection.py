@@ -207,6 +207,7 @@ async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
         for topic, key in (
             (dead_letter_topic(config), "outcomes.dead_letter_topic"),
             (config.outcomes.shed_topic, "outcomes.shed_topic"),
+            (config.outcomes.ledger_topic, "outcomes.ledger_topic"),
         )
         if topic is not None
     }

@@ -13,10 +13,11 @@ from streamproc.cli.replay_run import Job, run_recorded, run_virtual
 from streamproc.cli.replay_view import show, show_produced
 from streamproc.cli.replay_wall import run_produce, run_wall
 from streamproc.cli.screen import line, notes_console, print_json, result_console
+from streamproc.config import LoadedConfig
 from streamproc.config import load as load_config
 from streamproc.connectors.capture import CaptureReader
 from streamproc.core import Duration
-from streamproc.replay.playback import Playback
+from streamproc.replay.playback import Playback, without_transactions
 from streamproc.runtime import Pipeline
 
 
@@ -132,7 +133,7 @@ def replay(
     say_recording(reader)
     with located(loaded):
         job = Job(
-            pipeline=Pipeline.from_file(loaded),
+            pipeline=_pipeline(loaded, own),
             chosen=chosen,
             playback=playback,
             simulated=simulated,
@@ -214,3 +215,9 @@ def _check(clock: ClockName, chosen: Chosen, playback: Playback, paced: Pace) ->
         if given:
             msg = f"{name} cannot go with --clock recorded, which does again exactly what was: use --clock virtual"
             raise typer.BadParameter(msg)
+
+
+def _pipeline(loaded: LoadedConfig, clock: ClockName) -> Pipeline:
+    """What is replayed: without transactions, which are of a broker; a schedule log would have to tell of them."""
+    pipeline = Pipeline.from_file(loaded)
+    return pipeline if clock is ClockName.RECORDED else without_transactions(pipeline)

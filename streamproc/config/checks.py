@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from streamproc.codecs import ArrowCodec, Codec, FieldType, JsonCodec, TensorCodec
+from streamproc.config.delivery_checks import DELIVERY_CHECKS
 from streamproc.config.foreign_names import nearest
 from streamproc.config.recording_checks import RECORDING_CHECKS
 from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
@@ -203,11 +204,15 @@ def _undecided(
     name: str, source: KafkaSource, sink: KafkaSink, outcomes: Outcomes
 ) -> Iterator[Finding]:
     dead_letters = f"{name}.dlq" if outcomes.dead_letter_topic == "" else outcomes.dead_letter_topic
-    for key, topic in (("dead_letter_topic", dead_letters), ("shed_topic", outcomes.shed_topic)):
+    for key, topic in (
+        ("dead_letter_topic", dead_letters),
+        ("shed_topic", outcomes.shed_topic),
+        ("ledger_topic", outcomes.ledger_topic),
+    ):
         path: Path = ("outcomes", key)
         if topic is None:
             continue
-        if topic or key == "shed_topic":
+        if topic or key != "dead_letter_topic":
             yield from _topic(topic, path)
         if _same_cluster(source, sink) and topic in source.topics:
             yield (
@@ -251,6 +256,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_source_topics, ("source",)),
     (_topics_out, ("source", "sink")),
     (_undecided, ("name", "source", "sink", "outcomes")),
+    *DELIVERY_CHECKS,
     *SCHEDULING_CHECKS,
     *RECORDING_CHECKS,
     *SECURITY_CHECKS,

@@ -35,8 +35,6 @@ _LATER = (
     ),
     *(_Later(f"codec.{n}", instead=_JSON, part="codec") for n in ("avro", "protobuf")),
     *(_Later(f"model.executor.{n}", instead=_RUNS, part="model.executor") for n in ("openvino", "remote")),
-    _Later("outcomes.ledger_topic"),
-    _Later("delivery", frozenset({"exactly_once"}), "write at_least_once, or remove it"),
     _Later("slo"),
 )  # fmt: skip
 _HYPHENED = ("delivery",)

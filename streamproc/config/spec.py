@@ -45,7 +45,8 @@ class PipelineConfig:
             ``tail_drop: {max_queue: 1000}``; an empty list keeps them all.
         limits: how large a record's key and headers may be.
         outcomes: where the events go that are not decided.
-        delivery: what a failure may cost.
+        delivery: what a failure may cost: ``at_least_once`` that some decisions come twice, all alike;
+            ``exactly_once``, by transactions, nothing for those who read ``read_committed``.
         ordering: whose decisions leave in the order of their events.
         telemetry: what the pipeline tells of itself.
         record: a recording of what goes in and out; null makes none.
@@ -68,7 +69,7 @@ class PipelineConfig:
     shed: Sequence[ShedPolicy | ShedName] = (Expired(), Planner())
     limits: Limits = field(default_factory=Limits)
     outcomes: Outcomes = field(default_factory=Outcomes)
-    delivery: Literal["at_least_once"] = "at_least_once"
+    delivery: Literal["at_least_once", "exactly_once"] = "at_least_once"
     ordering: Ordering = "key"
     telemetry: Telemetry = field(default_factory=Telemetry)
     record: Record | None = None

@@ -20,6 +20,7 @@ from streamproc.core.clock import (
     process_cpu_ns,
 )
 from streamproc.core.errors import (
+    AbortedError,
     ConfigError,
     ExternalError,
     InvariantError,
@@ -32,15 +33,19 @@ from streamproc.core.errors import (
 from streamproc.core.events import EventBatch
 from streamproc.core.outcomes import Outcome, Reason
 from streamproc.core.ports import (
+    NOTHING_BEYOND,
     AssignmentListener,
     Executor,
     Jump,
     ModelInfo,
+    Progress,
     Recoverable,
     SendDone,
     Sink,
     Source,
     TensorSpec,
+    TransactionalSink,
+    TransactionalSource,
 )
 from streamproc.core.quantities import Duration, Size
 from streamproc.core.records import Headers, OutRecords, RecordBatch, TopicPartition
@@ -48,9 +53,11 @@ from streamproc.core.user_code import UserFunction, load_function
 from streamproc.core.version import VERSION
 
 __all__ = [
+    "NOTHING_BEYOND",
     "NS_PER_MS",
     "NS_PER_S",
     "VERSION",
+    "AbortedError",
     "Array",
     "AssignmentListener",
     "BoolArray",
@@ -73,6 +80,7 @@ __all__ = [
     "OutRecords",
     "Outcome",
     "Problem",
+    "Progress",
     "Reason",
     "RecordBatch",
     "RecordError",
@@ -86,6 +94,8 @@ __all__ = [
     "SystemClock",
     "TensorSpec",
     "TopicPartition",
+    "TransactionalSink",
+    "TransactionalSource",
     "TransientError",
     "UserFunction",
     "VirtualClock",

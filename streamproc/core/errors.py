@@ -6,6 +6,7 @@
     ├ ModelError      nobody: the batch is tried in parts, those at fault are dead letters
     ├ TransientError  nobody: the user's model says that trying again may help
     ├ ExternalError   the operator: broker, model file, device; retry or stop
+    ├ AbortedError    nobody: a transaction is taken back, and done again
     └ InvariantError  us: a bug; stop before a wrong decision goes out
 
 A message says what was wrong, its value and place, and what to do next. The command prints the
@@ -95,6 +96,19 @@ class ExternalError(StreamprocError):
 
     def __init__(self, message: str, *, retriable: bool = False) -> None:
         self.retriable = retriable
+        super().__init__(message)
+
+
+class AbortedError(StreamprocError):
+    """A transaction was aborted: nothing of it is published, and what it was about is to be read again.
+
+    Args:
+        message: why.
+        lost: True where the partitions are another's by now, or are about to be given anew.
+    """
+
+    def __init__(self, message: str, *, lost: bool = False) -> None:
+        self.lost = lost
         super().__init__(message)
 
 

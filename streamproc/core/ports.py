@@ -6,17 +6,43 @@ same contract suite (``testing.contracts``).
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from streamproc.core.arrays import Columns
+from streamproc.core.arrays import Columns, Int64Array
 from streamproc.core.records import OutRecords, RecordBatch, TopicPartition
+
+
+class Progress(NamedTuple):
+    """How far a partition is done.
+
+    Attributes:
+        position: every record before it is done.
+        beyond: int64 [n], the offsets of records behind it that are done all the same, ascending: a shed event or
+            one of a lane in front ends before those that came earlier.
+    """
+
+    position: int
+    beyond: Int64Array
+
+
+NOTHING_BEYOND: Mapping[TopicPartition, Int64Array] = MappingProxyType({})
 
 
 class AssignmentListener(Protocol):
     """Is told by a source which partitions are this process's."""
 
-    def assigned(self, positions: Mapping[TopicPartition, int]) -> None:
-        """These partitions are ours from now on, to be read from these positions."""
+    def assigned(
+        self,
+        positions: Mapping[TopicPartition, int],
+        beyond: Mapping[TopicPartition, Int64Array] = NOTHING_BEYOND,
+    ) -> None:
+        """These partitions are ours from now on, to be read from these positions.
+
+        Args:
+            positions: by partition.
+            beyond: offsets of records behind it that are done already; see ``Progress``.
+        """
         ...
 
     async def revoked(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
@@ -165,6 +191,46 @@ class Sink(Protocol):
 
     async def stop(self, *, timeout_ns: int) -> None:
         """Send what was taken, then disconnect; gives up after the time."""
+        ...
+
+
+@runtime_checkable
+class TransactionalSource(Source, Protocol):
+    """A source whose positions a transactional sink stores."""
+
+    async def rewind(self, partitions: Collection[TopicPartition]) -> None:
+        """Read these partitions again from what is stored; ``listener.assigned`` tells from where.
+
+        Those that are no longer ours are left out.
+
+        Raises:
+            ExternalError: what is stored cannot be learned.
+        """
+        ...
+
+
+@runtime_checkable
+class TransactionalSink(Sink, Protocol):
+    """A sink that publishes what it took, and how far its partitions are done, together or not at all.
+
+    ``SendDone`` is called at the commit. What is sent while a commit is under way belongs to the next one.
+    """
+
+    def can_hold(self, progress: Mapping[TopicPartition, Progress]) -> bool:
+        """Whether so much can be stored of what is done behind the positions."""
+        ...
+
+    async def commit(self, progress: Mapping[TopicPartition, Progress]) -> int:
+        """Publish all that was sent since the last commit, and store the progress.
+
+        Returns:
+            when it was committed (ns).
+
+        Raises:
+            AbortedError: nothing of it is published or stored, nor anything that was sent since: it is forgotten,
+                and no ``SendDone`` of it will be called. The sink takes new records.
+            ExternalError: it failed for good; nothing is published either.
+        """
         ...
 
 

@@ -4,7 +4,7 @@ Their ``repr`` leaves keys, values and headers out: it may get into a message, a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from streamproc.core.arrays import Int64Array
@@ -53,6 +53,20 @@ class RecordBatch:
 
     def __len__(self) -> int:
         return len(self.value)
+
+    def take(self, rows: Int64Array) -> "RecordBatch":
+        """Some of the records (int64 [n], ascending); the position behind them stays."""
+        chosen = rows.tolist()
+        return replace(
+            self,
+            offset=self.offset[rows],
+            timestamp_ns=self.timestamp_ns[rows],
+            key=[self.key[row] for row in chosen],
+            value=[self.value[row] for row in chosen],
+            headers={
+                place: self.headers[row] for place, row in enumerate(chosen) if row in self.headers
+            },
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,12 @@ from streamproc.engine.event_times import DEADLINE_HEADER, EventTimes, Times
 from streamproc.engine.intake import Intake
 from streamproc.engine.isolate import Span
 from streamproc.engine.lanes import Lanes
+from streamproc.engine.ledger import (
+    Ledger,
+    LedgerOutcome,
+    LedgerRecord,
+    decode_ledger,
+)
 from streamproc.engine.letters import (
     DETAIL_HEADER,
     OUTCOME_HEADER,
@@ -50,6 +56,7 @@ from streamproc.engine.screen import Screen
 from streamproc.engine.settled import Settled
 from streamproc.engine.settlement import Settlement, Tap, Witness
 from streamproc.engine.tracker import AcknowledgementTracker
+from streamproc.engine.transaction import Cut, OpenTransaction
 
 __all__ = [
     "DEADLINE_HEADER",
@@ -66,6 +73,7 @@ __all__ = [
     "Beginning",
     "Call",
     "Concluder",
+    "Cut",
     "Deadline",
     "Decider",
     "Destinations",
@@ -79,10 +87,14 @@ __all__ = [
     "Intake",
     "LabelDecider",
     "Lanes",
+    "Ledger",
+    "LedgerOutcome",
+    "LedgerRecord",
     "Limits",
     "LoggedClock",
     "LoggedEngine",
     "Offering",
+    "OpenTransaction",
     "Outcomes",
     "Output",
     "PartitionTable",
@@ -102,5 +114,6 @@ __all__ = [
     "Times",
     "Witness",
     "check_labels",
+    "decode_ledger",
     "rescue",
 ]

@@ -189,7 +189,7 @@ class Concluder:
             passage: tells how they came through.
         """
         topic = self._to.shed if outcome is Outcome.SHED else self._to.dead_letters
-        owner = self._partitions.at(partition)
+        owner = self._partitions.taking(partition)
         if owner is None:
             return []  # given up since: what was fetched of it is handed back
         settled = Settled(partition, ordinal, outcome, reason, lane=lane, row=row)
@@ -197,7 +197,7 @@ class Concluder:
             way = replace(passage(owner.source), outcome=outcome, reason=str(reason), topic=topic)
             settled = replace(settled, passage=way)
         if topic is None:
-            self._settlement.settle(settled, self._clock.now_ns())
+            self._settlement.conclude(settled, self._clock.now_ns())
             return []
         made = letters(
             topic,
@@ -252,7 +252,7 @@ class Concluder:
         """Send the decisions about events of one partition, each said to be what it will be."""
         if not len(events):
             return []
-        owner = self._partitions.at(int(events.partition[0]))
+        owner = self._partitions.taking(int(events.partition[0]))
         if owner is None:
             return []  # given up since: another process decides about them
         late = events.deadline_ns < ran.ended_ns + self._scheduler.send_ns
@@ -275,7 +275,7 @@ class Concluder:
             # Nothing is sent, so there is no acknowledgement to measure the latency to.
             start_ns, end_ns = ran.started_ns, ran.ended_ns
             decided = Decided(events, start_ns, end_ns, end_ns, None, None, ran.variant)
-            self._settlement.settle(_settled(owner, events, outcome, decided), ran.ended_ns)
+            self._settlement.conclude(_settled(owner, events, outcome, decided), ran.ended_ns)
             return []
         headers, traced = self._headers(owner.source, events)
         values = ran.encoders[ran.variant].encode(

@@ -13,6 +13,7 @@ import numpy as np
 
 from streamproc.codecs import DecisionEncoder
 from streamproc.core import (
+    NOTHING_BEYOND,
     Columns,
     EventBatch,
     Int64Array,
@@ -23,7 +24,7 @@ from streamproc.core import (
     TopicPartition,
 )
 from streamproc.engine.conclude import Ran
-from streamproc.engine.effects import Effect, Infer, Skip
+from streamproc.engine.effects import Effect, Infer, Send, Skip
 from streamproc.engine.intake import Rejected, in_order
 from streamproc.engine.lanes import lane_of
 from streamproc.engine.letters import Originals
@@ -117,14 +118,22 @@ class Engine:
         """By source, how far its clock is behind ours in ns, where it is known; negative is ahead."""
         return self._intake.times.skews_ns()
 
-    def assigned(self, positions: Mapping[TopicPartition, int]) -> None:
-        """These partitions are ours from now on, read from these positions."""
-        self._partitions.assign(positions)
+    def assigned(
+        self,
+        positions: Mapping[TopicPartition, int],
+        beyond: Mapping[TopicPartition, Int64Array] = NOTHING_BEYOND,
+    ) -> None:
+        """These partitions are ours from now on; see ``AssignmentListener``."""
+        self._partitions.assign(positions, beyond)
 
     @property
     def owns_partitions(self) -> bool:
         """Whether any partition is ours."""
         return bool(self._partitions.owned())
+
+    def owned(self) -> list[TopicPartition]:
+        """The partitions that are ours."""
+        return list(self._partitions.owned())
 
     def leave(self, sources: Collection[TopicPartition]) -> None:
         """Take in nothing more of these partitions; what was taken in goes on until ``release``."""
@@ -163,7 +172,18 @@ class Engine:
         for source, position in positions.items():
             partition = self._partitions.find(source)
             if partition is not None and not partition.leaving:
-                partition.tracker.moved(position)
+                partition.moved(position)
+
+    def take_back(self) -> None:
+        """A transaction was aborted: what was to be sent is forgotten, and all partitions are given up."""
+        self._effects = [effect for effect in self._effects if not isinstance(effect, Send)]
+        self._settlement.forget()
+        self.release_all()
+
+    def take_effects(self) -> list[Effect]:
+        """What is to be done by what happened before, and nothing new."""
+        effects, self._effects = self._effects, []
+        return effects
 
     def positions_to_commit(self) -> dict[TopicPartition, int]:
         """For each partition whose position moved: every record before it has its outcome."""
@@ -175,13 +195,17 @@ class Engine:
 
     def ingest(self, batch: RecordBatch) -> None:
         """Take fetched records in: they are shed, become dead letters, or wait for their run."""
+        partition = self._partitions.find(batch.source)
+        if partition is not None:
+            batch = partition.undone(batch)
         count = len(batch)
         self._accounts.fetched += count
-        partition = self._partitions.find(batch.source)
         if partition is None or partition.leaving:
             self._accounts.handed_back += count
             return
-        ordinal = partition.tracker.fetched(batch.offset, batch.end_position)
+        ordinal = partition.fetched(batch.offset, batch.end_position)
+        if not count:
+            return
         times = self._intake.times.of_records(batch)
         screened = self._screen.look(partition, batch, times, self._clock.now_ns())
         for reason, record in screened.shed:
@@ -200,7 +224,7 @@ class Engine:
         if admitted.held is not None:
             held = int(admitted.held.sum())
             self._accounts.fetched += held - count
-            partition.tracker.holds(ordinal, admitted.held)
+            partition.holds(ordinal, admitted.held)
         self._account_times()
         now_ns = self._clock.now_ns()
         for part in admitted.events:
@@ -233,8 +257,7 @@ class Engine:
                 case Idle():
                     self.wake_ns = None
                     going_on = False
-        effects, self._effects = self._effects, []
-        return effects
+        return self.take_effects()
 
     def completed(
         self, run: int, outputs: Columns | Rescued, finished_ns: int, *, variant: int | None = None
@@ -278,7 +301,7 @@ class Engine:
         if jump is not None:
             self._accounts.skips["skip_ahead"] += jump.end - jump.start
             if partition is not None:
-                partition.tracker.moved(jump.end)
+                partition.moved(jump.end)
 
     def acknowledged(self, ticket: int, acknowledged_ns: int) -> None:
         """The broker has what a ``Send`` effect asked for."""

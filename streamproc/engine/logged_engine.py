@@ -2,7 +2,15 @@
 
 from collections.abc import Collection, Mapping
 
-from streamproc.core import Columns, Jump, ModelError, RecordBatch, TopicPartition
+from streamproc.core import (
+    NOTHING_BEYOND,
+    Columns,
+    Int64Array,
+    Jump,
+    ModelError,
+    RecordBatch,
+    TopicPartition,
+)
 from streamproc.engine.effects import Effect, Infer
 from streamproc.engine.engine import Engine
 from streamproc.engine.isolate import text_of
@@ -39,11 +47,15 @@ class LoggedEngine(Engine):
             self._log.note(Call.DRAINING, int(draining))
         self._draining = draining
 
-    def assigned(self, positions: Mapping[TopicPartition, int]) -> None:
-        """See ``Engine``."""
+    def assigned(
+        self,
+        positions: Mapping[TopicPartition, int],
+        beyond: Mapping[TopicPartition, Int64Array] = NOTHING_BEYOND,
+    ) -> None:
+        """See ``Engine``; only transactions know of records done beyond a position, and those are not in the log."""
         pairs = [n for source, at in positions.items() for n in (self._log.source(source), at)]
         self._log.note(Call.ASSIGNED, len(positions), *pairs)
-        super().assigned(positions)
+        super().assigned(positions, beyond)
 
     def leave(self, sources: Collection[TopicPartition]) -> None:
         """See ``Engine``."""

@@ -111,7 +111,10 @@ class Outcomes:
     Attributes:
         dead_letter_topic: for dead letters; None counts and drops them, ``""`` stands for ``NAME.dlq``.
         shed_topic: for shed events; None counts and drops them.
+        ledger_topic: for the ledger: a small record for each partition and commit, which says what became of which
+            offsets; None writes none.
     """
 
     dead_letter_topic: str | None = ""
     shed_topic: str | None = None
+    ledger_topic: str | None = None

@@ -1,10 +1,14 @@
 """The partitions that are this process's, and how far each is done."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from streamproc.core import TopicPartition
+import numpy as np
+
+from streamproc.core import NOTHING_BEYOND, Int64Array, Progress, RecordBatch, TopicPartition
 from streamproc.engine.tracker import AcknowledgementTracker
+
+_NO_OFFSETS = np.empty(0, np.int64)
 
 
 @dataclass(slots=True)
@@ -19,6 +23,11 @@ class Partition:
         leaving: True once it is about to be given up: what is fetched of it is handed back.
         skipping: True while the source jumps over a part of it.
         timestamp_off_ns: what its records' timestamps have more than our timeline.
+        covered: how far its records' outcomes are handed over, final or not; None where outcomes are final one by
+            one, and not by transactions.
+        beyond: int64 [n], offsets of records that were done before they became ours, ascending.
+        frozen: True once nothing more may be said of it.
+        begun: what was stored of it when it became ours.
     """
 
     index: int
@@ -28,23 +37,74 @@ class Partition:
     leaving: bool = False
     skipping: bool = False
     timestamp_off_ns: int = 0
+    covered: AcknowledgementTracker | None = None
+    beyond: Int64Array = field(default_factory=_NO_OFFSETS.copy)
+    frozen: bool = False
+    begun: Progress = field(default_factory=lambda: Progress(0, _NO_OFFSETS))
+
+    def undone(self, batch: RecordBatch) -> RecordBatch:
+        """Those of the fetched records that were not done before."""
+        if not len(self.beyond):
+            return batch
+        done = np.isin(batch.offset, self.beyond, assume_unique=True)
+        return batch.take(np.flatnonzero(~done)) if done.any() else batch
+
+    def fetched(self, offset: Int64Array, end_position: int) -> int:
+        """Records were fetched; see ``AcknowledgementTracker``."""
+        if self.covered is not None:
+            self.covered.fetched(offset, end_position)
+        return self.tracker.fetched(offset, end_position)
+
+    def holds(self, ordinal: int, events: Int64Array) -> None:
+        """Records hold several events; see ``AcknowledgementTracker``."""
+        if self.covered is not None:
+            self.covered.holds(ordinal, events)
+        self.tracker.holds(ordinal, events)
+
+    def moved(self, end_position: int) -> None:
+        """The consumer's position moved over what holds no records."""
+        if self.covered is not None:
+            self.covered.moved(end_position)
+        self.tracker.moved(end_position)
+
+    def progress(self) -> Progress:
+        """What is to be stored with the outcomes that were handed over until now."""
+        reached = self.covered or self.tracker
+        position = reached.position
+        self.beyond = self.beyond[self.beyond >= position]
+        return Progress(position, np.union1d(self.beyond, reached.beyond))
 
 
 class PartitionTable:
-    """Owned partitions, by name and by index."""
+    """Owned partitions, by name and by index.
 
-    def __init__(self) -> None:
+    Args:
+        transactional: True where outcomes become final by transactions.
+    """
+
+    def __init__(self, *, transactional: bool = False) -> None:
+        self._transactional = transactional
         self._by_source: dict[TopicPartition, Partition] = {}
         self._by_index: dict[int, Partition] = {}
         self._next_index = 0
         self._committed: dict[TopicPartition, int] = {}
 
-    def assign(self, positions: Mapping[TopicPartition, int]) -> None:
-        """These are ours now, read from these positions."""
+    def assign(
+        self,
+        positions: Mapping[TopicPartition, int],
+        beyond: Mapping[TopicPartition, Int64Array] = NOTHING_BEYOND,
+    ) -> None:
+        """These are ours now, read from these positions; what lies beyond them and is done is passed over."""
         for source, position in positions.items():
             prefix = f"{source.topic}/{source.partition}/"
             partition = Partition(
-                self._next_index, source, prefix, AcknowledgementTracker(position)
+                self._next_index,
+                source,
+                prefix,
+                AcknowledgementTracker(position),
+                covered=AcknowledgementTracker(position) if self._transactional else None,
+                beyond=(done := beyond.get(source, _NO_OFFSETS)),
+                begun=Progress(position, done),
             )
             self._next_index += 1
             self._by_source[source] = self._by_index[partition.index] = partition
@@ -65,9 +125,18 @@ class PartitionTable:
         """An owned partition by index; None when it was given up since."""
         return self._by_index.get(index)
 
+    def taking(self, index: int) -> Partition | None:
+        """An owned partition by index; None when it was given up since, or nothing more may be said of it."""
+        partition = self._by_index.get(index)
+        return None if partition is None or partition.frozen else partition
+
     def owned(self) -> Collection[TopicPartition]:
         """The names of all of them."""
         return self._by_source.keys()
+
+    def all(self) -> Collection[Partition]:
+        """All of them."""
+        return self._by_source.values()
 
     def positions_to_commit(self) -> dict[TopicPartition, int]:
         """The positions that moved since the last ``committed``."""

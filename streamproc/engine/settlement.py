@@ -14,6 +14,7 @@ from streamproc.core import (
     TopicPartition,
 )
 from streamproc.engine.effects import Send
+from streamproc.engine.ledger import Ledger
 from streamproc.engine.partitions import Partition, PartitionTable
 from streamproc.engine.passages import passages
 from streamproc.engine.settled import Settled
@@ -71,9 +72,12 @@ class Settlement:
         partitions: whose records are to be marked done.
         scheduler: learns how long the way to the broker takes.
         tracer: makes traces of what ended; None makes none.
+        transactional: True where nothing is final before its transaction's commit, not even what is not sent.
+        ledger: notes what became of each record; None where nobody asks.
 
     Attributes:
         witness: is told of every outcome that becomes final, event by event; None tells nobody.
+        uncommitted: whether any outcome was handed over since the last ``take_concluded``.
         tap: is told of what is sent and of outcomes, a batch at a time; None tells nobody.
     """
 
@@ -83,6 +87,9 @@ class Settlement:
         partitions: PartitionTable,
         scheduler: Scheduler,
         tracer: Tracer | None = None,
+        *,
+        transactional: bool = False,
+        ledger: Ledger | None = None,
     ) -> None:
         self._accounts = accounts
         self._partitions = partitions
@@ -90,13 +97,19 @@ class Settlement:
         self._tracer = tracer
         self._open: dict[int, Settled] = {}
         self._tickets_total = 0
+        self._transactional = transactional
+        self._ledger = ledger
+        self._concluded: list[Settled] = []
+        """Outcomes without a record, until the commit."""
         self.witness: Witness | None = None
+        self.uncommitted = False
         self.tap: Tap | None = None
 
     def send(self, records: OutRecords, settled: Settled) -> Send:
         """The effect of sending the records; the outcome is final when they are acknowledged."""
         self._tickets_total += 1
         self._open[self._tickets_total] = settled
+        self._cover(settled)
         if settled.decided is not None:
             self._accounts.own.add(settled.decided.handed_ns - settled.decided.events.arrival_ns)
         if self.tap is not None and (owner := self._partitions.at(settled.partition)):
@@ -118,6 +131,27 @@ class Settlement:
             self._scheduler.acknowledged(settled.decided.decided_ns, acknowledged_ns)
         self.settle(settled, acknowledged_ns)
 
+    def conclude(self, settled: Settled, now_ns: int) -> None:
+        """An outcome of which nothing is sent: it is final at once, or with the transaction."""
+        self._cover(settled)
+        if self._transactional:
+            self._concluded.append(settled)
+        else:
+            self.settle(settled, now_ns)
+
+    def take_concluded(self) -> list[Settled]:
+        """The outcomes without a record since the last time; what was handed over is being committed."""
+        taken, self._concluded = self._concluded, []
+        self.uncommitted = False
+        return taken
+
+    def forget(self) -> None:
+        """The transaction is aborted: nothing that was handed over will become final."""
+        self._open.clear()
+        if self._ledger is not None:
+            self._ledger.forget()
+        self.take_concluded()
+
     def settle(self, settled: Settled, final_ns: int) -> None:
         """Write the outcome, unless the partition was given up since: then it is handed back already."""
         partition = self._partitions.at(settled.partition)
@@ -127,6 +161,7 @@ class Settlement:
         if self.witness is not None:
             self._testify(self.witness, partition, settled, final_ns)
         late = _missed(settled, final_ns)
+        self._note(partition, settled, late)
         if self.tap is not None:
             offset = partition.tracker.offsets(settled.ordinal)
             self.tap.ended(partition.source, offset, settled, late, final_ns)
@@ -146,6 +181,22 @@ class Settlement:
             self._count(settled.outcome, lane, count - missed, settled.reason)
         self._accounts.latency(final_ns - settled.decided.events.event_time_ns)
         self._accounts.stage_constant("emit", final_ns - settled.decided.decided_ns, count)
+
+    def _cover(self, settled: Settled) -> None:
+        partition = self._partitions.at(settled.partition) if self._transactional else None
+        if partition is not None and partition.covered is not None:
+            partition.covered.done(settled.ordinal, repeated=settled.row is not None)
+            self.uncommitted = True
+            if self._ledger is not None:
+                self._ledger.note(partition, settled.ordinal, settled.outcome, settled.reason)
+
+    def _note(self, partition: Partition, settled: Settled, late: BoolArray) -> None:
+        """Tell the ledger; with transactions it was told before, for it is a part of them."""
+        if self._ledger is None or self._transactional:
+            return
+        for rows, outcome in ((late, Outcome.LATE), (~late, settled.outcome)):
+            if rows.any():
+                self._ledger.note(partition, settled.ordinal[rows], outcome, settled.reason)
 
     def _count(
         self, outcome: Outcome, lane: Int64Array | int, count: int, reason: str = ""

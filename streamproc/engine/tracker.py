@@ -94,6 +94,13 @@ class AcknowledgementTracker:
             return self._end_position
         return int(self._offset[self._first_open - self._base])
 
+    @property
+    def beyond(self) -> Int64Array:
+        """The offsets of the records behind the position that are done all the same (int64 [n], ascending)."""
+        _ = self.position  # moves on over what is done
+        begin, end = self._first_open - self._base, self._total - self._base
+        return self._offset[begin:end][self._left[begin:end] <= 0]
+
     def _make_room(self, count: int) -> int:
         """Drop what is done, grow if need be; gives the place of the next record."""
         _ = self.position  # moves on over what is done

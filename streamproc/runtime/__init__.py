@@ -14,7 +14,7 @@ from streamproc.runtime.machine import machine_facts
 from streamproc.runtime.parts import Parts
 from streamproc.runtime.pipeline import Pipeline
 from streamproc.runtime.recording import metadata_of, outcome_columns, sent_batch
-from streamproc.runtime.scheduling import lane_specs
+from streamproc.runtime.scheduling import lane_specs, transaction_interval_ns
 from streamproc.runtime.service import DRAIN_GRACE_NS, Service
 from streamproc.runtime.workers import WorkerGroup
 
@@ -38,5 +38,6 @@ __all__ = [
     "metadata_of",
     "outcome_columns",
     "sent_batch",
+    "transaction_interval_ns",
     "try_again",
 ]

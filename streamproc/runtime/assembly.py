@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from streamproc.codecs import Decoder
 from streamproc.config import PipelineConfig, redact, secrets_of
-from streamproc.core import Clock, Executor, ModelInfo, load_function
+from streamproc.core import Clock, ConfigError, Executor, ModelInfo, Problem, load_function
 from streamproc.engine import (
     Beginning,
     Concluder,
@@ -18,8 +18,10 @@ from streamproc.engine import (
     EventTimes,
     Intake,
     LabelDecider,
+    Ledger,
     LoggedClock,
     LoggedEngine,
+    OpenTransaction,
     PartitionTable,
     PlainDecider,
     PythonDecider,
@@ -59,6 +61,8 @@ class Assembly:
         compute: how long each variant of the model alone computes, to choose between the event loop and a thread.
         tracer: tells the journeys of events; None where no traces are made.
         sweeps: what each variant of the model was measured to take.
+        transaction: says what is to be committed; None where outcomes are final one by one.
+        ledger: what became of each record; None where nobody asks.
     """
 
     engine: Engine
@@ -68,6 +72,8 @@ class Assembly:
     compute: tuple[LatencyModel, ...]
     tracer: Tracer | None
     sweeps: tuple[Sweep, ...]
+    transaction: OpenTransaction | None = None
+    ledger: Ledger | None = None
 
 
 def assemble(
@@ -111,12 +117,20 @@ def assemble(
     latency = [LatencyModel(*measured, size_max=room) for measured in swept]
     accounts = make_accounts(config)
     scheduler = make_scheduler(config, latency, slots=slots)
-    partitions = PartitionTable()
+    transactional = config.delivery == "exactly_once"
+    if transactional and decoder.several:
+        msg = "exactly_once needs records of one event each, and this codec's may hold several: write at_least_once"
+        raise ConfigError(Problem(msg, "delivery"))
+    partitions = PartitionTable(transactional=transactional)
     tracer = None
     traces = config.telemetry.traces
     if traces is not None and export is not None:
         tracer = Tracer(Sampler(config.name, traces.ratio), traces.always, export)
-    settlement = Settlement(accounts, partitions, scheduler, tracer)
+    asked = config.outcomes.ledger_topic
+    ledger = None if asked is None else Ledger(asked, config.name, partitions)
+    settlement = Settlement(
+        accounts, partitions, scheduler, tracer, transactional=transactional, ledger=ledger
+    )
     times = EventTimes(config.event_time, config.deadline, lane_budgets_ns(config))
     parts = EngineParts(
         clock=clock,
@@ -157,7 +171,18 @@ def assemble(
         else LoggedEngine(parts, batch_room=room, keep_order=keep_order, log=log)
     )
     compute = tuple(LatencyModel(*measured, size_max=room) for measured in swept)
-    return Assembly(engine, accounts, settlement, tuple(latency), compute, tracer, swept)
+    transaction = OpenTransaction(partitions, settlement, ledger) if transactional else None
+    return Assembly(
+        engine,
+        accounts,
+        settlement,
+        tuple(latency),
+        compute,
+        tracer,
+        swept,
+        transaction,
+        ledger,
+    )
 
 
 def make_features(config: PipelineConfig, model: ModelInfo, decoder: Decoder) -> Features:

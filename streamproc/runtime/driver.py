@@ -3,22 +3,24 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from streamproc.core import (
+    NOTHING_BEYOND,
     NS_PER_MS,
     NS_PER_S,
     Clock,
     Executor,
     ExternalError,
+    Int64Array,
     Sink,
     Source,
     TopicPartition,
 )
-from streamproc.engine import Engine, Infer, Rescued, Send, Skip
+from streamproc.engine import Effect, Engine, Infer, Rescued, Send, Skip
 from streamproc.runtime.inference import Ran, attempt, try_again
 from streamproc.scheduling import LatencyModel
 from streamproc.telemetry import Accounts
@@ -29,6 +31,11 @@ INLINE_MAX_NS = NS_PER_MS
 """A batch predicted to be quicker runs on the event loop: a hop to a thread and back costs more."""
 TURN_MAX_NS = 2 * NS_PER_MS
 """How long one turn may keep the event loop from sends, acknowledgements and heartbeats."""
+
+
+BeforeRelease: TypeAlias = Callable[
+    [Collection[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]
+]
 
 
 class Driver:
@@ -75,25 +82,32 @@ class Driver:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_ns = 0
         self._progress = asyncio.Event()
+        self.before_release: BeforeRelease | None = None
+        """Is waited for when partitions are about to leave; gives the positions that are left for the source to commit."""
         self.owns_partitions = False
         """True once the source has been given partitions, or none are left to give."""
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Holds the error for which the pipeline cannot go on."""
 
-    def assigned(self, positions: Mapping[TopicPartition, int]) -> None:
+    def assigned(
+        self,
+        positions: Mapping[TopicPartition, int],
+        beyond: Mapping[TopicPartition, Int64Array] = NOTHING_BEYOND,
+    ) -> None:
         """The source was given partitions; see ``AssignmentListener``."""
         self.owns_partitions = True
-        self._engine.assigned(positions)
+        self._engine.assigned(positions, beyond)
 
     async def revoked(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The source gives partitions up: finish what is under way, within a time."""
         self._engine.leave(partitions)
         self._guarded(self.turn)  # nothing of them waits for others to come any more
         await self._until(lambda: not self._engine.open_in(partitions), self._revoke_grace_ns)
+        stored = None if self.before_release is None else await self.before_release(partitions)
         positions = self._engine.release(partitions)
         self._progress.set()  # what was handed back is no longer waited for
         self.owns_partitions = self._engine.owns_partitions
-        return positions
+        return positions if stored is None else stored
 
     async def drained(self, timeout_ns: int) -> bool:
         """Wait until every event taken in has its outcome; False when the time is up first.
@@ -125,6 +139,10 @@ class Driver:
         finally:
             await asyncio.to_thread(_close_all, executors)
 
+    def told(self) -> None:
+        """Events may have got their outcomes, or were given up."""
+        self._progress.set()
+
     def turn(self) -> None:
         """Carry out what is due, for a short while; goes on by itself in the loop's next round."""
         self._turn_due = False
@@ -139,14 +157,12 @@ class Driver:
                 self._progress.set()  # what is not sent has its outcome at once
                 self._set_alarm(self._engine.wake_ns, now_ns)
                 return
-            for effect in effects:
-                match effect:
-                    case Send(ticket=ticket, records=records):
-                        self._sink.send(records, partial(self._sent, ticket))
-                    case Infer() as infer:
-                        self._infer(infer)
-                    case Skip(source=source, timestamp_ns=timestamp_ns):
-                        self._start(self._skip(source, timestamp_ns))
+            self._carry_out(effects)
+
+    def hand_over(self) -> None:
+        """Carry out what follows from what has happened, so that nothing is between the engine and the sink."""
+        while effects := self._engine.take_effects():
+            self._carry_out(effects)
 
     def fail(self, error: BaseException) -> None:
         """The pipeline cannot go on."""
@@ -161,6 +177,16 @@ class Driver:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _carry_out(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send(ticket=ticket, records=records):
+                    self._sink.send(records, partial(self._sent, ticket))
+                case Infer() as infer:
+                    self._infer(infer)
+                case Skip(source=source, timestamp_ns=timestamp_ns):
+                    self._start(self._skip(source, timestamp_ns))
 
     async def _until(self, condition: Callable[[], bool], timeout_ns: int) -> bool:
         """Wait until something is so; False when the time is up, or the pipeline fails, first."""

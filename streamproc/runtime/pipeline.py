@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 from streamproc.config import LoadedConfig, PipelineConfig, check
@@ -10,14 +10,17 @@ from streamproc.connectors.kafka import (
     Access,
     KafkaRecordSink,
     KafkaRecordSource,
+    KafkaTransactionalSink,
+    Producers,
     RecoveringSource,
     Unread,
 )
-from streamproc.core import Clock, Executor, Sink, Source, SystemClock
+from streamproc.core import Clock, ConfigError, Executor, Sink, Source, SystemClock
 from streamproc.executors import load_executors
 from streamproc.runtime.assembly import dead_letter_topic
 from streamproc.runtime.parts import Parts
 from streamproc.runtime.service import Service
+from streamproc.runtime.transactional_id import TransactionalId
 from streamproc.telemetry import Summary
 
 
@@ -85,14 +88,15 @@ class Pipeline(PipelineConfig):
         """
         check(self)
         clock = clock or SystemClock()
+        source = source or self.kafka_source(clock)
         if executor is None:
             executors = load_executors(self.model, clock)
         else:
             executors = tuple(executor) if isinstance(executor, Sequence) else (executor,)
         progress_timeout = self.source.progress_timeout
         return Parts(
-            source=source or self.kafka_source(clock),
-            sink=sink or self._kafka_sink(clock),
+            source=source,
+            sink=sink or self._kafka_sink(source, clock),
             executors=executors,
             clock=clock,
             commit_interval_ns=int(self.source.commit_interval),
@@ -105,23 +109,41 @@ class Pipeline(PipelineConfig):
         Args:
             clock: for the instants of arrival.
         """
-        options, group_id = self.source, self.source.group_id or self.name
+        transactional, options = self.delivery == "exactly_once", self.source
+        if transactional:  # what an aborted transaction wrote was never there
+            options = replace(options, isolation_level="read_committed")
+        group_id = self.source.group_id or self.name
         unread = Unread(
             Access.of_source(options),
             group_id=group_id,
             topics=options.topics,
             isolation_level=options.isolation_level,
         )
-        return RecoveringSource(
-            lambda: KafkaRecordSource(options, group_id=group_id, clock=clock), unread
-        )
 
-    def _kafka_sink(self, clock: Clock) -> Sink:
-        made = [t for t in (dead_letter_topic(self), self.outcomes.shed_topic) if t is not None]
-        return KafkaRecordSink(
-            self.sink,
-            access=Access.of_sink(self.sink, self.source),
-            input_topics=self.source.topics,
-            made_topics=made,
+        def make() -> KafkaRecordSource:
+            return KafkaRecordSource(
+                options, group_id=group_id, clock=clock, transactional=transactional
+            )
+
+        return RecoveringSource(make, unread)
+
+    def _kafka_sink(self, source: Source, clock: Clock) -> Sink:
+        outcomes = self.outcomes
+        asked = (dead_letter_topic(self), outcomes.shed_topic, outcomes.ledger_topic)
+        made = [topic for topic in asked if topic is not None]
+        access, topics = Access.of_sink(self.sink, self.source), self.source.topics
+        if self.delivery == "at_least_once":
+            return KafkaRecordSink(
+                self.sink, access=access, input_topics=topics, made_topics=made, clock=clock
+            )
+        if not isinstance(source, RecoveringSource):
+            msg = "delivery: exactly_once needs source.kafka, whose offsets are a part of its transactions"
+            raise ConfigError(msg)
+        group = self.source.group_id or self.name
+        return KafkaTransactionalSink(
+            Producers(self.sink, access=access, input_topics=topics, made_topics=made),
+            identity=TransactionalId(group, self.source.group_instance_id),
+            membership=lambda: source.membership,
+            stored=source.stored,
             clock=clock,
         )

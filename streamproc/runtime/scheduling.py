@@ -29,6 +29,10 @@ UNTRIED_SEND_NS = 25 * NS_PER_MS
 """Allowed for sending until some hundred sends were seen, within that share: a broker's pause, or its slow
 first answers. Where it makes every event look hopeless the scheduler forgets it at the first probe."""
 
+INTERVAL_MAX_NS = 100 * NS_PER_MS
+INTERVAL_SHARE = 8
+"""From one transaction to the next, where nobody says: so long, or this part (an eighth) of the smallest budget."""
+
 
 def has_policy(config: PipelineConfig, kind: type[ShedPolicy]) -> bool:
     """Whether events may be shed by a policy."""
@@ -89,10 +93,22 @@ def make_scheduler(
         shed=shed_policies(config.shed),
         ordering=config.ordering,
         variants=_variants(config, latency),
-        send=SendLatency(ceiling_ns=smallest_ns // SEND_SHARE, first_ns=UNTRIED_SEND_NS),
+        send=SendLatency(
+            ceiling_ns=smallest_ns // SEND_SHARE,
+            first_ns=UNTRIED_SEND_NS + transaction_interval_ns(config),
+        ),
         slots=slots,
         lanes=lanes,
     )
+
+
+def transaction_interval_ns(config: PipelineConfig) -> int:
+    """The least time from one transaction to the next; 0 where there are none."""
+    if config.delivery != "exactly_once":
+        return 0
+    asked = config.sink.transaction_interval
+    smallest_ns = min(lane.budget_ns for lane in lane_specs(config))
+    return int(asked) if asked is not None else min(INTERVAL_MAX_NS, smallest_ns // INTERVAL_SHARE)
 
 
 def make_lanes(config: PipelineConfig, decoder: Decoder) -> Lanes | None:

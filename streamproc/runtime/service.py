@@ -17,6 +17,7 @@ from streamproc.core import (
 )
 from streamproc.engine import ScheduleLog
 from streamproc.runtime.assembly import Assembly, assemble
+from streamproc.runtime.commits import make_ledger_commits, make_transactions
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.exporting import exporter_of
@@ -32,6 +33,8 @@ from streamproc.runtime.status import State, actions_of, status_of
 from streamproc.telemetry import Accounts, Gauges, Summary
 
 if TYPE_CHECKING:
+    from streamproc.runtime.ledger_commits import LedgerCommits
+    from streamproc.runtime.transactions import Transactions
     from streamproc.telemetry.otlp import Exporter
 
 log = logging.getLogger(__name__)
@@ -96,6 +99,8 @@ class Service:
         self._recorder: Recorder | None = None
         self._driver: Driver | None = None
         self._intake: IntakeLoop | None = None
+        self._transactions: Transactions | None = None
+        self._ledger: LedgerCommits | None = None
         self._stop_asked = asyncio.Event()
         self._drain_ns: int | None = None
         self._paused = False
@@ -240,6 +245,10 @@ class Service:
         if recorder is not None:
             self._intake.record = recorder.records
         self._intake.stopping = self._stop_asked.is_set()
+        self._ledger = make_ledger_commits(assembly, driver, parts.sink)
+        self._transactions = make_transactions(
+            self._config, assembly, driver, source=parts.source, sink=parts.sink, clock=parts.clock
+        )
         recovery = Recovery(
             source=parts.source,
             driver=driver,
@@ -289,7 +298,9 @@ class Service:
     async def _drive(self, intake: IntakeLoop, driver: Driver, recovery: Recovery) -> None:
         """Take in until the end, finish what was taken in, store the last positions."""
         keepers = [
-            asyncio.create_task(self._commit_regularly()),
+            asyncio.create_task(
+                self._commit_regularly() if self._transactions is None else self._transactions.run()
+            ),
             asyncio.create_task(self._heartbeat.run()),
             asyncio.create_task(recovery.run()),
         ]
@@ -342,11 +353,16 @@ class Service:
     async def _commit(self) -> None:
         if self._assembly is None:
             return
+        if self._transactions is not None:
+            await self._transactions.commit()
+            return
         engine, source = self._assembly.engine, self._parts.source
         try:
             engine.moved(await source.positions())
             positions = engine.positions_to_commit()
             if positions:
+                if self._ledger is not None:
+                    await self._ledger.publish(positions)
                 await source.commit(positions)
                 engine.committed(positions)
         except ExternalError as error:

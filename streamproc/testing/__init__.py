@@ -14,6 +14,7 @@ from streamproc.testing.pipeline_test import PipelineTest
 from streamproc.testing.result import Decision, FinalOutcome, Letter, TestResult
 from streamproc.testing.sink import MemorySink
 from streamproc.testing.source import MemorySource
+from streamproc.testing.transactional_sink import MemoryTransactionalSink
 
 __all__ = [
     "AuditReport",
@@ -25,6 +26,7 @@ __all__ = [
     "MemoryBroker",
     "MemorySink",
     "MemorySource",
+    "MemoryTransactionalSink",
     "OutcomeChecker",
     "OutcomeReport",
     "PipelineTest",

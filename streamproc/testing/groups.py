@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Protocol
 
-from streamproc.core import TopicPartition
+from streamproc.core import Int64Array, TopicPartition
 
 
 class Member(Protocol):
@@ -36,11 +36,13 @@ class Group:
 
     Attributes:
         committed: the stored positions.
+        beyond: int64 [n], the offsets behind a position that a transaction stored as done, too.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.committed: dict[TopicPartition, int] = {}
+        self.beyond: dict[TopicPartition, Int64Array] = {}
         self._members: list[Member] = []
 
     async def join(self, member: Member) -> None:

@@ -128,6 +128,10 @@ class OutcomeChecker:
         """Whether an outcome of the event was told."""
         return event in self._found
 
+    def words(self) -> dict[str, set[str]]:
+        """The outcomes of each event of which any was told."""
+        return {event: {word for word, *_ in found} for event, found in self._found.items()}
+
     def report(self) -> OutcomeReport:
         """What became of the inputs, as far as it was told."""
         several = {event: found for event, found in self._found.items() if len(found) > 1}

@@ -6,15 +6,13 @@ run takes microseconds, and the same sends give the same bytes.
 """
 
 import heapq
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from streamproc.config import LoadedConfig, PipelineConfig, check, load
+from streamproc.config import LoadedConfig, PipelineConfig
 from streamproc.core import (
     NS_PER_MS,
     NS_PER_S,
@@ -22,27 +20,24 @@ from streamproc.core import (
     Executor,
     Headers,
     Int64Array,
-    ModelInfo,
     Outcome,
     OutRecords,
     TopicPartition,
     VirtualClock,
 )
-from streamproc.engine import Infer, Rescued, Send, Skip, rescue
-from streamproc.executors import Model, ModelVariant, OnnxRuntime, Simulated, load_executors
-from streamproc.runtime import Pipeline, assemble, dead_letter_topic
+from streamproc.engine import Effect, Infer, Rescued, Send, Skip
+from streamproc.runtime import assemble, dead_letter_topic, transaction_interval_ns
 from streamproc.telemetry import Journey  # noqa: TC001 - users look at its annotations
 from streamproc.testing.broker import MemoryBroker, Payload, StoredRecord
-from streamproc.testing.executor import FakeExecutor
 from streamproc.testing.result import Decision, FinalOutcome, Letter, TestResult
 from streamproc.testing.sink import MemorySink
 from streamproc.testing.source import MemorySource
+from streamproc.testing.stand_ins import Hands, WarmUp, answer_of, config_of, fakes_for
+from streamproc.testing.transactional_sink import MemoryTransactionalSink
+from streamproc.testing.virtual_transactions import VirtualTransactions
 
 RECORDS_MAX = 1_024
 """Records that are taken in at once, as by the service's intake loop."""
-REAL_MODEL_FIXED_NS = NS_PER_MS
-REAL_MODEL_PER_EVENT_NS = 10_000
-"""What a batch of the configuration's own model costs in virtual time: 1 ms, and 10 us an event."""
 
 
 class PipelineTest:
@@ -71,7 +66,8 @@ class PipelineTest:
         executor: what answers; of variants the best one's.
         executors: of all variants.
         journeys: what is told of traced events, where the pipeline has ``telemetry.traces``.
-        sink: acknowledges; ``sink.hold`` and ``sink.release`` keep acknowledgements back.
+        sink: acknowledges; ``sink.hold`` and ``sink.release`` keep acknowledgements back. With ``delivery:
+            exactly_once`` a ``MemoryTransactionalSink``: ``sink.fail_commits`` aborts the next transactions.
 
     Raises:
         ConfigError: the configuration is wrong, or the model does not load.
@@ -86,32 +82,34 @@ class PipelineTest:
         partitions: int = 1,
         acknowledge_ns: int | Callable[[OutRecords], int] = NS_PER_MS,
     ) -> None:
-        config = _config(pipeline)
+        config = config_of(pipeline)
         self._config = config
         self.clock = clock or VirtualClock()
-        self.executors = _fakes(executor, config.model)
+        self.executors = fakes_for(executor, config.model)
         self.executor = self.executors[0]
-        hands = _Hands()
+        hands = Hands()
         self.journeys: list[Journey] = []
-        warm_ups = [_WarmUp(fake, hands.clock) for fake in self.executors]
+        warm_ups = [WarmUp(fake, hands.clock) for fake in self.executors]
         self._assembly = assemble(config, warm_ups, hands, self.journeys.append)
         hands.clock = self.clock
         self._engine = self._assembly.engine
         self._assembly.settlement.witness = self._witness
         self._topics = (config.sink.topic, dead_letter_topic(config), config.outcomes.shed_topic)
-        out = [topic for topic in self._topics if topic is not None]
+        self._ledger_topic = config.outcomes.ledger_topic
+        out = [topic for topic in (*self._topics, self._ledger_topic) if topic is not None]
         self._group = config.source.group_id or config.name
         self.broker = MemoryBroker(
             dict.fromkeys([*config.source.topics, *out], partitions), clock=self.clock
         )
-        self.sink = MemorySink(self.broker, delay_ns=acknowledge_ns, automatic=False)
         self._source = MemorySource(self.broker, config.source.topics, group=self._group)
+        self.sink: Any = MemorySink(self.broker, delay_ns=acknowledge_ns, automatic=False)
         self._engine.assigned(self._source.acquire(self._source.subscribed))
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = count()
         self._open: dict[TopicPartition, set[int]] = {}
         self._final: dict[str, list[FinalOutcome]] = {}
         self._started_ns = self.clock.now_ns()
+        self._transactions = self._make_transactions(acknowledge_ns)
 
     @property
     def now_ns(self) -> int:
@@ -160,7 +158,11 @@ class PipelineTest:
     def assign(self, *partitions: tuple[str, int], at_ns: int | None = None) -> None:
         """Give partitions back at an instant, from the group's committed positions."""
         sources = [TopicPartition(*p) for p in partitions]
-        self.call(lambda: self._engine.assigned(self._source.acquire(sources)), at_ns=at_ns)
+
+        def take_over() -> None:
+            self._engine.assigned(self._source.acquire(sources), self._source.done_beyond(sources))
+
+        self.call(take_over, at_ns=at_ns)
 
     def call(self, action: Callable[[], None], *, at_ns: int | None = None) -> None:
         """Do something at an instant, such as ``executor.slow_down``; now by default."""
@@ -180,7 +182,8 @@ class PipelineTest:
             if until_ns is not None and next_ns > until_ns:
                 break
             self.clock.advance_to(next_ns)
-            self.sink.acknowledge_due()
+            if self._transactions is None:
+                self.sink.acknowledge_due()
             while self._agenda and self._agenda[0][0] <= self.now_ns:
                 heapq.heappop(self._agenda)[2]()
             self._take_in()
@@ -191,7 +194,8 @@ class PipelineTest:
 
     def _next_ns(self) -> int | None:
         due = [self._agenda[0][0]] if self._agenda else []
-        due += [at for at in (self.sink.due_ns, self._engine.wake_ns) if at is not None]
+        acknowledged_ns = self.sink.due_ns if self._transactions is None else None
+        due += [at for at in (acknowledged_ns, self._engine.wake_ns) if at is not None]
         return min(due, default=None)
 
     def _take_in(self) -> None:
@@ -205,17 +209,22 @@ class PipelineTest:
 
     def _turn(self) -> None:
         while effects := self._engine.next_effects(self.now_ns):
-            for effect in effects:
-                match effect:
-                    case Send(ticket=ticket, records=records):
-                        self.sink.send(records, partial(self._sent, ticket))
-                    case Infer(run=run, size=size, inputs=inputs, variant=variant):
-                        executor = self.executors[variant]
-                        ended = partial(self._ended, run, _answer(executor, inputs, size))
-                        self.call(ended, at_ns=self.now_ns + executor.cost_ns(size))
-                    case Skip(source=source, timestamp_ns=timestamp_ns):
-                        jump = self._source.skip_now(source, timestamp_ns)
-                        self._engine.skipped(source, jump)
+            self._carry_out(effects)
+        if self._transactions is not None:
+            self._transactions.look()
+
+    def _carry_out(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Send(ticket=ticket, records=records):
+                    self.sink.send(records, partial(self._sent, ticket))
+                case Infer(run=run, size=size, inputs=inputs, variant=variant):
+                    executor = self.executors[variant]
+                    ended = partial(self._ended, run, answer_of(executor, inputs, size))
+                    self.call(ended, at_ns=self.now_ns + executor.cost_ns(size))
+                case Skip(source=source, timestamp_ns=timestamp_ns):
+                    jump = self._source.skip_now(source, timestamp_ns)
+                    self._engine.skipped(source, jump)
 
     def _ended(self, run: int, outputs: Columns | Rescued) -> None:
         self._engine.completed(run, outputs, self.now_ns)
@@ -227,17 +236,50 @@ class PipelineTest:
 
     def _revoke(self, sources: list[TopicPartition]) -> None:
         self._engine.moved(self._source.positions_now())
+        if self._transactions is not None:
+            self._transactions.take_back(sources)
+            return
         self.broker.group(self._group).committed.update(self._engine.release(sources))
         self._source.drop(sources)
+        self._hand_back(sources)
+
+    def _hand_back(self, sources: Collection[TopicPartition]) -> None:
         for source in sources:
             for offset in sorted(self._open.pop(source, set())):
                 self._note(source, offset, FinalOutcome("handed_back", "", self.now_ns))
 
     def _commit(self) -> None:
+        if self._transactions is not None:
+            self._transactions.store_positions()
+            return
         self._engine.moved(self._source.positions_now())
         positions = self._engine.positions_to_commit()
+        if self._assembly.ledger is not None:
+            for records in self._assembly.ledger.records(positions):
+                self.sink.send(records, lambda _: None)
         self.broker.group(self._group).committed.update(positions)
         self._engine.committed(positions)
+
+    def _make_transactions(
+        self, acknowledge_ns: int | Callable[[OutRecords], int]
+    ) -> VirtualTransactions | None:
+        if self._assembly.transaction is None:
+            return None
+        if not isinstance(acknowledge_ns, int):
+            msg = "acknowledge_ns must be a number with delivery: exactly_once: how long a commit takes"
+            raise TypeError(msg)
+        self.sink = MemoryTransactionalSink(self.broker, group=self._group)
+        return VirtualTransactions(
+            engine=self._engine,
+            transaction=self._assembly.transaction,
+            sink=self.sink,
+            source=self._source,
+            agenda=self,
+            interval_ns=transaction_interval_ns(self._config),
+            commit_ns=acknowledge_ns,
+            hand_over=lambda: self._carry_out(self._engine.take_effects()),
+            handed_back=self._hand_back,
+        )
 
     def _witness(
         self,
@@ -284,98 +326,3 @@ class PipelineTest:
 
     def _records(self, topic: str | None) -> list[StoredRecord]:
         return [] if topic is None else self.broker.records(topic)
-
-
-class _Hands:
-    """A clock whose hands are changed once: the model's measurement must not use up the test's time."""
-
-    def __init__(self) -> None:
-        self.clock = VirtualClock()
-
-    def now_ns(self) -> int:
-        return self.clock.now_ns()
-
-
-class _WarmUp:
-    """Stands for the executor while the model is measured: costs the same, asks nothing of the function."""
-
-    def __init__(self, executor: FakeExecutor, clock: VirtualClock) -> None:
-        self._executor = executor
-        self._clock = clock
-        self.concurrency = executor.concurrency
-        self.inline = executor.inline
-
-    @property
-    def info(self) -> ModelInfo:
-        return self._executor.info
-
-    def run(self, inputs: Columns) -> Columns:
-        self._clock.advance(self._executor.cost_ns(len(next(iter(inputs.values())))))
-        return {}
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-
-def _config(pipeline: PipelineConfig | LoadedConfig | str | Path) -> PipelineConfig:
-    if isinstance(pipeline, str | Path):
-        pipeline = load(pipeline)
-    if isinstance(pipeline, LoadedConfig):
-        return Pipeline.from_file(pipeline)
-    check(pipeline)
-    return pipeline
-
-
-def _fakes(
-    executor: Executor | Sequence[Executor] | None, model: Model
-) -> tuple[FakeExecutor, ...]:
-    """What answers for each variant of the model, the best one's first."""
-    if executor is not None:
-        given = tuple(executor) if isinstance(executor, Sequence) else (executor,)
-        return tuple(map(_fake, given))
-    # In this process, whatever it says: time is virtual here.
-    here = replace(model, isolation=False, golden=None)
-    return tuple(_fake_variant(here, variant) for variant in model.ladder)
-
-
-def _fake(executor: Executor) -> FakeExecutor:
-    if isinstance(executor, FakeExecutor):
-        return executor
-    return FakeExecutor.around(
-        executor, fixed_ns=REAL_MODEL_FIXED_NS, per_event_ns=REAL_MODEL_PER_EVENT_NS
-    )
-
-
-def _fake_variant(model: Model, variant: ModelVariant) -> FakeExecutor:
-    """A variant's own answers; at what it says that it costs where it is ``simulated``."""
-    options = variant.executor
-    if isinstance(options, Simulated):
-        fixed_ns, per_event_ns = int(options.fixed), int(options.per_event)
-        if variant.path is None:
-            return FakeExecutor(
-                _zeros, fixed_ns=fixed_ns, per_event_ns=per_event_ns, variant=variant.name
-            )
-        (inner,) = load_executors(
-            replace(
-                model,
-                path=None,
-                executor=OnnxRuntime(),
-                variants=(replace(variant, executor=None),),
-            ),
-            VirtualClock(),
-        )
-        return FakeExecutor.around(inner, fixed_ns=fixed_ns, per_event_ns=per_event_ns)
-    (inner,) = load_executors(replace(model, path=None, variants=(variant,)), VirtualClock())
-    return _fake(inner)
-
-
-def _answer(executor: FakeExecutor, inputs: Columns, size: int) -> Columns | Rescued:
-    """A batch's outputs; where it fails the events at fault are looked for, as by the service."""
-    try:
-        return executor.run(inputs)
-    except Exception as error:  # noqa: BLE001 - a model may raise anything
-        return rescue(executor.run, inputs, size, error)
-
-
-def _zeros(inputs: Columns) -> Columns:
-    return {"output": np.zeros((len(next(iter(inputs.values()))), 1), np.float32)}

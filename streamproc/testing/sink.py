@@ -140,22 +140,26 @@ class MemorySink:
         delivery.done(now_ns)
 
     def _write(self, records: OutRecords) -> list[StoredRecord]:
-        broker = self._broker
-        partitions = len(broker.partitions(records.topic))
-        source_topic = records.source.topic
-        same_count = (
-            broker.has_topic(source_topic) and len(broker.partitions(source_topic)) == partitions
-        )
-        by_row: dict[int, StoredRecord] = {}
-        split = rows_by_partition(records, partitions, same_count=same_count)
-        for partition, rows in split.items():
-            for row in rows:
-                by_row[row] = broker.produce(
-                    records.topic,
-                    records.value[row],
-                    key=records.key[row],
-                    partition=partition,
-                    timestamp_ns=self._clock.now_ns(),
-                    headers=[*records.row_headers.get(row, ()), *records.headers],
-                )
-        return [by_row[row] for row in range(len(records))]
+        return write_records(self._broker, records)
+
+
+def write_records(broker: MemoryBroker, records: OutRecords) -> list[StoredRecord]:
+    """Append records where a sink would; gives them as they are stored, in their order."""
+    partitions = len(broker.partitions(records.topic))
+    source_topic = records.source.topic
+    same_count = (
+        broker.has_topic(source_topic) and len(broker.partitions(source_topic)) == partitions
+    )
+    by_row: dict[int, StoredRecord] = {}
+    split = rows_by_partition(records, partitions, same_count=same_count)
+    for partition, rows in split.items():
+        for row in rows:
+            by_row[row] = broker.produce(
+                records.topic,
+                records.value[row],
+                key=records.key[row],
+                partition=partition,
+                timestamp_ns=broker.clock.now_ns(),
+                headers=[*records.row_headers.get(row, ()), *records.headers],
+            )
+    return [by_row[row] for row in range(len(records))]

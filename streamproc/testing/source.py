@@ -12,6 +12,7 @@ from streamproc.core import (
     Clock,
     ConfigError,
     ExternalError,
+    Int64Array,
     Jump,
     Problem,
     RecordBatch,
@@ -200,7 +201,18 @@ class MemorySource:
         """Give partitions to this member, from the group's committed positions."""
         positions = self.acquire(partitions)
         if positions and self._listener is not None:
-            self._listener.assigned(positions)
+            self._listener.assigned(positions, self.done_beyond(positions))
+
+    async def rewind(self, partitions: Collection[TopicPartition]) -> None:
+        """Read partitions again from what is stored; see ``TransactionalSource``."""
+        await self.assign([source for source in partitions if source in self._position])
+
+    def done_beyond(
+        self, partitions: Collection[TopicPartition]
+    ) -> dict[TopicPartition, Int64Array]:
+        """What the group has stored as done behind the positions; see ``Progress``."""
+        beyond = self._group.beyond
+        return {source: beyond[source] for source in partitions if source in beyond}
 
     def acquire(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         """Take partitions over without telling the listener; gives the positions they are read from."""

@@ -163,6 +163,7 @@ def _streamproc_answer(workload: Workload, key: bytes | None, value: bytes) -> A
 
 PROGRAMS = {
     "streamproc": streamproc_program({}),
+    "streamproc-exactly-once": streamproc_program({"delivery": "exactly_once"}),
     "plain": Program(_loop("plain_loop.py"), _loop_answer, events_share=0.2),
     "confluent-greedy": Program(_loop("confluent_loop.py", "--take", "greedy"), _loop_answer),
     "confluent-consume": Program(_loop("confluent_loop.py", "--take", "consume"), _loop_answer),

@@ -3,9 +3,6 @@ import pytest
 from tests.config.conftest import Problems, Read
 
 LATER = [
-    ("outcomes: {ledger_topic: l}", "outcomes.ledger_topic"),
-    ("delivery: exactly_once", "delivery"),
-    ("delivery: exactly-once", "delivery"),
     ("slo: [{name: a}]", "slo"),
 ]
 
@@ -39,4 +36,4 @@ def test_a_later_kind_is_refused_once(
 
 
 def test_what_asks_for_nothing_is_accepted(read: Read, minimal: str) -> None:
-    read(minimal + "outcomes: {ledger_topic: null}\nslo:\ndelivery: at-least-once\n")
+    read(minimal + "outcomes: {ledger_topic: null}\nslo:\ndelivery: exactly-once\n")

@@ -44,7 +44,11 @@ ADDED = [
     ("shed: [expird]", "shed[0]", "was 'expird'; did you mean expired?"),
     ("ordering: {}", "ordering", "must be one of none, key, partition, was a mapping"),
     ("telemetry: {metrics: {listen: x}}", "telemetry.metrics.listen", "must be host:port"),
-    ("outcomes: []", "outcomes", "must be a mapping of dead_letter_topic, shed_topic, was a list"),
+    (
+        "outcomes: []",
+        "outcomes",
+        "must be a mapping of dead_letter_topic, shed_topic, ledger_topic, was a list",
+    ),
     ("outcome: {}", "outcome", "did you mean outcomes?"),
 ]
 

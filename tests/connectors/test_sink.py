@@ -71,7 +71,7 @@ class Bed:
         return self.producers[-1]
 
     async def start(self) -> None:
-        self.sink._connect = self._connect  # type: ignore[method-assign, assignment]
+        self.sink._producers.connect = self._connect  # type: ignore[method-assign, assignment]
         self.sink._producer = await self._connect()  # type: ignore[assignment]
         self.sink._keeper = asyncio.create_task(self.sink._keep())
         self.sink._keeper.add_done_callback(self.sink._keeper_ended)
@@ -169,7 +169,7 @@ async def test_a_keeper_that_dies_is_not_silent() -> None:
     async def broken() -> FakeProducer:
         raise AssertionError("Unrecognized partition")
 
-    bed.sink._connect = broken  # type: ignore[method-assign, assignment]
+    bed.sink._producers.connect = broken  # type: ignore[method-assign, assignment]
     said = await result(bed.send(0))
     assert isinstance(said, ExternalError)
     assert "Unrecognized partition" in str(said)

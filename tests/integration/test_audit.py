@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
+from streamproc.cli import main
 from streamproc.core import ConfigError
 from streamproc.testing import audit_topics
 from tests.integration.pipelines import TICK, InThread, set_up
@@ -28,7 +30,11 @@ def test_an_audit_agrees_with_a_run_and_finds_what_is_wrong(
     shed = f"{topic_name}-shed"
     create_topics(kafka.bootstrap, shed)
     source, sink, config = set_up(
-        kafka, topic_name, tmp_path, outcomes={"shed_topic": shed}, source={"kafka": {}}
+        kafka,
+        topic_name,
+        tmp_path,
+        outcomes={"shed_topic": shed, "ledger_topic": f"{topic_name}-ledger"},
+        source={"kafka": {}},
     )
 
     def audit() -> AuditReport:
@@ -39,6 +45,7 @@ def test_an_audit_agrees_with_a_run_and_finds_what_is_wrong(
                 decisions=sink,
                 dead_letters=f"{topic_name}.dlq",
                 shed=shed,
+                ledger=f"{topic_name}-ledger",
                 group_id=topic_name,
             )
         )
@@ -66,6 +73,23 @@ def test_an_audit_agrees_with_a_run_and_finds_what_is_wrong(
         report.require_sound()
     assert "3 inputs have no outcome" in str(report.problems())
     assert "3 inputs are not covered by the committed offsets" in str(report.problems())
+
+
+def test_the_command_says_what_does_not_hold(
+    kafka: KafkaBroker, topic_name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, _, config = set_up(kafka, topic_name, tmp_path)
+    fill(kafka.bootstrap, source, TICK.messages(100))
+    InThread(config, stop_after=100).result()
+    assert main(["audit", str(config), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["inputs"], answer["outcomes"], answer["problems"]) == (100, {"on_time": 100}, [])
+
+    fill(kafka.bootstrap, source, TICK.messages(1))
+    assert main(["audit", str(config)]) == 1
+    assert "1 inputs have no outcome" in " ".join(capsys.readouterr().out.split())
+    assert main(["audit", str(config), "--running"]) == 0
+    assert "what is promised holds" in capsys.readouterr().out
 
 
 def test_a_topic_that_is_not_there_is_named(kafka: KafkaBroker, topic_name: str) -> None:

@@ -134,7 +134,7 @@ class LateGroup(MemorySource):
         outer = self
 
         class Holding:
-            def assigned(self, positions: Mapping[TopicPartition, int]) -> None:
+            def assigned(self, positions: Mapping[TopicPartition, int], *_: object) -> None:
                 outer.later = asyncio.create_task(self._assigned_later(positions))
 
             async def _assigned_later(self, positions: Mapping[TopicPartition, int]) -> None:

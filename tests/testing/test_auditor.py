@@ -153,5 +153,13 @@ def test_rows_of_a_record_are_events() -> None:
     ]
 
 
+def test_a_pipeline_that_began_later_owes_nothing_for_before() -> None:
+    assert audited(decision(1, 0), decision(2, 1), from_first=True, committed=3) == []
+    assert audited(decision(0, 0), decision(2, 1), from_first=True) == [
+        "1 inputs have no outcome: events/0/1"
+    ]
+    assert audited(from_first=True, committed=3) == []
+
+
 def test_what_lies_before_the_start_is_nobodys() -> None:
     assert audited(decision(0, 0), decision(2, 1), start={SOURCE: 2}, committed=3) == []

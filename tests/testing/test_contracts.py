@@ -7,13 +7,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streamproc.core import Columns, Jump, RecordBatch, SystemClock, TensorSpec, TopicPartition
+from streamproc.core import (
+    Columns,
+    Jump,
+    Progress,
+    RecordBatch,
+    SystemClock,
+    TensorSpec,
+    TopicPartition,
+)
 from streamproc.executors import PythonExecutor
 from streamproc.testing import (
     FakeExecutor,
     MemoryBroker,
     MemorySink,
     MemorySource,
+    MemoryTransactionalSink,
     StoredRecord,
     VirtualClock,
 )
@@ -21,9 +30,11 @@ from streamproc.testing.contracts import (
     EXECUTOR_CHECKS,
     SINK_CHECKS,
     SOURCE_CHECKS,
+    TRANSACTIONAL_SINK_CHECKS,
     executor_contract,
     sink_contract,
     source_contract,
+    transactional_sink_contract,
 )
 
 
@@ -63,6 +74,29 @@ class MemorySinkBed:
         return self.broker.records(topic)
 
 
+class MemoryTransactionalSinkBed(MemorySinkBed):
+    def __init__(self, sink: type[MemoryTransactionalSink] = MemoryTransactionalSink) -> None:
+        super().__init__()
+        self._sink = sink
+
+    def make(self) -> MemoryTransactionalSink:  # type: ignore[override]
+        return self._sink(self.broker, group="g")
+
+    async def stored(self) -> Mapping[TopicPartition, Progress]:
+        group = self.broker.group("g")
+        return {s: Progress(at, group.beyond[s]) for s, at in group.committed.items()}
+
+    async def break_next(self, sink: MemoryTransactionalSink) -> None:
+        sink.fail_commits()
+
+
+@asynccontextmanager
+async def transactional_bed(
+    sink: type[MemoryTransactionalSink] = MemoryTransactionalSink,
+) -> AsyncIterator[MemoryTransactionalSinkBed]:
+    yield MemoryTransactionalSinkBed(sink)
+
+
 @asynccontextmanager
 async def source_bed(source: type[MemorySource] = MemorySource) -> AsyncIterator[MemorySourceBed]:
     yield MemorySourceBed(source)
@@ -93,6 +127,45 @@ async def test_the_memory_source_keeps_the_contract(check: Any) -> None:
 async def test_the_memory_sink_keeps_the_contract(check: Any) -> None:
     async with sink_bed() as bed:
         await check(bed)
+
+
+@pytest.mark.parametrize("check", TRANSACTIONAL_SINK_CHECKS, ids=lambda check: check.__name__)
+async def test_the_memory_transactional_sink_keeps_the_contract(check: Any) -> None:
+    async with transactional_bed() as bed:
+        await check(bed)
+
+
+class Leaky(MemoryTransactionalSink):
+    def abort(self, closing: Any = None) -> None:
+        """Keeps what it was to take back."""
+        self._open = closing
+
+
+class Eager(MemoryTransactionalSink):
+    def end_commit(self) -> int:
+        for _, done in self._open.sent:
+            done(0)
+        return super().end_commit()
+
+
+class Loose(MemoryTransactionalSink):
+    def begin_commit(self, progress: Mapping[TopicPartition, Progress]) -> None:
+        super().begin_commit({})
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (Leaky, "bytes pending behind the abort"),
+        (Eager, "the second was told with the first"),
+        (Loose, "nothing is stored"),
+    ],
+)
+async def test_a_broken_transactional_sink_is_found_out(
+    broken: type[MemoryTransactionalSink], message: str
+) -> None:
+    with pytest.raises(AssertionError, match=message):
+        await transactional_sink_contract(lambda: transactional_bed(broken))
 
 
 @pytest.mark.parametrize("check", EXECUTOR_CHECKS, ids=lambda check: check.__name__)

@@ -4,6 +4,7 @@ from streamproc.connectors.kafka.connection import Access, check_reachable
 from streamproc.connectors.kafka.embedded import EmbeddedBroker
 from streamproc.connectors.kafka.options import KafkaSink, KafkaSource
 from streamproc.connectors.kafka.partitioning import partition_of, rows_by_partition
+from streamproc.connectors.kafka.producers import Producers
 from streamproc.connectors.kafka.recovering import RecoveringSource
 from streamproc.connectors.kafka.security import OTHER_NAMES, named
 from streamproc.connectors.kafka.security import problems as security_problems
@@ -17,6 +18,7 @@ from streamproc.connectors.kafka.topics import (
     create_topics,
     topic_shapes,
 )
+from streamproc.connectors.kafka.transactional_sink import KafkaTransactionalSink
 from streamproc.connectors.kafka.unread import Unread
 
 __all__ = [
@@ -27,6 +29,8 @@ __all__ = [
     "KafkaRecordSource",
     "KafkaSink",
     "KafkaSource",
+    "KafkaTransactionalSink",
+    "Producers",
     "RecoveringSource",
     "TopicShape",
     "TopicTail",

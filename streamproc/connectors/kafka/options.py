@@ -68,6 +68,10 @@ class KafkaSink:
         compression: of the batches.
         delivery_timeout: after so long without an acknowledgement the producer is made anew and sends again.
         max_record: a longer record is not sent; the topic's ``max.message.bytes``.
+        transaction_interval: with ``delivery: exactly_once``, the least time from one transaction to the next; None
+            takes an eighth of the smallest budget, at most 100 ms.
+        transaction_timeout: after so long the broker aborts a transaction of which nothing more is heard. Until
+            then who reads ``read_committed`` waits behind it.
         security: as the source's, unless said.
         client: further settings of ``AIOKafkaProducer``.
     """
@@ -81,5 +85,7 @@ class KafkaSink:
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "none"
     delivery_timeout: Duration = Duration.parse("30s")  # noqa: RUF009 - immutable
     max_record: Size = Size.parse("1000KiB")  # noqa: RUF009 - immutable
+    transaction_interval: Duration | None = None
+    transaction_timeout: Duration = Duration.parse("10s")  # noqa: RUF009 - immutable
     security: Mapping[str, str] = field(default_factory=dict, repr=False)
     client: Mapping[str, object] = field(default_factory=dict, repr=False)

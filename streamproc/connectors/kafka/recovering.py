@@ -4,12 +4,15 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
 
+from streamproc.connectors.kafka.group_requests import GroupMembership, StoredOffset
 from streamproc.connectors.kafka.source import KafkaRecordSource
 from streamproc.connectors.kafka.unread import Unread
 from streamproc.core import (
+    NOTHING_BEYOND,
     NS_PER_S,
     AssignmentListener,
     ExternalError,
+    Int64Array,
     Jump,
     RecordBatch,
     TopicPartition,
@@ -92,6 +95,21 @@ class RecoveringSource:
             raise ExternalError(msg, retriable=True)
         await self._source.commit(positions)
 
+    @property
+    def membership(self) -> GroupMembership | None:
+        """Who we were in the group at the last assignment; see ``KafkaRecordSource``."""
+        return self._source.membership
+
+    async def rewind(self, partitions: Collection[TopicPartition]) -> None:
+        """Read partitions again from what is stored; see ``TransactionalSource``."""
+        await self._source.rewind(partitions)
+
+    async def stored(
+        self, partitions: Collection[TopicPartition]
+    ) -> dict[TopicPartition, StoredOffset]:
+        """What the group has stored; see ``KafkaRecordSource``."""
+        return await self._source.stored(partitions)
+
     def exhausted(self) -> bool:
         """A topic has no end."""
         return False
@@ -140,11 +158,15 @@ class _Relay:
         self._owned: set[TopicPartition] = set()
         self._over = False
 
-    def assigned(self, positions: Mapping[TopicPartition, int]) -> None:
+    def assigned(
+        self,
+        positions: Mapping[TopicPartition, int],
+        beyond: Mapping[TopicPartition, Int64Array] = NOTHING_BEYOND,
+    ) -> None:
         """See ``AssignmentListener``."""
         if not self._over:
             self._owned |= positions.keys()
-            self.listener.assigned(positions)
+            self.listener.assigned(positions, beyond)
 
     async def revoked(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         """See ``AssignmentListener``."""

@@ -10,8 +10,8 @@ import contextlib
 import logging
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     BrokerResponseError,
     DuplicateSequenceNumber,
@@ -24,23 +24,24 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streamproc.connectors.kafka.connection import Access, stop_within
+from streamproc.connectors.kafka.connection import Access
 from streamproc.connectors.kafka.options import KafkaSink
 from streamproc.connectors.kafka.outbox import Delivery, Outbox, Parcel, Piece
 from streamproc.connectors.kafka.partitioning import rows_by_partition
-from streamproc.connectors.kafka.raw_batches import RecordAppender, abandon
-from streamproc.connectors.kafka.topics import absent, create_topics, topic_shapes
+from streamproc.connectors.kafka.producers import Producers
+from streamproc.connectors.kafka.raw_batches import RecordAppender
 from streamproc.core import (
     NS_PER_MS,
     NS_PER_S,
     Clock,
-    ConfigError,
     ExternalError,
     OutRecords,
-    Problem,
     SendDone,
     StreamprocError,
 )
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaProducer
 
 log = logging.getLogger(__name__)
 
@@ -55,12 +56,10 @@ _PRODUCER_STATE = (
 """Answers of the broker that are about this producer's life, not about what it sends."""
 _BACKOFF_MIN_S = 0.1
 _BACKOFF_MAX_S = 5.0
-_READY_TIMEOUT_S = 3.0
 _CHECK_EVERY_S = 1.0
-_PRODUCER_STOP_S = 5.0
 
 
-def _mends(error: BaseException) -> bool:
+def mends(error: BaseException) -> bool:
     """True where a new producer may get through what this one could not."""
     if isinstance(error, BrokerResponseError):
         return bool(error.retriable) or isinstance(error, _PRODUCER_STATE)
@@ -89,9 +88,9 @@ class KafkaRecordSink:
     ) -> None:
         self._options = options
         self._access = access
-        self._settings = access.settings()
-        self._input_topics = input_topics
-        self._made_topics = made_topics
+        self._producers = Producers(
+            options, access=access, input_topics=input_topics, made_topics=made_topics
+        )
         self._clock = clock
         self._producer: AIOKafkaProducer | None = None
         self._partitions: dict[str, int] = {}
@@ -100,8 +99,6 @@ class KafkaRecordSink:
         self._keeper: asyncio.Task[None] | None = None
         self._renewal = asyncio.Event()
         self._bytes_pending = 0
-        self._batch_bytes = min(int(options.max_batch), int(options.max_record))
-        """A topic's ``max.message.bytes`` bounds a whole batch, not only one record."""
         self._backoff_s = _BACKOFF_MIN_S
         self._refused = False
         """True once a topic refused what was sent: nobody waits for acknowledgements any more."""
@@ -110,8 +107,8 @@ class KafkaRecordSink:
         """Connect and learn the topics; see ``Sink``."""
         await self._access.check_reachable()
         async with self._access.explained(topic_setting="topic", writes=True):
-            await self._learn_topics()
-            self._producer = await self._connect()
+            self._partitions = await self._producers.learn_topics()
+            self._producer = await self._producers.connect()
         self._keeper = asyncio.create_task(self._keep())
         self._keeper.add_done_callback(self._keeper_ended)
 
@@ -148,55 +145,6 @@ class KafkaRecordSink:
             await asyncio.gather(keeper, return_exceptions=True)
         await self._disconnect()
 
-    async def _learn_topics(self) -> None:
-        topics = list(dict.fromkeys((self._options.topic, *self._made_topics, *self._input_topics)))
-        shapes = await topic_shapes(self._settings, topics)
-        missing = [t for t in topics if shapes[t] is None]
-        refused = [t for t in missing if t not in self._made_topics]
-        if refused:
-            msg = f"{absent(refused, self._settings)}: make it, or name another"
-            ours = self._options.topic in refused
-            raise ConfigError(Problem(msg, "sink.kafka.topic" if ours else "source.kafka.topics"))
-        if missing:
-            like = max(shape for t in self._input_topics if (shape := shapes[t]))
-            made = dict.fromkeys(missing, like)
-            await create_topics(self._settings, made, key="outcomes.dead_letter_topic")
-            log.info("made the topic %s with %d partitions", ", ".join(missing), like.partitions)
-            shapes |= made
-        self._partitions = {topic: shape.partitions for topic, shape in shapes.items() if shape}
-
-    async def _connect(self) -> AIOKafkaProducer:
-        options = self._options
-        producer = AIOKafkaProducer(
-            **{
-                **self._settings,
-                "acks": "all",
-                "enable_idempotence": True,
-                "linger_ms": int(options.linger) // NS_PER_MS,
-                "max_batch_size": self._batch_bytes,
-                "max_request_size": max(int(options.max_record), int(options.max_batch)),
-                "compression_type": None if options.compression == "none" else options.compression,
-                "request_timeout_ms": int(options.delivery_timeout) // NS_PER_MS,
-                **options.client,
-            }
-        )
-        try:
-            await producer.start()
-            await self._warm_up(producer)
-        except BaseException:
-            await stop_within(producer.stop(), "sink.kafka: the producer", _PRODUCER_STOP_S)
-            raise
-        return producer
-
-    async def _warm_up(self, producer: AIOKafkaProducer) -> None:
-        """Do what the first sends would have to wait for: the topics' leaders, and connections to them."""
-        for topic in dict.fromkeys((self._options.topic, *self._made_topics)):
-            await producer.partitions_for(topic)
-        brokers = producer.client.cluster.brokers()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_READY_TIMEOUT_S):
-                await asyncio.gather(*(producer.client.ready(b.nodeId) for b in brokers))
-
     async def _disconnect(self) -> None:
         producer, self._producer = self._producer, None
         # A drain may wait in the old producer for as long as that one's time-out.
@@ -204,10 +152,7 @@ class KafkaRecordSink:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if producer is not None:
-            # stop() waits for what is under way, for ever where a broker is down.
-            await stop_within(producer.stop(), "sink.kafka: the producer", _PRODUCER_STOP_S)
-            abandon(producer)
-            await stop_within(producer.client.close(), "sink.kafka: the client", _PRODUCER_STOP_S)
+            await self._producers.disconnect(producer)
 
     def _outbox(self, topic: str, partition: int) -> Outbox:
         place = (topic, partition)
@@ -223,7 +168,7 @@ class KafkaRecordSink:
 
     def _new_builder(self) -> RecordAppender:
         if self._producer is None:  # it is being made anew: what waits is put in its batches then
-            return RecordAppender(BatchBuilder(self._batch_bytes, 0))
+            return RecordAppender(BatchBuilder(self._producers.batch_bytes, 0))
         return RecordAppender(self._producer.create_batch())
 
     def _run(self, outbox: Outbox) -> None:
@@ -265,7 +210,7 @@ class KafkaRecordSink:
             piece.delivery.acknowledged(now_ns)
 
     def _failed(self, outbox: Outbox, error: BaseException) -> None:
-        if _mends(error):
+        if mends(error):
             log.warning(
                 "sink.kafka: %s/%d: %r; connecting anew", outbox.topic, outbox.partition, error
             )
@@ -302,7 +247,7 @@ class KafkaRecordSink:
             await asyncio.sleep(self._backoff_s)
             self._backoff_s = min(2 * self._backoff_s, _BACKOFF_MAX_S)
             try:
-                self._producer = await self._connect()
+                self._producer = await self._producers.connect()
             except (KafkaError, OSError) as error:
                 log.warning("sink.kafka: still not connected: %r", error)
                 continue

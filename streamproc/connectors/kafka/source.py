@@ -5,7 +5,6 @@ import contextlib
 import logging
 from collections.abc import Collection, Mapping
 
-import numpy as np
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.errors import (
@@ -17,10 +16,14 @@ from aiokafka.errors import (
     RecordTooLargeError,
 )
 
+from streamproc.connectors.kafka.columns import columns_of
 from streamproc.connectors.kafka.connection import Access, stop_within
+from streamproc.connectors.kafka.group_offsets import membership_of, stable_offsets
+from streamproc.connectors.kafka.group_requests import GroupMembership, StoredOffset
 from streamproc.connectors.kafka.identity import Identity
 from streamproc.connectors.kafka.membership import forget_instance
 from streamproc.connectors.kafka.options import KafkaSource
+from streamproc.connectors.kafka.progress_text import from_stored
 from streamproc.connectors.kafka.raw_records import RawLists, Record, flat, install
 from streamproc.connectors.kafka.start_offsets import positions_of, settle_start
 from streamproc.connectors.kafka.uncancelled import Uncancelled
@@ -51,9 +54,12 @@ class KafkaRecordSource:
         options: what the user set.
         group_id: the consumer group.
         clock: for the instant of arrival.
+        transactional: True where a sink stores the positions, in its transactions.
     """
 
-    def __init__(self, options: KafkaSource, *, group_id: str, clock: Clock) -> None:
+    def __init__(
+        self, options: KafkaSource, *, group_id: str, clock: Clock, transactional: bool = False
+    ) -> None:
         self._options = options
         self._access = Access.of_source(options)
         self._group_id = group_id
@@ -67,6 +73,9 @@ class KafkaRecordSource:
         self._identity: Identity | None = None
         self._commits = Uncancelled()
         self._assignments_total = 0
+        self._transactional = transactional
+        self.membership: GroupMembership | None = None
+        """Who we were in the group at the last assignment, which is what a transaction may say."""
         self.skipped_total = 0
         """Records that were gone before they could be read (retention)."""
         self.leaves_for_good = False
@@ -149,8 +158,9 @@ class KafkaRecordSource:
                 raise refused from error
             msg = f"source.kafka: {error!r}"
             raise ExternalError(msg) from error
+        assignments = self._assignments_total
         arrival_ns = self._clock.now_ns()
-        return [
+        batches = [
             columns_of(
                 tp,
                 records,
@@ -161,6 +171,8 @@ class KafkaRecordSource:
             for tp, given in fetched.items()
             if (records := flat(given))
         ]
+        # Where it was set back meanwhile, these come again, from where it was set back to.
+        return batches if assignments == self._assignments_total else []
 
     def pause(self) -> None:
         """Fetch nothing more; see ``Source``."""
@@ -256,15 +268,30 @@ class KafkaRecordSource:
         """The group gave us these (aiokafka's listener calls this)."""
         if self._listener is None or self._consumer is None:
             return  # stopped while the group was still forming
-        self._assignments_total += 1
-        sources = [TopicPartition(*tp) for tp in partitions]
-        positions = await positions_of(self._client, sources)
-        for source, position in positions.items():
-            self._client.seek(KafkaPartition(*source), position)
-        if self._paused:
-            self._client.pause(*partitions)
-        self._assignments_total += 1  # whatever was asked while this was waiting is out of date
-        self._listener.assigned(positions)
+        if self._transactional:
+            self.membership = membership_of(self._consumer, self._group_id)
+        await self._take_over([TopicPartition(*tp) for tp in partitions])
+
+    async def rewind(self, partitions: Collection[TopicPartition]) -> None:
+        """Read partitions again from what is stored; see ``TransactionalSource``."""
+        if not partitions:
+            return
+        owned = self._client.assignment()
+        try:
+            await self._take_over([source for source in partitions if source in owned])
+        except KafkaError as error:
+            msg = f"source.kafka: cannot read again what was taken back: {error!r}"
+            raise ExternalError(msg) from error
+
+    async def stored(
+        self, partitions: Collection[TopicPartition]
+    ) -> dict[TopicPartition, StoredOffset]:
+        """What the group has stored, once no transaction can change it any more.
+
+        Raises:
+            KafkaError: the broker refuses.
+        """
+        return await stable_offsets(self._client, self._group_id, partitions)
 
     async def revoked(self, partitions: Collection[KafkaPartition]) -> None:
         """The group takes these away (aiokafka's listener calls this)."""
@@ -277,6 +304,30 @@ class KafkaRecordSource:
             await self.commit(positions)
         except ExternalError as error:
             log.warning("%s; the next owner decides again what is not stored", error)
+
+    async def _take_over(self, sources: Collection[TopicPartition]) -> None:
+        """Read partitions from what is stored, and say so."""
+        self._assignments_total += 1
+        beyond: dict[TopicPartition, Int64Array] = {}
+        positions: dict[TopicPartition, int] = {}
+        if self._transactional:
+            for source, stored in (await self.stored(sources)).items():
+                positions[source], beyond[source] = from_stored(stored)
+        new = [source for source in sources if source not in positions]
+        positions |= await positions_of(self._client, new)
+        gone = set(positions) - {TopicPartition(*tp) for tp in self._client.assignment()}
+        for source in gone:  # revoked while this was waiting
+            del positions[source]
+        for source, position in positions.items():
+            self._client.seek(KafkaPartition(*source), position)
+        if self._paused:
+            self._client.pause(*map(KafkaPartition._make, positions))
+        self._assignments_total += 1  # whatever was asked while this was waiting is out of date
+        if self._listener is not None:
+            if self._transactional:
+                self._listener.assigned(positions, beyond)
+            else:
+                self._listener.assigned(positions)
 
     def not_taken_over(self, error: Exception) -> None:
         """The group gave us partitions that we cannot read: the next ``poll`` fails (aiokafka swallows it)."""
@@ -355,43 +406,3 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
         except Exception:
             log.exception("source.kafka: the revoked partitions were not handed over cleanly")
             raise
-
-
-_TIMESTAMP_MAX_MS = np.iinfo(np.int64).max // NS_PER_MS
-
-
-def _timestamps_ns(timestamps_ms: list[int]) -> Int64Array:
-    """Kafka's milliseconds as ns; those of producers that send microseconds are held, not wrapped."""
-    held = np.maximum(np.array(timestamps_ms, np.int64), -1)
-    return np.minimum(held, _TIMESTAMP_MAX_MS) * NS_PER_MS
-
-
-def columns_of(
-    tp: KafkaPartition,
-    records: list[Record],
-    *,
-    arrival_ns: int,
-    end_position: int,
-    behind: int,
-) -> RecordBatch:
-    """The records of one partition as columns.
-
-    Args:
-        tp: the partition.
-        records: at least one.
-        arrival_ns: when they were fetched.
-        end_position: the consumer's position behind them.
-        behind: how many are known to follow.
-    """
-    return RecordBatch(
-        source=TopicPartition(tp.topic, tp.partition),
-        offset=np.array([r.offset for r in records], np.int64),
-        timestamp_ns=_timestamps_ns([r.timestamp for r in records]),
-        key=[r.key for r in records],
-        value=[r.value for r in records],
-        headers={row: headers for row, r in enumerate(records) if (headers := r.headers)},
-        arrival_ns=arrival_ns,
-        end_position=end_position,
-        behind=behind,
-        timestamp_type=records[0].timestamp_type or 0,
-    )

@@ -8,10 +8,11 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.errors import IllegalStateError, KafkaError, OffsetOutOfRangeError
 
+from streamproc.connectors.kafka.columns import columns_of
 from streamproc.connectors.kafka.connection import Access, stop_within
 from streamproc.connectors.kafka.options import KafkaSource
 from streamproc.connectors.kafka.raw_records import RawLists, flat, install
-from streamproc.connectors.kafka.source import FETCH_MAX_BYTES, STOP_TIMEOUT_S, columns_of
+from streamproc.connectors.kafka.source import FETCH_MAX_BYTES, STOP_TIMEOUT_S
 from streamproc.connectors.kafka.topics import topic_shapes
 from streamproc.core import NS_PER_MS, Clock, ExternalError, RecordBatch
 

@@ -21,7 +21,7 @@ from streamproc.connectors.playback import (
     arrivals,
     rows_of,
 )
-from streamproc.replay.playback.answering import Timing, answering, timing
+from streamproc.replay.playback.answering import Timing, answering, timing, without_transactions
 from streamproc.replay.playback.local_sink import LocalSink
 from streamproc.replay.playback.machine import ReplayMachine, Silent
 from streamproc.replay.playback.of_capture import (
@@ -62,4 +62,5 @@ __all__ = [
     "same_cluster",
     "schedule_of",
     "timing",
+    "without_transactions",
 ]

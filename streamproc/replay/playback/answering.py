@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from streamproc.replay.playback.machine import ReplayMachine, Silent
 from streamproc.replay.playback.of_capture import recorded_sends_ns, recorded_sweeps, schedule_of
 from streamproc.runtime import Sweep
 from streamproc.scheduling import LatencyModel
+
+Config = TypeVar("Config", bound=PipelineConfig)
 
 ASSUMED_SEND_NS: Final = NS_PER_MS
 """Where the recording does not tell how long sending took."""
@@ -48,6 +50,12 @@ def answering(config: PipelineConfig, *, outputs: bool = True) -> tuple[Executor
             executor.close()
             found.append(Silent.of(executor, columns=columns))
     return tuple(found)
+
+
+def without_transactions(config: Config) -> Config:
+    """The pipeline where there is no broker: what it decides is the same, and final when it is acknowledged."""
+    outcomes = replace(config.outcomes, ledger_topic=None)
+    return replace(config, delivery="at_least_once", outcomes=outcomes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,12 @@ def replay_recorded(
     Raises:
         ConfigError: there is no log, it is of another recording, or the pipeline is not what it was.
     """
+    if config.delivery == "exactly_once":
+        msg = (
+            "outcomes of exactly_once become final by transactions, which no schedule log tells of: "
+            "use --clock virtual"
+        )
+        raise ConfigError(msg)
     tape = _Tape(schedule)
     if tape.beginning is None:
         msg = (

@@ -12,10 +12,10 @@ from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.reload import check_reload, reloaded
 from streamproc.runtime.reloader import Reread
 from streamproc.runtime.scheduling import make_accounts
+from streamproc.runtime.slots import Slots
 from streamproc.runtime.status import State, actions_of, status_of
 from streamproc.runtime.workers.messages import Job
 from streamproc.runtime.workers.process import WorkerProcess
-from streamproc.runtime.workers.slots import Slots
 from streamproc.runtime.workers.supervised import StartLife, SupervisedWorker
 from streamproc.runtime.workers.totals import total
 from streamproc.runtime.workers.worker import END_GRACE_NS

@@ -1,12 +1,14 @@
 """Inputs, outputs and committed offsets against the promises; whatever they were read with."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Literal
 
 from streamproc.core import TopicPartition
-from streamproc.engine import ROWS_HEADER
+from streamproc.engine import ROWS_HEADER, decode_ledger
+from streamproc.testing.audit.ledger import LedgerBook
 from streamproc.testing.audit.report import AuditReport, Delivery
 from streamproc.testing.broker import StoredRecord
 from streamproc.testing.outcomes import OutcomeChecker
@@ -24,6 +26,9 @@ class Auditor:
         order: whose order is to be kept; None for nobody's.
         start: by partition, the offset from which on inputs count, and outcomes of them; all of them by default.
         events_of: how many events an input record holds; by default one, or as many as its rows that were seen.
+        letters: the outcomes of which letters are sent.
+        from_first: True where the pipeline did not begin with the first record (``auto_offset_reset: latest``): in
+            each partition inputs count from the first one on of which an outcome is known.
     """
 
     def __init__(
@@ -33,11 +38,17 @@ class Auditor:
         order: Literal["key", "partition"] | None = "key",
         start: Mapping[TopicPartition, int] = _NOTHING,
         events_of: Callable[[StoredRecord], int] | None = None,
+        letters: Collection[str] = ("dead_letter", "shed"),
+        from_first: bool = False,
     ) -> None:
         self._delivery = delivery
         self._order = order
         self._start = start
         self._events_of = events_of
+        self._letters = letters
+        self._from_first = from_first
+        self._first: dict[TopicPartition, int] = {}
+        """The least offset of which an outcome is known."""
         self._checker = OutcomeChecker()
         self._inputs: dict[TopicPartition, dict[int, int]] = {}
         """By partition: offset to the number of its events, 0 where nobody has counted them."""
@@ -48,6 +59,7 @@ class Auditor:
         self._late: list[str] = []
         self._unreadable: list[str] = []
         self._read: Counter[str] = Counter()
+        self._ledger = LedgerBook()
 
     def add_input(self, record: StoredRecord) -> None:
         """A record that the pipeline was given to read."""
@@ -68,6 +80,7 @@ class Auditor:
         for decision in decisions:
             if decision.offset < self._start.get(decision.source, 0):
                 continue
+            self._note_first(decision.source, decision.offset)
             _, _, offset, *row = decision.id.split("/")
             if row:
                 self._note_row(decision.source, int(offset), int(row[0]))
@@ -89,10 +102,21 @@ class Auditor:
             return
         if _offset(letter.id) < self._start.get(_of(letter.id), 0):
             return
+        self._note_first(_of(letter.id), _offset(letter.id))
         # A shed event may be shed for another reason when it is read again; what it was stays what it was.
         reason = letter.reason if letter.outcome == "dead_letter" else ""
         for event in self._events_in(letter):
             self._checker.add(event, letter.outcome, (reason, record.key, record.value))
+
+    def add_ledger(self, record: StoredRecord) -> None:
+        """A record of the ledger's topic."""
+        self._read[record.topic] += 1
+        try:
+            told = decode_ledger(record.value or b"")
+            self._ledger.add(told)
+            self._note_first(TopicPartition(told.topic, told.partition), told.start)
+        except ValueError as error:
+            self._unreadable.append(f"{record.id} ({error})")
 
     def report(self, committed: Mapping[TopicPartition, int] | None = None) -> AuditReport:
         """Compare.
@@ -101,8 +125,13 @@ class Auditor:
             committed: where the group will read on, as it was before the outputs were read; None where it is
                 not known.
         """
+        if self._from_first:
+            self._leave_out_what_was_before(committed or {})
         self._checker.add_inputs(self._events())
         outcomes = self._checker.report()
+        # What is only counted, and sent nowhere, the ledger alone can tell.
+        told = self._ledger.unsent(outcomes.missing, letters=self._letters)
+        outcomes = replace(outcomes, missing=tuple(e for e in outcomes.missing if e not in told))
         several = outcomes.several
         before = [
             e for e in outcomes.missing if committed and _offset(e) < committed.get(_of(e), 0)
@@ -118,8 +147,24 @@ class Auditor:
             good_after_deadline=tuple(self._late),
             unreadable=tuple(self._unreadable),
             committed=dict(committed or {}),
+            ledger=tuple(
+                self._ledger.problems(
+                    self._checker.words(),
+                    self._inputs,
+                    committed or {},
+                    once=self._delivery == "exactly_once",
+                )
+            ),
             read=dict(self._read),
         )
+
+    def _note_first(self, source: TopicPartition, offset: int) -> None:
+        self._first[source] = min(offset, self._first.get(source, offset))
+
+    def _leave_out_what_was_before(self, committed: Mapping[TopicPartition, int]) -> None:
+        for source, offsets in self._inputs.items():
+            first = self._first.get(source, committed.get(source, 0))
+            self._inputs[source] = {o: count for o, count in offsets.items() if o >= first}
 
     def _look_at_order(self, decision: Decision) -> None:
         if self._order == "key" and decision.key is None:

@@ -28,11 +28,13 @@ async def audit_topics(  # noqa: PLR0913 - all but one by name
     decisions: str,
     dead_letters: str | None = None,
     shed: str | None = None,
+    ledger: str | None = None,
     group_id: str | None = None,
     delivery: Delivery = "at_least_once",
     order: Literal["key", "partition"] | None = "key",
     start: Mapping[TopicPartition, int] | None = None,
     events_of: Callable[[StoredRecord], int] | None = None,
+    from_first: bool = False,
     isolation: Isolation = "read_committed",
     security: Mapping[str, str] = _NO_SETTINGS,
     timeout_s: float = 120.0,
@@ -48,11 +50,13 @@ async def audit_topics(  # noqa: PLR0913 - all but one by name
         decisions: where its decisions go.
         dead_letters: where its dead letters go; None where they are dropped.
         shed: where its shed events go; None where they are dropped.
+        ledger: where its ledger goes; without one, events of which nothing is sent count as missing.
         group_id: its consumer group; None leaves out what is committed.
         delivery: what it promises.
         order: whose order it keeps; None for nobody's.
         start: by partition, the offset from which on inputs count; by default all that are there.
         events_of: how many events an input record holds; see ``Auditor``.
+        from_first: True where the pipeline did not begin with the first record; see ``Auditor``.
         isolation: with which it reads its inputs.
         security: as ``source.kafka.security``.
         timeout_s: how long the reading of one topic may take.
@@ -63,16 +67,29 @@ async def audit_topics(  # noqa: PLR0913 - all but one by name
     """
     access = Access("audit", bootstrap_servers, security, security_of="audit")
     settings = access.settings()
-    letters = [topic for topic in (dead_letters, shed) if topic is not None]
-    async with access.explained():
-        await _require_topics(settings, [decisions, *letters, *inputs])
+    named = {"dead_letter": dead_letters, "shed": shed}
+    letters = {word: topic for word, topic in named.items() if topic is not None}
+    ledgers = [] if ledger is None else [ledger]
+    async with access.explained(group=group_id):
+        await _require_topics(settings, [decisions, *letters.values(), *ledgers, *inputs])
         committed = None if group_id is None else await _committed(settings, group_id, inputs)
         begins = await _begins(settings, inputs)
         begins |= {source: max(at, begins.get(source, 0)) for source, at in (start or {}).items()}
-        auditor = Auditor(delivery, order=order, start=begins, events_of=events_of)
+        auditor = Auditor(
+            delivery,
+            order=order,
+            start=begins,
+            events_of=events_of,
+            letters=letters,
+            from_first=from_first,
+        )
         readings: list[tuple[str, Callable[[StoredRecord], None], Isolation]] = [
             (decisions, auditor.add_decision, "read_committed"),
-            *((topic, auditor.add_letter, "read_committed") for topic in letters),
+            *(
+                (topic, auditor.add_letter, "read_committed")
+                for topic in dict.fromkeys(letters.values())
+            ),
+            *((topic, auditor.add_ledger, "read_committed") for topic in ledgers),
             *((topic, auditor.add_input, isolation) for topic in inputs),
         ]
         for topic, take, level in readings:

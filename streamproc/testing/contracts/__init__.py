@@ -1,7 +1,7 @@
 """What every source, sink and executor must do, as suites that run over any of them.
 
 They need no test framework: each check is a function that raises ``AssertionError``. ``source_contract``,
-``sink_contract`` and ``executor_contract`` run all of a kind; ``*_CHECKS`` hold them one by one, for
+``sink_contract``, ``transactional_sink_contract`` and ``executor_contract`` run all of a kind; ``*_CHECKS`` hold them one by one, for
 ``pytest.mark.parametrize``. All are bounded in time and sleep nowhere.
 """
 
@@ -13,15 +13,23 @@ from streamproc.testing.contracts.source import (
     SourceBed,
     source_contract,
 )
+from streamproc.testing.contracts.transactional_sink import (
+    TRANSACTIONAL_SINK_CHECKS,
+    TransactionalSinkBed,
+    transactional_sink_contract,
+)
 
 __all__ = [
     "EXECUTOR_CHECKS",
     "SINK_CHECKS",
     "SOURCE_CHECKS",
+    "TRANSACTIONAL_SINK_CHECKS",
     "RecordingListener",
     "SinkBed",
     "SourceBed",
+    "TransactionalSinkBed",
     "executor_contract",
     "sink_contract",
     "source_contract",
+    "transactional_sink_contract",
 ]

@@ -10,7 +10,7 @@ from streamproc.core import NS_PER_S, Clock, OutRecords, Sink, TopicPartition
 from streamproc.testing.broker import StoredRecord
 from streamproc.testing.contracts.checking import LIMIT_S, limited, see
 
-_STOP_NS = int(LIMIT_S) * NS_PER_S // 2
+STOP_NS = int(LIMIT_S) * NS_PER_S // 2
 
 
 class SinkBed(Protocol):
@@ -65,7 +65,7 @@ async def _started(bed: SinkBed) -> AsyncIterator[Sink]:
         yield sink
     finally:
         async with limited("the sink's stop"):
-            await sink.stop(timeout_ns=_STOP_NS)
+            await sink.stop(timeout_ns=STOP_NS)
 
 
 async def _send(sink: Sink, records: OutRecords) -> int:
@@ -103,7 +103,7 @@ async def acknowledges_once_and_later(bed: SinkBed) -> None:
     async with _started(bed) as sink:
         acknowledgement = _Acknowledgement()
         before_ns = bed.clock.now_ns()
-        sink.send(_some(bed, 0, count=3), acknowledgement)
+        sink.send(some(bed, 0, count=3), acknowledgement)
         see(acknowledgement.calls == 0, "done was called inside send")
         see(sink.pending_bytes() > 0, "pending_bytes is 0 before the acknowledgement")
         acknowledged_ns = await acknowledgement.result()
@@ -122,7 +122,7 @@ async def keeps_the_order_of_a_partition(bed: SinkBed) -> None:
         results = []
         for number in range(60):
             acknowledgement = _Acknowledgement()
-            sink.send(_some(bed, number % 3, count=5, start=number), acknowledgement)
+            sink.send(some(bed, number % 3, count=5, start=number), acknowledgement)
             results.append(acknowledgement)
             if number % 7 == 0:
                 await asyncio.sleep(0)  # lets some leave while others come
@@ -140,7 +140,7 @@ async def uses_the_input_partition_number(bed: SinkBed) -> None:
     """Where both topics have equally many partitions and the key is the record's: the same number."""
     async with _started(bed) as sink:
         for partition in (0, 1, 2):
-            await _send(sink, _some(bed, partition, count=2, key=b"same"))
+            await _send(sink, some(bed, partition, count=2, key=b"same"))
     found = [(r.partition, r.value) for r in await bed.read(bed.topic)]
     see(
         found == [(p, b"0-%d" % row) for p in (0, 1, 2) for row in (0, 1)],
@@ -177,17 +177,18 @@ async def sends_what_it_took_before_it_stops(bed: SinkBed) -> None:
         await sink.start()
     see(sink.healthy(), "it is not healthy after its start")
     acknowledgement = _Acknowledgement()
-    sink.send(_some(bed, 2, count=50), acknowledgement)
+    sink.send(some(bed, 2, count=50), acknowledgement)
     async with limited("the sink's stop"):
-        await sink.stop(timeout_ns=_STOP_NS)
+        await sink.stop(timeout_ns=STOP_NS)
     await acknowledgement.result()
     found = await bed.read(bed.topic)
     see(len(found) == 50, f"{len(found)} of 50 records were there after the stop")  # noqa: PLR2004
 
 
-def _some(
+def some(
     bed: SinkBed, partition: int, *, count: int, start: int = 0, key: bytes | None = None
 ) -> OutRecords:
+    """Records of one input partition, with values that say which send and row they are."""
     values: list[bytes | None] = [b"%d-%d" % (start, row) for row in range(count)]
     return OutRecords(bed.topic, TopicPartition(bed.input_topic, partition), [key] * count, values)
 

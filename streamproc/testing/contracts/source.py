@@ -5,7 +5,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
-from streamproc.core import NS_PER_MS, RecordBatch, Source, TopicPartition
+from streamproc.core import (
+    NOTHING_BEYOND,
+    NS_PER_MS,
+    Int64Array,
+    RecordBatch,
+    Source,
+    TopicPartition,
+)
 from streamproc.testing.broker import StoredRecord
 from streamproc.testing.contracts.checking import limited, see
 
@@ -51,7 +58,11 @@ class RecordingListener:
         self.events: list[tuple[str, list[TopicPartition]]] = []
         self.behind: dict[TopicPartition, int] = {}
 
-    def assigned(self, positions: Mapping[TopicPartition, int]) -> None:
+    def assigned(
+        self,
+        positions: Mapping[TopicPartition, int],
+        beyond: Mapping[TopicPartition, Int64Array] = NOTHING_BEYOND,  # noqa: ARG002 - nothing is done before
+    ) -> None:
         """See ``AssignmentListener``."""
         self.owned.update(positions)
         self.behind.update(positions)

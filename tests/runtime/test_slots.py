@@ -3,11 +3,11 @@
 import subprocess
 import sys
 
-from streamproc.runtime.workers.slots import Slots
+from streamproc.runtime.slots import Slots
 
 HOLD = """
 import sys
-from streamproc.runtime.workers.slots import Slots
+from streamproc.runtime.slots import Slots
 with Slots(sys.argv[1], 2) as slots:
     print(*slots.numbers, flush=True)
     sys.stdin.read()

@@ -1,0 +1,121 @@
+"""What stands in for the parts of a pipeline under test: its clock while it is measured, its executors."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from streamproc.config import LoadedConfig, PipelineConfig, check, load
+from streamproc.core import NS_PER_MS, Columns, Executor, ModelInfo, VirtualClock
+from streamproc.engine import Rescued, rescue
+from streamproc.executors import Model, ModelVariant, OnnxRuntime, Simulated, load_executors
+from streamproc.runtime import Pipeline
+from streamproc.testing.executor import FakeExecutor
+
+REAL_MODEL_FIXED_NS = NS_PER_MS
+REAL_MODEL_PER_EVENT_NS = 10_000
+"""What a batch of the configuration's own model costs in virtual time: 1 ms, and 10 us an event."""
+
+
+class Hands:
+    """A clock whose hands are changed once: the model's measurement must not use up the test's time."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+
+    def now_ns(self) -> int:
+        """The present instant."""
+        return self.clock.now_ns()
+
+
+class WarmUp:
+    """Stands for the executor while the model is measured: costs the same, asks nothing of the function."""
+
+    def __init__(self, executor: FakeExecutor, clock: VirtualClock) -> None:
+        self._executor = executor
+        self._clock = clock
+        self.concurrency = executor.concurrency
+        self.inline = executor.inline
+
+    @property
+    def info(self) -> ModelInfo:
+        """What model it is."""
+        return self._executor.info
+
+    def run(self, inputs: Columns) -> Columns:
+        """Let the time pass."""
+        self._clock.advance(self._executor.cost_ns(len(next(iter(inputs.values())))))
+        return {}
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def config_of(pipeline: PipelineConfig | LoadedConfig | str | Path) -> PipelineConfig:
+    """The configuration, loaded and checked.
+
+    Raises:
+        ConfigError: it is wrong.
+    """
+    if isinstance(pipeline, str | Path):
+        pipeline = load(pipeline)
+    if isinstance(pipeline, LoadedConfig):
+        return Pipeline.from_file(pipeline)
+    check(pipeline)
+    return pipeline
+
+
+def fakes_for(
+    executor: Executor | Sequence[Executor] | None, model: Model
+) -> tuple[FakeExecutor, ...]:
+    """What answers for each variant of the model, the best one's first."""
+    if executor is not None:
+        given = tuple(executor) if isinstance(executor, Sequence) else (executor,)
+        return tuple(map(_fake, given))
+    # In this process, whatever it says: time is virtual here.
+    here = replace(model, isolation=False, golden=None)
+    return tuple(_fake_variant(here, variant) for variant in model.ladder)
+
+
+def _fake(executor: Executor) -> FakeExecutor:
+    if isinstance(executor, FakeExecutor):
+        return executor
+    return FakeExecutor.around(
+        executor, fixed_ns=REAL_MODEL_FIXED_NS, per_event_ns=REAL_MODEL_PER_EVENT_NS
+    )
+
+
+def _fake_variant(model: Model, variant: ModelVariant) -> FakeExecutor:
+    """A variant's own answers; at what it says that it costs where it is ``simulated``."""
+    options = variant.executor
+    if isinstance(options, Simulated):
+        fixed_ns, per_event_ns = int(options.fixed), int(options.per_event)
+        if variant.path is None:
+            return FakeExecutor(
+                _zeros, fixed_ns=fixed_ns, per_event_ns=per_event_ns, variant=variant.name
+            )
+        (inner,) = load_executors(
+            replace(
+                model,
+                path=None,
+                executor=OnnxRuntime(),
+                variants=(replace(variant, executor=None),),
+            ),
+            VirtualClock(),
+        )
+        return FakeExecutor.around(inner, fixed_ns=fixed_ns, per_event_ns=per_event_ns)
+    (inner,) = load_executors(replace(model, path=None, variants=(variant,)), VirtualClock())
+    return _fake(inner)
+
+
+def answer_of(executor: FakeExecutor, inputs: Columns, size: int) -> Columns | Rescued:
+    """A batch's outputs; where it fails the events at fault are looked for, as by the service."""
+    try:
+        return executor.run(inputs)
+    except Exception as error:  # noqa: BLE001 - a model may raise anything
+        return rescue(executor.run, inputs, size, error)
+
+
+def _zeros(inputs: Columns) -> Columns:
+    return {"output": np.zeros((len(next(iter(inputs.values()))), 1), np.float32)}
