@@ -127,6 +127,7 @@ class Stage:
             topic=self.source,
             sink=self.sink,
             **{
+                **({} if self.delivery == "at_least_once" else {"delivery": self.delivery}),
                 **changes,
                 "source": _merged(
                     {"kafka": {"commit_interval": "200ms", "session_timeout": "6s"}},
