@@ -113,41 +113,44 @@ def outcome_columns(
     final_ns: int,
 ) -> OutcomeColumns:
     """What became of events, as a recording tells it; see ``engine.Tap.ended``."""
-    outcome = np.full(len(offset), int(settled.outcome), np.uint8)
+    outcome = np.full(len(offset), settled.outcome, np.uint8)
     if missed.any():
-        outcome[missed] = int(Outcome.LATE)
-    columns = OutcomeColumns(
+        outcome[missed] = Outcome.LATE
+    reason = str(settled.reason)
+    decided = settled.decided
+    if decided is None:
+        way = settled.passage
+        return OutcomeColumns(
+            source,
+            offset,
+            outcome,
+            final_ns,
+            settled.row,
+            reason,
+            settled.lane,
+            event_time_ns=None if way is None else way.event_time_ns,
+            arrival_ns=None if way is None else way.arrival_ns,
+            admitted_ns=None if way is None else way.admitted_ns,
+            deadline_ns=None if way is None else way.deadline_ns,
+        )
+    events = decided.events
+    return OutcomeColumns(
         source,
         offset,
         outcome,
         final_ns,
-        row=settled.row,
-        reason=str(settled.reason),
-        lane=settled.lane,
+        settled.row,
+        reason,
+        settled.lane,
+        decided.variant,
+        events.event_time_ns,
+        events.arrival_ns,
+        events.admitted_ns,
+        events.deadline_ns,
+        decided.started_ns,
+        decided.decided_ns,
+        None if decided.topic is None else decided.handed_ns,
     )
-    decided, passage = settled.decided, settled.passage
-    if decided is not None:
-        events = decided.events
-        return replace(
-            columns,
-            variant=decided.variant,
-            event_time_ns=events.event_time_ns,
-            arrival_ns=events.arrival_ns,
-            admitted_ns=events.admitted_ns,
-            deadline_ns=events.deadline_ns,
-            started_ns=decided.started_ns,
-            decided_ns=decided.decided_ns,
-            handed_ns=None if decided.topic is None else decided.handed_ns,
-        )
-    if passage is not None:
-        return replace(
-            columns,
-            event_time_ns=passage.event_time_ns,
-            arrival_ns=passage.arrival_ns,
-            admitted_ns=passage.admitted_ns,
-            deadline_ns=passage.deadline_ns,
-        )
-    return columns
 
 
 def metadata_of(

@@ -33,7 +33,10 @@ _VERSION: Final = 2
 
 def frame(content: Any) -> bytes:  # noqa: ANN401 - whatever can be marshalled
     """Marshalled content behind its length."""
-    data = marshal.dumps(content, _VERSION)
+    try:
+        data = marshal.dumps(content, _VERSION)
+    except ValueError:  # a column that lies in memory in steps
+        data = marshal.dumps(_in_one_piece(content), _VERSION)
     return len(data).to_bytes(LENGTH_BYTES, "little") + data
 
 
@@ -102,15 +105,15 @@ def pack_sent(sent: SentBatch) -> Item:
         sent.log_time_ns,
         sent.topic,
         *sent.source,
-        _column(sent.offset),
-        _column(sent.row),
+        sent.offset,
+        sent.row,
         int(sent.outcome),
         sent.reason,
-        sent.lane if isinstance(sent.lane, int) else _column(sent.lane),
+        sent.lane,
         sent.variant,
         sent.key,
         sent.value,
-        [(name, value) for name, value in sent.headers],
+        list(sent.headers),
         _plain(sent.row_headers),
     )
 
@@ -139,17 +142,17 @@ def pack_outcomes(outcomes: OutcomeColumns) -> Item:
         OUTCOMES,
         len(outcomes),
         *outcomes.source,
-        _column(outcomes.offset),
+        outcomes.offset,
         outcomes.outcome,
         outcomes.acknowledged_ns,
-        _column(outcomes.row),
+        outcomes.row,
         outcomes.reason,
-        outcomes.lane if isinstance(outcomes.lane, int) else _column(outcomes.lane),
+        outcomes.lane,
         outcomes.variant,
-        _column(outcomes.event_time_ns),
-        _column(outcomes.arrival_ns),
-        _column(outcomes.admitted_ns),
-        _column(outcomes.deadline_ns),
+        outcomes.event_time_ns,
+        outcomes.arrival_ns,
+        outcomes.admitted_ns,
+        outcomes.deadline_ns,
         outcomes.started_ns,
         outcomes.decided_ns,
         outcomes.handed_ns,
@@ -231,11 +234,13 @@ def unpack_gap(item: Item) -> Gap:
     return Gap(*item[2:])
 
 
-def _column(column: Int64Array | None) -> Int64Array | None:
-    """A column as it lies in memory; one that lies there in steps is copied."""
-    if column is None or column.flags.c_contiguous:
-        return column
-    return np.ascontiguousarray(column)
+def _in_one_piece(content: Any) -> Any:  # noqa: ANN401 - whatever is to be marshalled
+    """The same with columns that marshal can take as they lie in memory."""
+    if isinstance(content, np.ndarray):
+        return np.ascontiguousarray(content)
+    if isinstance(content, list | tuple):
+        return type(content)(map(_in_one_piece, content))
+    return content
 
 
 def _array(data: bytes | None) -> Int64Array | None:

@@ -63,7 +63,7 @@ class RecordedDecision(NamedTuple):
         return f"{self.source.topic}/{self.source.partition}/{self.offset}{row}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each batch that ends; freezing it would take five times as long
 class OutcomeColumns:
     """Events of one partition that ended together, in columns of n. All instants are ns since 1970.
 
@@ -140,7 +140,7 @@ def records_channel(source: TopicPartition) -> str:
     return f"{RECORDS}{source.topic}/{source.partition}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each batch that ends; freezing it would take five times as long
 class SentBatch:
     """Records that were handed to the sink together, about events of one partition that ended alike.
 

@@ -24,6 +24,7 @@ from streamproc.core import ConfigError, ExternalError, Problem
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 3.0
+_CLOSING_S = 0.05
 _SOURCE = "source.kafka"
 
 keep_payloads_out()
@@ -72,21 +73,27 @@ class Access:
         await check_reachable(self.what, self.servers)
 
     def denied(
-        self, error: BaseException, *, topic_setting: str = "topics", group: str | None = None
+        self,
+        error: BaseException,
+        *,
+        topic_setting: str = "topics",
+        writes: bool = False,
+        group: str | None = None,
     ) -> ConfigError | None:
         """What an access rule of the broker forbids, in words; None where none does.
 
         Args:
             error: what a client raised.
-            topic_setting: the key below ``what`` that names the topics.
+            topic_setting: the key below ``what`` that names the topics, or one of ``outcomes``.
+            writes: True for who writes to them, False for who reads.
             group: the consumer group.
         """
-        found = denied(error, topic_setting=topic_setting, group=group)
+        found = denied(error, topic_setting=topic_setting, writes=writes, group=group)
         return None if found is None else self._config_error(found)
 
     @contextlib.asynccontextmanager
     async def explained(
-        self, *, topic_setting: str = "topics", group: str | None = None
+        self, *, topic_setting: str = "topics", writes: bool = False, group: str | None = None
     ) -> AsyncIterator[None]:
         """Turn what an aiokafka client raises inside into words for people; arguments as of ``denied``.
 
@@ -98,9 +105,11 @@ class Access:
             try:
                 yield
             except (KafkaError, OSError, ValueError) as error:
+                # aiokafka lets go of a connection that failed without waiting for its end.
+                await asyncio.sleep(_CLOSING_S)
                 errors = [error, *reversed(heard.errors)]
                 found = (
-                    denied(error, topic_setting=topic_setting, group=group)
+                    denied(error, topic_setting=topic_setting, writes=writes, group=group)
                     or refusal(errors, named(self.security), self.servers)
                     or await self._mismatch(errors)
                 )

@@ -13,6 +13,7 @@ from aiokafka.errors import (
     GroupAuthorizationFailedError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
     UnsupportedSaslMechanismError,
 )
 
@@ -56,23 +57,25 @@ def refusal(
     return None
 
 
-def denied(error: BaseException, *, topic_setting: str, group: str | None) -> Refusal | None:
+def denied(
+    error: BaseException, *, topic_setting: str, writes: bool, group: str | None
+) -> Refusal | None:
     """What an access rule (ACL) denies; None where none does.
 
     Args:
         error: what the client raised.
         topic_setting: the key that names the topics.
+        writes: True for who writes to them, False for who reads.
         group: the consumer group; None where there is none.
     """
     for cause in _causes(error):
         match cause:
             case TopicAuthorizationFailedError():
-                reads = topic_setting == "topics"
-                right, flag = ("READ", "--consumer") if reads else ("WRITE", "--producer")
+                right, flag = ("WRITE", "--producer") if writes else ("READ", "--consumer")
                 named = _names(cause.args)
                 message = (
                     f"the broker denies {right} on topic {named}: add the ACL, such as "
-                    f"kafka-acls --add {flag} --topic {named}{' --group ' + group if reads and group else ''} "
+                    f"kafka-acls --add {flag} --topic {named}{' --group ' + group if group else ''} "
                     "--allow-principal User:NAME"
                 )
                 return Refusal(topic_setting, message)
@@ -86,6 +89,12 @@ def denied(error: BaseException, *, topic_setting: str, group: str | None) -> Re
                 message = (
                     "the broker denies IDEMPOTENT_WRITE: the user may write to no topic at all; "
                     "add WRITE on the topics of sink and outcomes"
+                )
+                return Refusal(topic_setting, message)
+            case TransactionalIdAuthorizationFailed():
+                message = (
+                    f"the broker denies WRITE on transactional id {_names(cause.args)}: add the ACL, such as "
+                    "kafka-acls --add --operation Write --transactional-id ID --allow-principal User:NAME"
                 )
                 return Refusal(topic_setting, message)
             case _:

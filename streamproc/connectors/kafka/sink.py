@@ -109,7 +109,7 @@ class KafkaRecordSink:
     async def start(self) -> None:
         """Connect and learn the topics; see ``Sink``."""
         await self._access.check_reachable()
-        async with self._access.explained(topic_setting="topic"):
+        async with self._access.explained(topic_setting="topic", writes=True):
             await self._learn_topics()
             self._producer = await self._connect()
         self._keeper = asyncio.create_task(self._keep())
@@ -271,8 +271,9 @@ class KafkaRecordSink:
             )
             self._renewal.set()
             return
-        setting = "topic" if outbox.topic == self._options.topic else "outcomes"
-        denied = self._access.denied(error, topic_setting=setting)
+        ours = outbox.topic == self._options.topic
+        setting = "topic" if ours else "outcomes.dead_letter_topic"
+        denied = self._access.denied(error, topic_setting=setting, writes=True)
         why = f"{outbox.topic}/{outbox.partition} refuses what is sent: {error!r}"
         self._give_up(denied or ExternalError(f"sink.kafka: {why}"))
 

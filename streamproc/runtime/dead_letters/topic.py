@@ -83,7 +83,7 @@ class DeadLetterTopic:
             ExternalError: the broker failed.
         """
         await self._access.check_reachable()
-        async with self._access.explained():
+        async with self._access.explained(topic_setting=_KEY):
             return await self._read(chosen, limit, returned_too=returned_too, values=values)
 
     async def redrive(
@@ -109,7 +109,7 @@ class DeadLetterTopic:
             ExternalError: the broker failed; nothing of what was not acknowledged was put back.
         """
         await self._access.check_reachable()
-        async with self._access.explained():
+        async with self._access.explained(topic_setting=_KEY, writes=True):
             if dry:
                 return await self._choose(chosen, limit, refusal)
             settings = {**self._settings, "transactional_id": f"{pipeline}.redrive"}
