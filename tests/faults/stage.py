@@ -223,7 +223,8 @@ class Stage:
 
     def settle(self) -> None:
         """Wait until the group has committed everything."""
-        ends = end_offsets(self.direct, self.source)
+        # A leader that has just moved may not answer yet.
+        ends = wait_until("the ends are known", lambda: end_offsets(self.direct, self.source))
         wait_until(
             "everything is committed",
             lambda: committed(self.direct, self.group, self.source) == ends,
