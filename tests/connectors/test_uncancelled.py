@@ -4,6 +4,7 @@ import asyncio
 import gc
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 
 from streamproc.connectors.kafka.uncancelled import Uncancelled
 
@@ -46,3 +47,11 @@ async def test_the_end_leaves_nothing_behind() -> None:
     before = len(asyncio.all_tasks())
     await requests.end()
     assert len(asyncio.all_tasks()) == before - 1
+
+
+async def test_what_the_client_cancels_itself_is_an_error_and_not_our_end() -> None:
+    async def request() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(KafkaConnectionError, match="broken off"):
+        await Uncancelled().wait(request())

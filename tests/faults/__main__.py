@@ -13,7 +13,7 @@ from tests.faults.table import table, write_table
 from tests.support.kafka import KafkaCluster, kafka_version
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tests.faults.run import Result
     from tests.faults.scenario import Scenario
@@ -35,10 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     plays = [(each, seed + more) for each in chosen for more in range(words.seeds)]
     what = f"{len(plays)} plays on Kafka {kafka_version()}, seed {seed}"
     print(f"faults: {what}; again: make faults SEED={seed}", flush=True)
-    results = _play(plays)
+    results = []
+    for result in _play(plays):
+        results.append(result)
+        if words.write:  # each time: a run that is broken off has not been for nothing
+            write_table(results)
     print(table(results))
-    if words.write:
-        write_table(results)
     failed = [result for result in results if not result.passed]
     for result in failed:
         again = f"make faults SEED={result.seed} FAULTS={result.scenario.name}"
@@ -58,18 +60,16 @@ def _words(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _play(plays: Sequence[tuple[Scenario, int]]) -> list[Result]:
-    results = []
+def _play(plays: Sequence[tuple[Scenario, int]]) -> Iterator[Result]:
     with KafkaCluster() as cluster:
         for number, (each, seed) in enumerate(plays, 1):
             print(f"[{number}/{len(plays)}] {each.name}, seed {seed}: {each.fault}", flush=True)
             result = play(cluster, each, seed)
-            results.append(result)
             verdict = "kept" if result.passed else "NOT KEPT"
             print(f"    {verdict} in {result.took_s:.0f} s: {result.said}", flush=True)
             if not result.passed:
                 print(result.failure, file=sys.stderr, flush=True)
-    return results
+            yield result
 
 
 if __name__ == "__main__":

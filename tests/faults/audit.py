@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from streamproc.core import TopicPartition
 from streamproc.testing import audit_topics
-from tests.support.kafka import stream
+from tests.support import wait_until
+from tests.support.kafka import end_offsets, stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +77,7 @@ def audit(
             start={TopicPartition(source, number): at for number, at in start.items()},
         )
     )
+    wait_until("the ends are known", lambda: end_offsets(bootstrap, sink))
     stamps = sorted(message.timestamp()[1] for message in stream(bootstrap, sink, timeout_s=60))
     gap_ms = max((b - a for a, b in itertools.pairwise(stamps)), default=0)
     return Audit(

@@ -127,6 +127,7 @@ class Stage:
             topic=self.source,
             sink=self.sink,
             **{
+                **({} if self.delivery == "at_least_once" else {"delivery": self.delivery}),
                 **changes,
                 "source": _merged(
                     {"kafka": {"commit_interval": "200ms", "session_timeout": "6s"}},
@@ -222,12 +223,17 @@ class Stage:
 
     def settle(self) -> None:
         """Wait until the group has committed everything."""
-        ends = end_offsets(self.direct, self.source)
+        # A leader that has just moved may not answer yet.
+        ends = wait_until("the ends are known", lambda: end_offsets(self.direct, self.source))
         wait_until(
             "everything is committed",
             lambda: committed(self.direct, self.group, self.source) == ends,
             SETTLE_S,
         )
+
+    def begun(self, worker: Worker) -> None:
+        """Wait until it has said that it reads."""
+        wait_until("it has begun", lambda: self._has_begun(worker), FLOWS_S)
 
     def end(self, worker: Worker) -> None:
         """Let a worker finish what it has taken in and end, while the load goes on.
@@ -235,7 +241,7 @@ class Stage:
         Raises:
             AssertionError: it did not end as it should. One that has not begun yet may end by the signal.
         """
-        has_begun = f"{self.source} -> {self.sink}" in worker.log_tail(1_000_000)
+        has_begun = self._has_begun(worker)
         status = worker.stop(60)
         assert status == 0 or not has_begun, f"exit status {status}: {worker.log_tail()}"
 
@@ -270,6 +276,9 @@ class Stage:
         assert not found.problems, "; ".join(found.problems)
         assert repeats_max is None or found.repeats <= repeats_max, f"repeated: {found}"
         return found
+
+    def _has_begun(self, worker: Worker) -> bool:
+        return f"{self.source} -> {self.sink}" in worker.log_tail(1_000_000)
 
     def log_tails(self) -> str:
         """The ends of the workers' logs, for a failure."""

@@ -9,6 +9,11 @@ nowhere else, and then runs the command as ever:
 - ``after_acknowledgement``: the broker has them, nothing of it is committed;
 - ``before_commit``, ``after_commit``: around the storing of positions;
 
+where decisions are published in transactions:
+
+- ``in_transaction``: records and positions are a part of it, and it is not committed;
+- ``after_transaction``: it is committed, and nobody here has been told;
+
 and what is no end by itself:
 
 - ``hang_in_thread``, ``hang_on_loop``: a batch of the model never comes back, in a thread or on the event loop;
@@ -28,7 +33,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from aiokafka import AIOKafkaProducer
+
 from streamproc.cli import program
+from streamproc.connectors import kafka
 from streamproc.connectors.kafka import KafkaRecordSink, KafkaRecordSource
 from streamproc.runtime import driver
 from streamproc.runtime.driver import Driver
@@ -44,6 +52,13 @@ KILL_POINTS = (
     "after_acknowledgement",
     "before_commit",
     "after_commit",
+)
+TRANSACTION_POINTS = (
+    "after_poll",
+    "after_inference",
+    "after_send",
+    "in_transaction",
+    "after_transaction",
 )
 JUMP_S = 3600
 
@@ -68,34 +83,63 @@ def arm(point: str, fuse: Fuse) -> None:
             _when_polled(fuse)
         case "stuck_consumer":
             _stuck_when_polled(fuse)
-        case "hang_in_thread" | "hang_on_loop":
-            if point == "hang_in_thread":
-                driver.INLINE_MAX_NS = 0
-            _around(Driver, "_run", fuse, before=True)
+        case "after_send":
+            for sink in _sinks():
+                _around(sink, "send", fuse, before=False)
+        case "in_transaction" | "after_transaction":
+            _when_published(fuse, before=point == "in_transaction")
+        case "before_commit" | "after_commit":
+            _when_committed(fuse, before=point == "before_commit")
+        case _:
+            _in_driver(point, fuse)
+
+
+def _in_driver(point: str, fuse: Fuse) -> None:
+    match point:
         case "after_inference" | "clock_jump":
             _around(Driver, "_ended", fuse, before=True)
-        case "after_send":
-            _around(KafkaRecordSink, "send", fuse, before=False)
         case "after_acknowledgement":
             _around(Driver, "_sent", fuse, before=False)
-        case "before_commit":
-            _when_committed(fuse, before=True)
-        case "after_commit":
-            _when_committed(fuse, before=False)
+        case "hang_in_thread":
+            driver.INLINE_MAX_NS = 0
+            _around(driver, "attempt", fuse, before=True)
+        case "hang_on_loop":
+            _around(driver, "attempt", fuse, before=True)
 
 
-def _around(kind: type, name: str, fuse: Fuse, *, before: bool) -> None:
-    plain = getattr(kind, name)
+def _around(owner: Any, name: str, fuse: Fuse, *, before: bool) -> None:
+    """Wrap a method of a class, or a function of a module."""
+    plain = getattr(owner, name)
 
-    def patched(self: object, *args: object, **named: object) -> object:
+    def patched(*args: object, **named: object) -> object:
         if before:
             fuse.passed()
-        answer = plain(self, *args, **named)
+        answer = plain(*args, **named)
         if not before:
             fuse.passed()
         return answer
 
-    setattr(kind, name, patched)
+    setattr(owner, name, patched)
+
+
+def _sinks() -> list[type]:
+    """Both kinds, with transactions and without."""
+    transactional = getattr(kafka, "KafkaTransactionalSink", None)
+    return [KafkaRecordSink, *([transactional] if transactional else [])]
+
+
+def _when_published(fuse: Fuse, *, before: bool) -> None:
+    """Around the request that commits a transaction."""
+    plain = AIOKafkaProducer.commit_transaction
+
+    async def patched(self: AIOKafkaProducer) -> None:
+        if before:
+            fuse.passed()
+        await plain(self)
+        if not before:
+            fuse.passed()
+
+    AIOKafkaProducer.commit_transaction = patched
 
 
 def _when_polled(fuse: Fuse) -> None:
@@ -167,7 +211,7 @@ def jump() -> None:
 
 
 _FAULTS: dict[str, Callable[[], None]] = {
-    **dict.fromkeys(KILL_POINTS, end_at_once),
+    **dict.fromkeys((*KILL_POINTS, *TRANSACTION_POINTS), end_at_once),
     "hang_in_thread": forever,
     "hang_on_loop": forever,
     "stuck_consumer": get_stuck,

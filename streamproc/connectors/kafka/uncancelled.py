@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from aiokafka.errors import KafkaConnectionError
+
 
 class Uncancelled:
     """The requests that are under way."""
@@ -16,11 +18,23 @@ class Uncancelled:
         self._requests: set[asyncio.Task[Any]] = set()
 
     async def wait(self, request: Coroutine[Any, Any, None]) -> None:
-        """Start a request, and wait for its end or until cancelled."""
+        """Start a request, and wait for its end or until cancelled.
+
+        Raises:
+            KafkaConnectionError: aiokafka has cancelled it itself, as it does when its coordinator goes away; passed
+                on as it is, that would end whoever waits without a word.
+        """
         task = asyncio.create_task(request)
         self._requests.add(task)
         task.add_done_callback(self._ended)
-        await asyncio.shield(task)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            waiting = asyncio.current_task()
+            if waiting is not None and waiting.cancelling():
+                raise
+            msg = "the request was broken off"
+            raise KafkaConnectionError(msg) from None
 
     async def end(self) -> None:
         """Cancel what still waits; the client must be stopped, so that nothing is in the middle of a request."""

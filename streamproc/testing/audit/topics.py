@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
 from streamproc.connectors.kafka import Access, topic_shapes
 from streamproc.core import NS_PER_MS, ConfigError, ExternalError, TopicPartition
@@ -182,15 +181,19 @@ async def _require_topics(settings: Mapping[str, object], topics: Sequence[str])
 async def _committed(
     settings: Mapping[str, object], group_id: str, topics: Sequence[str]
 ) -> dict[TopicPartition, int]:
-    """Where a group will read on."""
-    admin = AIOKafkaAdminClient(**settings)
-    await admin.start()
+    """Where a group will read on.
+
+    Asked by a consumer, which goes on asking while the group's coordinator moves: aiokafka's admin client takes
+    the error of such a moment for a group that has stored nothing.
+    """
+    consumer = AIOKafkaConsumer(group_id=group_id, enable_auto_commit=False, **settings)
+    await consumer.start()
     try:
-        found = await admin.list_consumer_group_offsets(group_id)
+        found = {
+            TopicPartition(topic, number): await consumer.committed(KafkaPartition(topic, number))
+            for topic, shape in (await topic_shapes(settings, topics)).items()
+            for number in range(shape.partitions if shape else 0)
+        }
     finally:
-        await admin.close()
-    return {
-        TopicPartition(*tp): at.offset
-        for tp, at in found.items()
-        if tp.topic in topics and at.offset >= 0
-    }
+        await consumer.stop()
+    return {source: at for source, at in found.items() if at is not None}

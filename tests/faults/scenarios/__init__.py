@@ -7,6 +7,7 @@ belongs here as well, a file each.
 from tests.faults.scenarios import (
     access,
     brokers,
+    exactly_once,
     kills,
     members,
     network,
@@ -20,6 +21,7 @@ from tests.faults.scenarios import (
 __all__ = [
     "access",
     "brokers",
+    "exactly_once",
     "kills",
     "members",
     "network",

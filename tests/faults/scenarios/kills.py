@@ -15,7 +15,7 @@ DEATHS = 2
 _QUICK = "after_acknowledgement"
 
 
-def _killed_at(point: str) -> Act:
+def killed_at(point: str) -> Act:
     """A process dies at a point, its successor dies there as well, and the third goes on."""
 
     def act(stage: Stage) -> None:
@@ -39,7 +39,7 @@ for _point in KILL_POINTS:
             name=f"kill_{_point}",
             fault=f"SIGKILL {_point.replace('_', ' ')}, twice in a row",
             promise="nothing lost; what comes twice says the same",
-            act=_killed_at(_point),
+            act=killed_at(_point),
             quick=_point == _QUICK,
         )
     )

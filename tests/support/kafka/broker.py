@@ -169,7 +169,7 @@ class KafkaBroker:
             RuntimeError: it did not; the text ends with its log.
         """
         try:
-            wait_until("Kafka's answer", self._ready_or_dead, timeout_s=90)
+            wait_until("Kafka's answer", self._ready_or_dead, timeout_s=180)
         except TimeoutError as error:
             raise self._failed(str(error)) from error
         except BaseException:  # Ctrl-C: leave nothing behind
