@@ -16,7 +16,8 @@ from typing import Literal
 Verdict = Literal["ok", "note", "warning", "bad"]
 
 NEEDED = (
-    *("aiokafka", "cramjam", "jinja2", "msgspec", "numpy", "onnxruntime", "opentelemetry-proto"),
+    *("aiokafka", "cramjam", "jinja2", "lz4", "mcap", "msgspec", "numpy", "onnxruntime"),
+    *("opentelemetry-proto", "protobuf", "zstandard"),
     *("opentelemetry-sdk", "orjson", "prometheus-client", "urllib3"),
     *("pydantic", "pysimdjson", "PyYAML", "rich", "starlette", "typer", "typing-extensions"),
     *("uvicorn", "uvloop"),

@@ -142,6 +142,8 @@ class Former:
                 continue
             alone = len(queue) == len(self._lanes)
             plan = self._plan(queue, now_ns, run_ns, send_ns, draining=draining, alone=alone)
+            if plan.count and plan.cost_max is not None:
+                return self._shared_by_cost(lane, plan, now_ns + send_ns, run_ns, drop=drop)
             if plan.count:
                 return self._shared(lane, plan, now_ns + send_ns, run_ns, drop=drop)
             if plan.wait_until_ns is not None:
@@ -172,6 +174,42 @@ class Former:
         self._shares.served(counts, waiting)
         bound: Bound = "full" if size == len(run_ns) else "deadline"
         return _joined(parts, "idle" if size == sum(available) else bound, reach_ns)
+
+    def _shared_by_cost(
+        self, first: int, plan: Plan, start_ns: int, run_ns: Int64Array, *, drop: bool
+    ) -> Formed:
+        """The same where events have costs: the batch ends when one of all the cost that the plan allows would.
+
+        How many each lane is to get is reckoned with the mean cost of what could be taken; the lane that the batch
+        is made for takes its part first, and no lane's part may cost more than what is left.
+        """
+        queues = self._lanes.queues
+        left = float(plan.cost_max or 0)
+        reach_ns = plan.reach_ns
+        if self._may_expire:
+            reach_ns = start_ns + int(run_ns[max(1, min(math.ceil(left), len(run_ns))) - 1])
+        reachable = [queue.costs[queue.column(DEADLINE) >= reach_ns] for queue in queues]
+        mean = float(np.concatenate(reachable).mean()) if any(map(len, reachable)) else 1.0
+        available = [len(costs) for costs in reachable]
+        size = min(max(1, int(left / mean)), sum(available), len(run_ns))
+        waiting = [len(queue) for queue in queues]
+        owed = [self._shares.owed(lane) for lane in range(len(queues))]
+        counts = distribute(size, available, owed, self._lanes.by_priority)
+        counts[first] = max(1, counts[first])
+        parts: dict[int, Taken] = {}
+        for lane in (first, *(lane for lane in self._lanes.by_priority if lane != first)):
+            part = queues[lane].take(
+                counts[lane],
+                reach_ns=reach_ns,
+                drop=drop and self._may_drop,
+                cost_max=left,
+                alone=lane == first,
+            )
+            left -= part.cost
+            parts[lane] = part
+        taken = [parts[lane] for lane in range(len(queues))]
+        self._shares.served([len(part.number) for part in taken], waiting)
+        return _joined(taken, plan.bound, reach_ns, cost=sum(part.cost for part in taken))
 
     def _plan(
         self,
@@ -257,11 +295,13 @@ def _filled(
     return fits
 
 
-def _joined(parts: Sequence[Taken], bound: Bound, reach_ns: int) -> Formed:
+def _joined(
+    parts: Sequence[Taken], bound: Bound, reach_ns: int, *, cost: float | None = None
+) -> Formed:
     number = np.concatenate([part.number for part in parts])
     return Formed(
         number,
-        len(number),
+        len(number) if cost is None else max(1, math.ceil(cost)),
         bound,
         reach_ns,
         dropped=np.concatenate([part.dropped for part in parts]),

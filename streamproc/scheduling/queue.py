@@ -139,7 +139,13 @@ class DeadlineQueue:
             self._merge(block, first, inherit=False)
 
     def take(
-        self, count: int, *, reach_ns: int, drop: bool, cost_max: float | None = None
+        self,
+        count: int,
+        *,
+        reach_ns: int,
+        drop: bool,
+        cost_max: float | None = None,
+        alone: bool = True,
     ) -> Taken:
         """Take the first events, in order of service, whose own deadlines are not before an instant.
 
@@ -149,6 +155,7 @@ class DeadlineQueue:
             drop: whether those before it are given up, or stay.
             cost_max: the most that they may cost together; None for no limit. Those that cost more alone are
                 passed over.
+            alone: whether one is taken all the same where each costs more.
         """
         own = self.column(DEADLINE)
         if self._inherited:
@@ -165,7 +172,7 @@ class DeadlineQueue:
         if cost_max is None:
             rows = rows[:count]
         elif len(rows):
-            rows, cost = self._within(rows, count, cost_max)
+            rows, cost = self._within(rows, count, cost_max, alone=alone)
         numbers = self.column(NUMBER)
         taken = Taken(numbers[rows], numbers[dropped], cost)
         last = max(int(some[-1]) if len(some) else -1 for some in (rows, dropped))
@@ -196,18 +203,21 @@ class DeadlineQueue:
         self._newest_ns.pop(partition, None)
         return self.remove(self.column(PARTITION) == partition)
 
-    def _within(self, rows: Int64Array, count: int, cost_max: float) -> tuple[Int64Array, float]:
+    def _within(
+        self, rows: Int64Array, count: int, cost_max: float, *, alone: bool
+    ) -> tuple[Int64Array, float]:
         """The first of the rows that cost no more together, and what they cost.
 
-        One that alone costs more is passed over, as it would be late in a batch of its own; where all do, the first.
+        One that alone costs more is passed over, as it would be late in a batch of its own; where all do, the
+        first is taken, or none.
         """
         cost = self.costs[rows]
         fits = cost <= cost_max
         if not fits.any():
-            return rows[:1], float(cost[0])
+            return (rows[:1], float(cost[0])) if alone else (rows[:0], 0.0)
         rows, spent = rows[fits], np.cumsum(cost[fits])
         count = min(count, int(np.searchsorted(spent, cost_max * (1 + 1e-12), side="right")))
-        return rows[:count], float(spent[count - 1])
+        return rows[:count], float(spent[count - 1]) if count else 0.0
 
     def _may_overtake(self, block: Int64Array, first: int, *, ascends: bool) -> bool:
         """Whether an event of the block may have a deadline before one of its partition that came earlier."""

@@ -1,5 +1,7 @@
 """Lanes: priority, guaranteed shares, and keys that keep their order across them."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -134,3 +136,50 @@ def test_lanes_do_not_change_what_they_are_told() -> None:
     one.offer(told, START_NS)
     assert told.lane is not None
     assert np.array_equal(told.lane, [0, 1])
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 2),  # lane
+            st.integers(8, 90),  # ms to the deadline
+            st.sampled_from([0.2, 0.5, 1.0, 1.0, 2.5, 4.0, 7.0]),  # cost
+        ),
+        min_size=1,
+        max_size=40,
+    ),
+    st.integers(0, 40),
+)
+@settings(deadline=None)
+def test_a_batch_of_several_lanes_is_no_dearer_than_its_deadlines_allow(
+    events: list[tuple[int, int, float]], later_ms: int
+) -> None:
+    specs = tuple(LaneSpec(f"lane {n}", n, 0.2, 90 * MS) for n in range(3))
+    one = lanes(specs)
+    deadline_ns = [START_NS + ms * MS for _, ms, _ in events]
+    costs = [cost for *_, cost in events]
+    one.offer(
+        offered(range(len(events)), deadline_ns, lane=[n for n, *_ in events], cost=costs), START_NS
+    )
+    now_ns = START_NS + later_ms * MS
+    while isinstance(action := one.next_action(now_ns).action, Run):
+        numbers = action.number.tolist()
+        taken_ns = RUN_NS[max(1, math.ceil(sum(costs[n] for n in numbers) - 1e-9)) - 1]
+        if len(numbers) > 1:
+            assert now_ns + taken_ns <= min(deadline_ns[n] for n in numbers)
+        now_ns += taken_ns
+        one.complete(action.run, now_ns)
+
+
+def test_a_batch_by_cost_is_filled_from_the_other_lanes() -> None:
+    one = lanes()
+    one.offer(
+        offered(
+            range(6),
+            [START_NS + 60 * MS] * 6,
+            lane=[1] * 5 + [0],
+            cost=[3.0, 3.0, 3.0, 1.0, 1.0, 2.0],
+        ),
+        START_NS,
+    )
+    assert run_of(one) == [0, 1, 5], "all that eight may cost: 2 and 3 and 3"

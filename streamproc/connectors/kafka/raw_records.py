@@ -5,7 +5,7 @@ parsed, and hands them on one by one through three generators. ``install`` puts 
 ``PartitionRecords`` in place that hands on lists of the reader's own records, for consumers that ask for
 it with ``RawLists`` as their key deserializer; all others in the process are untouched. Where aiokafka is
 another than we know, nothing is put in place and consumers give their usual records: both kinds have
-``offset``, ``timestamp``, ``key``, ``value`` and ``headers``.
+``offset``, ``timestamp``, ``timestamp_type``, ``key``, ``value`` and ``headers``.
 """
 
 from collections.abc import Iterator
@@ -27,6 +27,7 @@ class Record(Protocol):
 
     offset: int
     timestamp: int
+    timestamp_type: int | None
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes | None]]

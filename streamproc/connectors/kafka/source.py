@@ -363,4 +363,5 @@ def _columns(
         arrival_ns=arrival_ns,
         end_position=end_position,
         behind=behind,
+        timestamp_type=records[0].timestamp_type or 0,
     )

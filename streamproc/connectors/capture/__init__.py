@@ -1,0 +1,45 @@
+"""Recordings: MCAP files with what went into a pipeline and what came out.
+
+``CaptureWriter`` writes them, ``CaptureReader`` reads them:
+
+    with CaptureReader("day.mcap") as capture:
+        capture.metadata.configuration, capture.summary.truncated
+        for batch in capture.records(topics=["ticks"]):      # RecordBatch, as they were fetched
+            ...
+        for decision in capture.decisions():                 # RecordedDecision: id, outcome, value ...
+            ...
+        for columns in capture.outcomes():                   # OutcomeColumns
+            ...
+        for entry in capture.schedule():                     # ScheduleEntry: version, data
+            ...
+
+Channels are ``records/TOPIC/PARTITION``, ``decisions``, ``outcomes``, ``schedule`` and ``gaps``; their messages
+are in ``schemas/capture.proto``.
+"""
+
+from streamproc.connectors.capture.messages import (
+    UNKNOWN_LANE,
+    Gap,
+    OutcomeColumns,
+    RecordedDecision,
+    ScheduleEntry,
+)
+from streamproc.connectors.capture.metadata import CaptureMetadata, RecordedModel
+from streamproc.connectors.capture.reader import CaptureReader, CaptureSummary
+from streamproc.connectors.capture.schema import proto_text
+from streamproc.connectors.capture.writer import CaptureWriter, Rotation
+
+__all__ = [
+    "UNKNOWN_LANE",
+    "CaptureMetadata",
+    "CaptureReader",
+    "CaptureSummary",
+    "CaptureWriter",
+    "Gap",
+    "OutcomeColumns",
+    "RecordedDecision",
+    "RecordedModel",
+    "Rotation",
+    "ScheduleEntry",
+    "proto_text",
+]

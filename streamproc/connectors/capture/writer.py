@@ -1,0 +1,268 @@
+"""Writes recordings: MCAP files whose chunks are cut by time as well as by size.
+
+A file is ``NAME.mcap.part`` until it is complete, and is then renamed in one step. What is older than
+``chunk_ns`` is on the disk, in chunks that can be read alone: a crash loses no more.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from mcap.writer import Writer
+
+from streamproc.connectors.capture.messages import (
+    DECISIONS,
+    GAPS,
+    OUTCOMES,
+    SCHEDULE,
+    Gap,
+    OutcomeColumns,
+    RecordedDecision,
+    records_channel,
+)
+from streamproc.connectors.capture.metadata import CaptureMetadata
+from streamproc.connectors.capture.schema import descriptor_set, schema_name
+from streamproc.connectors.capture.wire import (
+    encode_decision,
+    encode_gap,
+    encode_outcomes,
+    encode_records,
+    encode_schedule,
+)
+from streamproc.core import (
+    NS_PER_MS,
+    VERSION,
+    Clock,
+    ConfigError,
+    RecordBatch,
+    SystemClock,
+)
+
+CHUNK_BYTES: Final = 1 << 20
+CHUNK_NS: Final = 400 * NS_PER_MS
+"""A second may be lost; the rest of it is for the way to the writer and for its own pauses."""
+PART: Final = ".part"
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """When a file is completed and the next one begun.
+
+    Attributes:
+        bytes_max: when it is longer; None for whatever length.
+        age_max_ns: when it is older; None for whatever age.
+    """
+
+    bytes_max: int | None = None
+    age_max_ns: int | None = None
+
+    def due(self, *, age_ns: int, length: int) -> bool:
+        """Whether it is time."""
+        old = self.age_max_ns is not None and age_ns >= self.age_max_ns
+        return old or (self.bytes_max is not None and length >= self.bytes_max)
+
+
+class CaptureWriter:
+    """Writes one recording, in one file or, where it rotates, in several.
+
+    Args:
+        path: the file; ``NAME-0001.mcap``, ``NAME-0002.mcap`` ... where it rotates.
+        metadata: what the recording says of itself.
+        clock: the time by which chunks are cut and files rotate; not that of what is recorded.
+        rotation: when a file is completed and the next one begun; None for one file.
+        chunk_bytes: a chunk that is longer is written.
+        chunk_ns: a chunk that is older is written, at the next call.
+        durable: whether each chunk is waited for until the disk has it (fsync).
+        overwrite: whether a file that is there may be replaced.
+
+    Raises:
+        ConfigError: the file is there already.
+        OSError: it cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        metadata: CaptureMetadata,
+        *,
+        clock: Clock | None = None,
+        rotation: Rotation | None = None,
+        chunk_bytes: int = CHUNK_BYTES,
+        chunk_ns: int = CHUNK_NS,
+        durable: bool = True,
+        overwrite: bool = False,
+    ) -> None:
+        self._target = Path(path)
+        self._clock = clock or SystemClock()
+        self._rotation = rotation
+        self._chunk_bytes = chunk_bytes
+        self._chunk_ns = chunk_ns
+        self._durable = durable
+        self._overwrite = overwrite
+        self._metadata = metadata
+        self._part = metadata.part - 1
+        self._channels: dict[str, int] = {}
+        self._schemas: dict[str, int] = {}
+        self._waiting_since_ns: int | None = None
+        self.completed: list[Path] = []
+        """The files that are complete."""
+        self._begin()
+
+    @property
+    def path(self) -> Path:
+        """The file that is being written, under the name that it will have."""
+        return self._path
+
+    def records(self, batch: RecordBatch) -> None:
+        """Write what one fetch gave; ``log_time`` is the batch's arrival."""
+        channel = self._channel(records_channel(batch.source), "KafkaRecord")
+        timestamps = batch.timestamp_ns.tolist()
+        for timestamp_ns, data in zip(timestamps, encode_records(batch), strict=True):
+            self._writer.add_message(channel, batch.arrival_ns, data, max(timestamp_ns, 0))
+        self._written()
+
+    def decisions(self, decisions: Iterable[RecordedDecision]) -> None:
+        """Write what was sent."""
+        channel = self._channel(DECISIONS, "Decision")
+        for decision in decisions:
+            at_ns = decision.log_time_ns
+            self._writer.add_message(channel, at_ns, encode_decision(decision), at_ns)
+        self._written()
+
+    def outcomes(self, outcomes: OutcomeColumns) -> None:
+        """Write what became of events; ``log_time`` is the instant at which it was final."""
+        self._add(OUTCOMES, "Outcomes", outcomes.acknowledged_ns, encode_outcomes(outcomes))
+
+    def schedule(self, data: bytes, log_time_ns: int, *, version: int = 1) -> None:
+        """Write an entry of the schedule log."""
+        self._add(SCHEDULE, "Schedule", log_time_ns, encode_schedule(data, version))
+
+    def gap(self, gap: Gap) -> None:
+        """Write that something is missing."""
+        self._add(GAPS, "Gap", gap.end_ns, encode_gap(gap))
+
+    def tick(self) -> None:
+        """Cut the chunk, or rotate the file, if it is time: to be called now and then while nothing is written.
+
+        Raises:
+            OSError: the disk is full, or fails; see ``abandon``.
+        """
+        now_ns = self._clock.now_ns()
+        since_ns = self._waiting_since_ns
+        if since_ns is not None and now_ns - since_ns >= self._chunk_ns:
+            self.flush()
+        if self._written_any and self._rotation is not None:
+            age_ns, length = now_ns - self._begun_ns, self._file.tell()
+            if self._rotation.due(age_ns=age_ns, length=length):
+                self._complete()
+                self._begin()
+
+    def flush(self) -> None:
+        """Write the chunk that is being made, and wait until the disk has it."""
+        self._writer.flush()  # type: ignore[no-untyped-call]
+        if self._durable:
+            os.fsync(self._file.fileno())
+        self._waiting_since_ns = None
+        self._safe_bytes = self._file.tell()
+
+    def close(self) -> None:
+        """Complete the file; one in which nothing was written is complete, too."""
+        self._complete()
+
+    def abandon(self) -> None:
+        """Leave the file as it is after an error: all chunks that were written whole stay readable."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._file.fileno(), self._safe_bytes)
+        # What the buffer still holds must not be written behind it.
+        with contextlib.suppress(OSError):
+            self._file.raw.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, OSError):
+            self.abandon()
+        else:
+            self.close()
+
+    def _begin(self) -> None:
+        self._part += 1
+        self._path = self._named(self._part)
+        if self._path.exists() and not self._overwrite:
+            msg = f"{self._path} is there already: remove it, or write to another"
+            raise ConfigError(msg)
+        self._begun_ns = self._clock.now_ns()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = _part_of(self._path).open("wb")
+        self._safe_bytes = 0
+        self._written_any = False
+        self._channels, self._schemas = {}, {}
+        self._writer: Writer = Writer(self._file, chunk_size=self._chunk_bytes)
+        self._writer.start(profile="", library=f"streamproc {VERSION}")
+        told = replace(self._metadata, part=self._part, started_ns=self._begun_ns)
+        for name, values in told.records():
+            self._writer.add_metadata(name, values)
+        self.flush()
+
+    def _named(self, part: int) -> Path:
+        if self._rotation is None:
+            return self._target
+        return self._target.with_name(f"{self._target.stem}-{part:04d}{self._target.suffix}")
+
+    def _complete(self) -> None:
+        if self._file.closed:
+            return
+        self._writer.finish()  # type: ignore[no-untyped-call]
+        self._file.flush()
+        if self._durable:
+            os.fsync(self._file.fileno())
+        self._file.close()
+        _part_of(self._path).replace(self._path)
+        if self._durable:
+            _sync_folder(self._path.parent)
+        self.completed.append(self._path)
+
+    def _add(self, name: str, schema: str, log_time_ns: int, data: bytes) -> None:
+        self._writer.add_message(self._channel(name, schema), log_time_ns, data, log_time_ns)
+        self._written()
+
+    def _written(self) -> None:
+        self._written_any = True
+        if self._waiting_since_ns is None:
+            self._waiting_since_ns = self._clock.now_ns()
+        self.tick()
+
+    def _channel(self, name: str, schema: str) -> int:
+        found = self._channels.get(name)
+        if found is None:
+            if schema not in self._schemas:
+                self._schemas[schema] = self._writer.register_schema(
+                    schema_name(schema), "protobuf", descriptor_set()
+                )
+            found = self._writer.register_channel(name, "protobuf", self._schemas[schema])
+            self._channels[name] = found
+        return found
+
+
+def _part_of(path: Path) -> Path:
+    """Where a file is written until it is complete."""
+    return path.with_name(path.name + PART)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
