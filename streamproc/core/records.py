@@ -32,6 +32,8 @@ class RecordBatch:
         behind: how many records were known to follow them in the log; 0 at its end.
         timestamp_type: what the timestamps are: 0, when the producer made the record; 1, when the broker
             appended it.
+        shift_ns: what is added to every time that they tell (timestamps, fields, headers), where they are played
+            again at another time than they came; their bytes stay as they were.
     """
 
     source: TopicPartition
@@ -44,6 +46,7 @@ class RecordBatch:
     end_position: int
     behind: int = 0
     timestamp_type: int = 0
+    shift_ns: int = 0
 
     def __len__(self) -> int:
         return len(self.value)

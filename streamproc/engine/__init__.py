@@ -22,6 +22,7 @@ from streamproc.engine.letters import (
     SIZE_HEADER,
     SOURCE_HEADER,
 )
+from streamproc.engine.logged_engine import LoggedEngine
 from streamproc.engine.offering import Offering
 from streamproc.engine.options import (
     Deadline,
@@ -32,6 +33,13 @@ from streamproc.engine.options import (
     Skew,
 )
 from streamproc.engine.partitions import PartitionTable
+from streamproc.engine.schedule_log import (
+    Beginning,
+    Call,
+    Entry,
+    LoggedClock,
+    ScheduleLog,
+)
 from streamproc.engine.screen import Screen
 from streamproc.engine.settlement import Settlement, Witness
 from streamproc.engine.tracker import AcknowledgementTracker
@@ -46,6 +54,8 @@ __all__ = [
     "SIZE_HEADER",
     "SOURCE_HEADER",
     "AcknowledgementTracker",
+    "Beginning",
+    "Call",
     "Concluder",
     "Deadline",
     "Decider",
@@ -53,12 +63,15 @@ __all__ = [
     "Effect",
     "Engine",
     "EngineParts",
+    "Entry",
     "EventTime",
     "EventTimes",
     "Infer",
     "Intake",
     "LabelDecider",
     "Lanes",
+    "LoggedClock",
+    "LoggedEngine",
     "Offering",
     "Outcomes",
     "Output",
@@ -66,6 +79,7 @@ __all__ = [
     "PlainDecider",
     "PythonDecider",
     "PythonFunction",
+    "ScheduleLog",
     "Screen",
     "Send",
     "Settlement",

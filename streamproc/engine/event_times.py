@@ -91,7 +91,7 @@ class EventTimes:
         if self._field is not None:
             return None
         time_ns = np.minimum(batch.timestamp_ns, _LATEST_NS)
-        return self._times(batch, None, time_ns, time_ns >= 0)
+        return self._times(batch, None, time_ns + batch.shift_ns, time_ns >= 0)
 
     def latest_deadline_ns(self, batch: RecordBatch, times: Times | None) -> Int64Array | None:
         """The latest that each record's deadline can be, before it is decoded (int64 [n]).
@@ -136,7 +136,7 @@ class EventTimes:
         """
         if times is None:
             time_ns = _nanoseconds(columns[str(self._field)], self._unit_ns)
-            times = self._times(batch, record, time_ns, time_ns > 0)
+            times = self._times(batch, record, time_ns + batch.shift_ns, time_ns > 0)
         else:
             times = times.of(record)
         if self._deadline_field is None and lane is None:
@@ -148,6 +148,7 @@ class EventTimes:
             at_most_ns = self._lane_latest_ns[lane]
         if self._deadline_field is not None:
             field_ns = _nanoseconds(columns[self._deadline_field], self._deadline_unit_ns)
+            field_ns = _shifted(field_ns, batch.shift_ns)
             own_ns = field_ns if own_ns is None else np.where(own_ns > 0, own_ns, field_ns)
         if own_ns is not None:
             deadline_ns = _granted(deadline_ns, own_ns, batch.arrival_ns + at_most_ns)
@@ -234,7 +235,7 @@ class EventTimes:
             return None
         own_ns = np.zeros(len(batch), np.int64)
         own_ns[list(found)] = list(found.values())
-        return own_ns
+        return _shifted(own_ns, batch.shift_ns)
 
 
 def _granted(
@@ -242,6 +243,11 @@ def _granted(
 ) -> Int64Array:
     """The events' own deadlines where they have one, as far as they may go."""
     return np.where(own_ns > 0, np.minimum(own_ns, latest_ns), deadline_ns)
+
+
+def _shifted(own_ns: Int64Array, shift_ns: int) -> Int64Array:
+    """Events' own deadlines (0 for none) where they are played at another time than they came."""
+    return np.where(own_ns > 0, own_ns + shift_ns, own_ns) if shift_ns else own_ns
 
 
 def _header(headers: Headers) -> bytes | None:

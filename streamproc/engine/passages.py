@@ -98,7 +98,7 @@ def passage_of_records(
         headers={
             place: batch.headers[i] for place, i in enumerate(record.tolist()) if i in batch.headers
         },
-        event_time_ns=np.where(time_ns < 0, batch.arrival_ns, time_ns),
+        event_time_ns=np.where(time_ns < 0, batch.arrival_ns, time_ns + batch.shift_ns),
         arrival_ns=np.full(len(record), batch.arrival_ns),
     )
 

@@ -2,6 +2,7 @@
 
 from streamproc.runtime.assembly import (
     Assembly,
+    Sweep,
     assemble,
     dead_letter_topic,
     make_decider,
@@ -19,6 +20,7 @@ __all__ = [
     "Parts",
     "Pipeline",
     "Service",
+    "Sweep",
     "WorkerGroup",
     "assemble",
     "dead_letter_topic",

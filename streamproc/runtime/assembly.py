@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from streamproc.codecs import Decoder
 from streamproc.config import PipelineConfig
 from streamproc.core import Clock, Executor, ModelInfo, load_function
 from streamproc.engine import (
+    Beginning,
     Concluder,
     Decider,
     Destinations,
@@ -15,10 +17,13 @@ from streamproc.engine import (
     EventTimes,
     Intake,
     LabelDecider,
+    LoggedClock,
+    LoggedEngine,
     PartitionTable,
     PlainDecider,
     PythonDecider,
     PythonFunction,
+    ScheduleLog,
     Screen,
     Settlement,
     check_labels,
@@ -37,6 +42,9 @@ from streamproc.runtime.scheduling import (
 from streamproc.scheduling import Conflate, LatencyModel
 from streamproc.telemetry import Accounts, Journey, Sampler, Tracer
 
+Sweep: TypeAlias = tuple[Sequence[int], Sequence[int]]
+"""Batch sizes measured, ascending, and their times in ns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
@@ -48,6 +56,7 @@ class Assembly:
         settlement: tells its ``witness`` what becomes of each event.
         compute: how long each variant of the model alone computes, to choose between the event loop and a thread.
         tracer: tells the journeys of events; None where no traces are made.
+        sweeps: what each variant of the model was measured to take.
     """
 
     engine: Engine
@@ -55,6 +64,7 @@ class Assembly:
     settlement: Settlement
     compute: tuple[LatencyModel, ...]
     tracer: Tracer | None
+    sweeps: tuple[Sweep, ...]
 
 
 def assemble(
@@ -62,14 +72,19 @@ def assemble(
     executors: Sequence[Executor],
     clock: Clock,
     export: Callable[[Journey], None] | None = None,
+    *,
+    sweeps: Sequence[Sweep] | None = None,
+    log: ScheduleLog | None = None,
 ) -> Assembly:
-    """Make a pipeline's engine; measures the model's variants on the way.
+    """Make a pipeline's engine; measures the model's variants on the way, unless that was done.
 
     Args:
         config: what the user wrote.
         executors: what runs the model's variants, the best one's first.
         clock: the pipeline's time.
         export: takes the journeys of traced events; None makes no traces.
+        sweeps: what each variant takes, where it is known; None measures.
+        log: takes all that the engine is told, to do it again; None keeps nothing.
 
     Raises:
         ConfigError: the model's inputs or outputs do not fit the features or labels.
@@ -81,10 +96,18 @@ def assemble(
     lanes = make_lanes(config, decoder)
     room = min(m.batch_max or config.batching.max_size for m in models)
     room = min(room, config.batching.max_size)
-    swept = [sweep(executor, size_max=room, clock=clock) for executor in executors]
+    swept: tuple[Sweep, ...] = (
+        tuple(sweep(executor, size_max=room, clock=clock) for executor in executors)
+        if sweeps is None
+        else tuple(sweeps)
+    )
+    slots = min(e.concurrency for e in executors)
+    if log is not None:
+        log.begin(Beginning(tuple((tuple(size), tuple(ns)) for size, ns in swept), slots))
+        clock = LoggedClock(clock, log)
     latency = [LatencyModel(*measured, size_max=room) for measured in swept]
     accounts = make_accounts(config)
-    scheduler = make_scheduler(config, latency, slots=min(e.concurrency for e in executors))
+    scheduler = make_scheduler(config, latency, slots=slots)
     partitions = PartitionTable()
     tracer = None
     traces = config.telemetry.traces
@@ -92,39 +115,39 @@ def assemble(
         tracer = Tracer(Sampler(config.name, traces.ratio), traces.always, export)
     settlement = Settlement(accounts, partitions, scheduler, tracer)
     times = EventTimes(config.event_time, config.deadline, lane_budgets_ns(config))
-    engine = Engine(
-        EngineParts(
-            clock=clock,
-            intake=Intake(
-                decoder=decoder, features=features, key=config.key, times=times, lanes=lanes
-            ),
-            screen=Screen(
-                times=times,
-                scheduler=scheduler,
-                several=decoder.several,
-                conflates=config.key is None and has_policy(config, Conflate),
-            ),
-            offering=make_offering(config, decoder, keys=scheduler.wants_keys),
+    parts = EngineParts(
+        clock=clock,
+        intake=Intake(decoder=decoder, features=features, key=config.key, times=times, lanes=lanes),
+        screen=Screen(
+            times=times,
             scheduler=scheduler,
-            concluder=Concluder(
-                clock=clock,
-                decider=decider,
-                encoders=[make_encoder(config, model) for model in models],
-                destinations=_destinations(config),
-                partitions=partitions,
-                scheduler=scheduler,
-                settlement=settlement,
-                tracer=tracer,
-            ),
-            settlement=settlement,
-            partitions=partitions,
-            accounts=accounts,
+            several=decoder.several,
+            conflates=config.key is None and has_policy(config, Conflate),
         ),
-        batch_room=room,
-        keep_order=config.ordering != "none",
+        offering=make_offering(config, decoder, keys=scheduler.wants_keys),
+        scheduler=scheduler,
+        concluder=Concluder(
+            clock=clock,
+            decider=decider,
+            encoders=[make_encoder(config, model) for model in models],
+            destinations=_destinations(config),
+            partitions=partitions,
+            scheduler=scheduler,
+            settlement=settlement,
+            tracer=tracer,
+        ),
+        settlement=settlement,
+        partitions=partitions,
+        accounts=accounts,
+    )
+    keep_order = config.ordering != "none"
+    engine = (
+        Engine(parts, batch_room=room, keep_order=keep_order)
+        if log is None
+        else LoggedEngine(parts, batch_room=room, keep_order=keep_order, log=log)
     )
     compute = tuple(LatencyModel(*measured, size_max=room) for measured in swept)
-    return Assembly(engine, accounts, settlement, compute, tracer)
+    return Assembly(engine, accounts, settlement, compute, tracer, swept)
 
 
 def make_features(config: PipelineConfig, model: ModelInfo, decoder: Decoder) -> Features:

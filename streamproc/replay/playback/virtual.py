@@ -1,0 +1,214 @@
+"""A recording through the pipeline on a virtual clock: no broker, no waiting, the same bytes every time.
+
+The engine is the service's own. What drives it is what is to come: records, the ends of batches, acknowledgements;
+time jumps from one to the next. Decoding and features take no time here; batches take what the latency model says, and
+their outputs are the model's own.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Final
+
+from streamproc.config import PipelineConfig
+from streamproc.core import Columns, Executor, InvariantError, TopicPartition, VirtualClock
+from streamproc.engine import Infer, Send, Skip
+from streamproc.replay.playback.machine import ReplayMachine, Times
+from streamproc.replay.playback.timeline import Arrival
+from streamproc.runtime import Assembly, assemble
+from streamproc.telemetry import Accounts
+
+IN_FLIGHT_MAX: Final = 16_384
+"""As the service: more is not taken in, and waits outside."""
+_TOGETHER_MIN: Final = 64
+"""As the service: so many events of one instant are taken in before anything is started."""
+_NEVER_NS: Final = 1 << 62
+
+Sent = Callable[[Send, int], None]
+"""Is told what is sent, and when."""
+Attach = Callable[[Assembly], Sent | None]
+"""Is shown the pipeline's parts before the first record; gives who is to be told what is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What came of a replay.
+
+    Attributes:
+        accounts: the books.
+        records: how many records came.
+        first_ns: when the first came; 0 where none did.
+        last_ns: when the last outcome was final.
+        held_ns: the longest that a record waited outside because too much was under way.
+    """
+
+    accounts: Accounts
+    records: int
+    first_ns: int
+    last_ns: int
+    held_ns: int = 0
+
+    @property
+    def duration_s(self) -> float:
+        """From the first record to the last outcome, in the time of the replay."""
+        return (self.last_ns - self.first_ns) / 1e9
+
+
+def replay_virtual(
+    config: PipelineConfig,
+    arrivals: Iterable[Arrival],
+    *,
+    executors: Sequence[Executor],
+    machine: ReplayMachine,
+    seed: int = 0,
+    attach: Attach | None = None,
+) -> Replayed:
+    """Let all of it come to its end.
+
+    Args:
+        config: the pipeline.
+        arrivals: what comes, and when; see ``arrivals``.
+        executors: what gives the outputs, for each variant of the model, the best one's first.
+        machine: how long batches and sendings take.
+        seed: of the times that are drawn.
+        attach: is shown the parts before the first record.
+
+    Raises:
+        ConfigError: the model's inputs or outputs do not fit the pipeline.
+        InvariantError: an event was lost.
+    """
+    return _Replay(config, executors, machine, seed, attach).run(iter(arrivals))
+
+
+class _Replay:
+    """One replay under way."""
+
+    def __init__(
+        self,
+        config: PipelineConfig,
+        executors: Sequence[Executor],
+        machine: ReplayMachine,
+        seed: int,
+        attach: Attach | None,
+    ) -> None:
+        self._clock = VirtualClock(0)
+        self._executors = executors
+        self._assembly = assemble(config, executors, self._clock, sweeps=machine.sweeps)
+        self._engine = self._assembly.engine
+        self._accounts = self._assembly.accounts
+        self._sent = attach(self._assembly) if attach is not None else None
+        self._times = Times(machine, size_max=config.batching.max_size, seed=seed)
+        self._numbers = count()
+        self._ends: list[tuple[int, int, int, Columns | Exception]] = []
+        """When each run ends, its number and its outputs: a heap."""
+        self._acknowledgements: list[tuple[int, int, int]] = []
+        """When each sending is acknowledged, and its ticket: a heap."""
+        self._acknowledged_ns: dict[TopicPartition, int] = {}
+        self._known: set[TopicPartition] = set()
+        self._next: Arrival | None = None
+        self._held_ns = 0
+        self._records = 0
+
+    def run(self, arrivals: Iterator[Arrival]) -> Replayed:
+        """All of it."""
+        self._next = next(arrivals, None)
+        first_ns = 0 if self._next is None else self._next.due_ns
+        self._clock.advance_to(first_ns)
+        while True:
+            self._report()
+            self._take_in(arrivals)
+            self._turn()
+            if self._next is None and not self._engine.draining:
+                self._engine.draining = True
+                continue
+            next_ns = self._next_ns()
+            if next_ns == _NEVER_NS:
+                break
+            self._clock.advance_to(next_ns)
+        self._accounts.check()
+        last_ns = self._clock.now_ns()
+        return Replayed(self._accounts, self._records, first_ns, last_ns, self._held_ns)
+
+    def _next_ns(self) -> int:
+        """When something happens next."""
+        wake_ns = self._engine.wake_ns
+        next_ns = _NEVER_NS if wake_ns is None else wake_ns
+        if self._ends:
+            next_ns = min(next_ns, self._ends[0][0])
+        if self._acknowledgements:
+            next_ns = min(next_ns, self._acknowledgements[0][0])
+        if self._next is not None and self._has_room:
+            next_ns = min(next_ns, self._next.due_ns)
+        if next_ns == _NEVER_NS and self._next is not None:
+            msg = f"{self._accounts.in_flight} events are under way, and nothing is to come of them"
+            raise InvariantError(msg)
+        return next_ns
+
+    @property
+    def _has_room(self) -> bool:
+        return self._accounts.in_flight < IN_FLIGHT_MAX
+
+    def _report(self) -> None:
+        """Tell the engine what has come to its end."""
+        now_ns = self._clock.now_ns()
+        while self._acknowledgements and self._acknowledgements[0][0] <= now_ns:
+            at_ns, _, ticket = heapq.heappop(self._acknowledgements)
+            self._engine.acknowledged(ticket, at_ns)
+        while self._ends and self._ends[0][0] <= now_ns:
+            at_ns, _, run, outputs = heapq.heappop(self._ends)
+            if isinstance(outputs, Exception):
+                self._engine.failed(run, outputs, at_ns)
+            else:
+                self._engine.completed(run, outputs, at_ns)
+
+    def _take_in(self, arrivals: Iterator[Arrival]) -> None:
+        """Give the engine what has come, as the service's intake does."""
+        now_ns, untouched = self._clock.now_ns(), 0
+        while self._next is not None and self._next.due_ns <= now_ns and self._has_room:
+            due_ns, batch = self._next
+            self._next = next(arrivals, None)
+            self._held_ns = max(self._held_ns, now_ns - due_ns)
+            if batch.source not in self._known:
+                self._known.add(batch.source)
+                self._engine.assigned({batch.source: int(batch.offset[0])})
+            if batch.arrival_ns != now_ns:
+                batch = replace(batch, arrival_ns=now_ns)
+            self._records += len(batch)
+            self._engine.ingest(batch)
+            untouched += len(batch)
+            if untouched >= _TOGETHER_MIN:
+                self._turn()
+                untouched = 0
+
+    def _turn(self) -> None:
+        """Do what the engine asks for."""
+        now_ns = self._clock.now_ns()
+        while effects := self._engine.next_effects(now_ns):
+            for effect in effects:
+                match effect:
+                    case Send() as send:
+                        self._send(send, now_ns)
+                    case Infer() as infer:
+                        self._infer(infer, now_ns)
+                    case Skip(source=source):
+                        self._engine.skipped(
+                            source, None
+                        )  # what would be jumped over was not recorded
+
+    def _infer(self, infer: Infer, now_ns: int) -> None:
+        try:
+            outputs: Columns | Exception = self._executors[infer.variant].run(infer.inputs)
+        except Exception as error:  # noqa: BLE001 - a model may raise anything
+            outputs = error
+        end_ns = now_ns + self._times.run_ns(infer.variant, infer.size)
+        heapq.heappush(self._ends, (end_ns, next(self._numbers), infer.run, outputs))
+
+    def _send(self, send: Send, now_ns: int) -> None:
+        """The broker acknowledges a partition's records in their order."""
+        if self._sent is not None:
+            self._sent(send, now_ns)
+        source = send.records.source
+        at_ns = max(now_ns + self._times.send_ns(), self._acknowledged_ns.get(source, 0))
+        self._acknowledged_ns[source] = at_ns
+        heapq.heappush(self._acknowledgements, (at_ns, next(self._numbers), send.ticket))
