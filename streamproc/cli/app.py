@@ -18,12 +18,13 @@ COMMANDS = {
     "check": "Find what is wrong with a pipeline, without traffic.",
     "run": "Run a pipeline.",
     "simulate": "The scheduler on a virtual clock, under any load.",
+    "diff": "What a candidate decides otherwise than the baseline.",
     "doctor": "What this machine has and lacks.",
     "schema": "Print the JSON Schemas.",
 }
 """The commands and their one line; each is the function of this name in the module of this name."""
 LATER = (
-    *("record", "replay", "diff", "bench", "profile", "optimize", "slo", "why", "dlq"),
+    *("record", "replay", "bench", "profile", "optimize", "slo", "why", "dlq"),
     *("export", "top"),
 )
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[

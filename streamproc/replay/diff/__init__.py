@@ -1,6 +1,7 @@
 """Two captures of the same traffic compared: what a candidate would have done otherwise than the baseline."""
 
 from streamproc.replay.diff.bounds import Bound, Bounds, Finding, judge
+from streamproc.replay.diff.captured import side_of
 from streamproc.replay.diff.contents import FieldChange
 from streamproc.replay.diff.ended import (
     NO_ROW,
@@ -37,5 +38,6 @@ __all__ = [
     "Tolerances",
     "difference",
     "judge",
+    "side_of",
     "wilson",
 ]

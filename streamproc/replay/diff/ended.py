@@ -50,11 +50,12 @@ class OutcomeRow(NamedTuple):
 
 
 class DecisionRow(NamedTuple):
-    """A decision that was sent."""
+    """What was sent about an event: a decision, or without a value a letter."""
 
     coordinates: Coordinates
     outcome: str
-    value: bytes
+    value: bytes | None
+    reason: str = ""
 
 
 class Told(Protocol):
@@ -65,7 +66,7 @@ class Told(Protocol):
         ...
 
     def decisions(self) -> Iterable[DecisionRow]:
-        """What was decided, in any order."""
+        """What was sent, in any order."""
         ...
 
 

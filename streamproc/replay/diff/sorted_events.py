@@ -90,11 +90,13 @@ class SortedEvents:
         ).rowcount
         (kept,) = run("SELECT count(*) FROM ended").fetchone()
         for one in told.decisions():
-            run(
-                "INSERT OR REPLACE INTO decided VALUES (?, ?, ?, ?, ?)",
-                (*one.coordinates, one.value),
-            )
-            # A recording that was cut may hold a decision and no longer its outcome.
-            run("INSERT OR IGNORE INTO ended VALUES (?, ?, ?, ?, ?, '', NULL)", (*one.coordinates, one.outcome))  # fmt: skip
+            if one.value is not None:
+                run(
+                    "INSERT OR REPLACE INTO decided VALUES (?, ?, ?, ?, ?)",
+                    (*one.coordinates, one.value),
+                )
+            # A recording from beside the service has no outcomes, and one that was cut may lack some.
+            unknown = (*one.coordinates, one.outcome, one.reason)
+            run("INSERT OR IGNORE INTO ended VALUES (?, ?, ?, ?, ?, ?, NULL)", unknown)
         run("COMMIT")
         return max(0, written - int(kept))
