@@ -30,10 +30,10 @@ class RecordBatch:
         arrival_ns: when they were fetched, on the pipeline's clock.
         end_position: the source's position behind the last of them; may lie beyond its offset + 1.
         behind: how many records were known to follow them in the log; 0 at its end.
-        timestamp_type: what the timestamps are: 0, when the producer made the record; 1, when the broker
-            appended it.
         shift_ns: what is added to every time that they tell (timestamps, fields, headers), where they are played
             again at another time than they came; their bytes stay as they were.
+        timestamp_type: what the timestamps are: 0, when the producer made the record; 1, when the broker
+            appended it.
     """
 
     source: TopicPartition
@@ -45,8 +45,8 @@ class RecordBatch:
     arrival_ns: int
     end_position: int
     behind: int = 0
-    timestamp_type: int = 0
     shift_ns: int = 0
+    timestamp_type: int = 0
 
     def __len__(self) -> int:
         return len(self.value)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from streamproc.core import Columns, Jump, RecordBatch, TopicPartition
-from streamproc.engine.effects import Effect
+from streamproc.engine.effects import Effect, Infer
 from streamproc.engine.engine import Engine, EngineParts
 from streamproc.engine.isolate import text_of
 from streamproc.engine.schedule_log import Call, ScheduleLog
@@ -63,7 +63,11 @@ class LoggedEngine(Engine):
     def next_effects(self, now_ns: int) -> list[Effect]:
         """See ``Engine``."""
         self._log.note_at(Call.EFFECTS, now_ns)
-        return super().next_effects(now_ns)
+        effects = super().next_effects(now_ns)
+        for effect in effects:
+            if isinstance(effect, Infer):
+                self._log.note(Call.RUN, effect.run, effect.size, effect.variant)
+        return effects
 
     def completed(self, run: int, outputs: Columns, finished_ns: int) -> None:
         """See ``Engine``."""

@@ -50,10 +50,24 @@ class Call(IntEnum):
     """Numbers: source, start, end; the latter two -1 where nothing was jumped over."""
     DRAINING = 10
     """Numbers: 1 or 0."""
+    RUN = 11
+    """It started a batch. Numbers: run, events, variant."""
 
 
 TIMED: Final = frozenset({Call.CLOCK, Call.EFFECTS, Call.COMPLETED, Call.FAILED, Call.ACKNOWLEDGED})
 """Calls with an instant."""
+NUMBERS: Final[Mapping[Call, int]] = {
+    Call.CLOCK: 0,
+    Call.INGEST: 3,
+    Call.EFFECTS: 0,
+    Call.COMPLETED: 1,
+    Call.FAILED: 2,
+    Call.ACKNOWLEDGED: 1,
+    Call.SKIPPED: 3,
+    Call.DRAINING: 1,
+    Call.RUN: 3,
+}
+"""How many numbers a call has; of the others, the first number says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +165,8 @@ class Entry:
             raise ValueError(msg) from None
 
 
-Append = Callable[[bytes], None]
-"""Takes an entry of the log; must not wait."""
+Append = Callable[[bytes, int], None]
+"""Takes an entry of the log, and the last instant in it; must not wait."""
 
 
 @dataclass(slots=True)
@@ -228,10 +242,11 @@ class ScheduleLog:
             self._new_texts,
             self._begins,
         )
+        last_ns = self._instants_ns[-1] if self._instants_ns else self._since_ns
         self._calls = bytearray()
         self._instants_ns, self._numbers = array("q"), array("q")
         self._new_sources, self._new_texts, self._begins = [], [], None
-        self.append(entry.encode())
+        self.append(entry.encode(), last_ns)
 
 
 class LoggedClock:

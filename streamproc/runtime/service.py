@@ -18,6 +18,7 @@ from streamproc.core import (
     Source,
     process_cpu_ns,
 )
+from streamproc.engine import ScheduleLog
 from streamproc.runtime.assembly import Assembly, assemble
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
@@ -69,6 +70,7 @@ class Service:
         on_ready: is told the address of the HTTP endpoints when everything is started; None where they
             are off.
         before_join: is waited for when the model is warm, before the group is joined.
+        schedule: takes all that the engine is told, to do it again; None keeps nothing.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Service:
         stop_when_idle_ns: int | None = None,
         on_ready: Callable[[str | None], None] | None = None,
         before_join: Callable[[], Awaitable[None]] | None = None,
+        schedule: ScheduleLog | None = None,
     ) -> None:
         self._config = config
         self._parts = parts
@@ -87,6 +90,7 @@ class Service:
         self._stop_when_idle_ns = stop_when_idle_ns
         self._on_ready = on_ready
         self._before_join = before_join or _nothing
+        self._schedule = schedule
         self._heartbeat = Heartbeat(parts.clock, self._beat)
         self._skew_watch = SkewWatch(int(config.deadline.budget))
         self._assembly: Assembly | None = None
@@ -163,7 +167,9 @@ class Service:
         self._exporter = exporter = self._make_exporter()
         export = None if exporter is None else exporter.export
         try:
-            self._assembly = assembly = assemble(self._config, parts.executors, parts.clock, export)
+            self._assembly = assembly = assemble(
+                self._config, parts.executors, parts.clock, export, log=self._schedule
+            )
         except BaseException:
             await self._close_traces()
             raise
@@ -256,6 +262,10 @@ class Service:
     async def _commit_regularly(self) -> None:
         while True:
             await asyncio.sleep(self._parts.commit_interval_ns / NS_PER_S)
+            if (
+                self._schedule is not None
+            ):  # a crash while nothing comes must not take the end with it
+                self._schedule.flush()
             await self._commit()
 
     async def _commit(self) -> None:
@@ -284,6 +294,8 @@ class Service:
                 log.exception("a part of the pipeline did not stop cleanly")
         if self._assembly is not None:
             self._assembly.engine.release_all()
+        if self._schedule is not None:
+            self._schedule.flush()
         await self._close_traces()
         for executor in parts.executors:
             executor.close()

@@ -1,6 +1,7 @@
 """A recording through the pipeline again: on the virtual clock, by its schedule log, or at the wall clock's pace."""
 
 from streamproc.replay.playback.machine import ReplayMachine, Silent
+from streamproc.replay.playback.recorded import replay_recorded
 from streamproc.replay.playback.timeline import (
     COPY_PARTITIONS,
     Arrival,
@@ -22,6 +23,7 @@ __all__ = [
     "Sent",
     "Silent",
     "arrivals",
+    "replay_recorded",
     "replay_virtual",
     "rows_of",
 ]

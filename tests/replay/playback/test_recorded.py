@@ -1,0 +1,174 @@
+"""A live run, done again from its schedule log: every outcome is the live one."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from typing_extensions import override
+
+from streamproc.core import (
+    ConfigError,
+    Int64Array,
+    Outcome,
+    RecordBatch,
+    SystemClock,
+    TopicPartition,
+)
+from streamproc.engine import Entry, ScheduleLog
+from streamproc.replay.playback import Replayed, replay_recorded
+from streamproc.runtime import Assembly, Pipeline, Service
+from streamproc.scheduling import Batching
+from streamproc.testing import FakeExecutor, MemoryBroker, MemorySink, MemorySource
+from tests.engine.pipelines import pipeline, within
+
+
+class Ends:
+    """What became of every event, and when."""
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[TopicPartition, int], tuple[Outcome, str, int]] = {}
+
+    def attach(self, assembly: Assembly) -> None:
+        assembly.settlement.witness = self._witness
+
+    def _witness(
+        self, source: TopicPartition, offset: Int64Array, row: Int64Array | None,
+        outcome: Outcome, reason: str, final_ns: int,
+    ) -> None:  # fmt: skip
+        for number in offset.tolist():
+            assert (source, number) not in self.found
+            self.found[source, number] = (outcome, reason, final_ns)
+
+    def counts(self) -> Counter[tuple[Outcome, str]]:
+        return Counter((outcome, reason) for outcome, reason, _ in self.found.values())
+
+
+class Kept(MemorySource):
+    """Keeps what it gave, and lets the records come in bursts."""
+
+    given: list[RecordBatch]
+
+    @override
+    async def poll(self, *, timeout_ns: int, records_max: int) -> list[RecordBatch]:
+        found = await super().poll(timeout_ns=timeout_ns, records_max=min(records_max, 100))
+        self.given += found
+        return found
+
+
+class Live:
+    """A live run over the broker in memory."""
+
+    def __init__(self, config: Pipeline, executor: FakeExecutor, values: Iterable[Any]) -> None:
+        clock = SystemClock()
+        broker = MemoryBroker({"ticks": 2, "decisions": 2, "p.dlq": 2}, clock=clock)
+        for number, value in enumerate(values):
+            broker.produce("ticks", value, partition=number % 2, key=f"k{number % 7}")
+        self.source = Kept(broker, ["ticks"], group="p", ends=True)
+        self.source.given = []
+        self.entries: list[bytes] = []
+        self.ends = Ends()
+        self.sink = MemorySink(broker, delay_ns=2_000_000)
+        self.broker = broker
+        self._service = Service(
+            config,
+            config.parts(source=self.source, sink=self.sink, executor=executor, clock=clock),
+            before_join=self._attach,
+            schedule=ScheduleLog(lambda data, _: self.entries.append(data)),
+        )
+
+    async def _attach(self) -> None:
+        assert self._service._assembly is not None
+        self.ends.attach(self._service._assembly)
+
+    async def run(self) -> None:
+        async with asyncio.timeout(60):
+            await self._service.run()
+
+    def again(
+        self, config: Pipeline, executor: FakeExecutor, *, entries: Sequence[bytes] | None = None
+    ) -> tuple[Replayed, Ends]:
+        ends = Ends()
+        found = replay_recorded(
+            config,
+            self.source.given,
+            map(Entry.decode, self.entries if entries is None else entries),
+            executors=[executor],
+            attach=ends.attach,
+        )
+        return found, ends
+
+
+def spin(inputs: Any) -> Any:
+    """A model that takes a millisecond or two of the machine's time: how long exactly, nobody knows."""
+    for _ in range(60):
+        np.sort(np.arange(20_000) % 977)
+    return {"output": inputs["input"] * 2}
+
+
+@pytest.fixture(autouse=True)
+def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamproc.runtime.intake_loop.POLL_NS", 1_000_000)
+
+
+async def test_every_outcome_of_an_overloaded_run_comes_again() -> None:
+    config = pipeline(deadline=within("150ms", from_="arrival"))
+    live = Live(config, FakeExecutor(spin, inline=False), ({"x": n} for n in range(4_000)))
+    await live.run()
+    assert len(live.ends.counts()) > 1, "nothing was shed: that is no test"
+    assert sum(live.ends.counts().values()) == 4_000
+
+    again, ends = live.again(config, FakeExecutor(lambda x: x["input"] * 2))
+
+    assert ends.found == live.ends.found
+    assert again.accounts.consumed == 4_000
+
+
+async def test_failures_and_dead_letters_come_again() -> None:
+    config = pipeline(deadline=within("10s"))
+    executor = FakeExecutor()
+    values = [b"{" if n % 10 == 0 else {"x": n} for n in range(500)]
+    live = Live(config, executor, values)
+    # Behind the sweep, whose runs are many: the first runs of the live traffic fail.
+    run, calls = executor.run, 0
+
+    def failing(inputs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if len(live.source.given) and calls % 3 == 0:
+            msg = "no"
+            raise ValueError(msg)
+        return run(inputs)
+
+    executor.run = failing  # type: ignore[method-assign]
+    await live.run()
+    assert live.ends.counts()[Outcome.DEAD_LETTER, "model_failed"]
+    assert live.ends.counts()[Outcome.DEAD_LETTER, "undecodable"] == 50
+
+    _, ends = live.again(config, FakeExecutor())
+
+    assert ends.found == live.ends.found
+
+
+async def test_a_log_that_was_cut_is_done_again_as_far_as_it_goes() -> None:
+    config = pipeline(deadline=within("10s"))
+    live = Live(config, FakeExecutor(), ({"x": n} for n in range(3_000)))
+    await live.run()
+    assert len(live.entries) >= 2
+    _, ends = live.again(config, FakeExecutor(), entries=live.entries[:-1])
+    assert ends.found.items() <= live.ends.found.items()
+
+
+async def test_another_configuration_is_said_not_played() -> None:
+    config = pipeline(deadline=within("10s"))
+    live = Live(config, FakeExecutor(), ({"x": n} for n in range(300)))
+    await live.run()
+    with pytest.raises(ConfigError, match=r"went another way.*configuration"):
+        live.again(pipeline(batching=Batching(max_size=3), deadline=within("10s")), FakeExecutor())
+
+
+def test_without_a_log_it_says_what_to_do() -> None:
+    with pytest.raises(ConfigError, match=r"has no schedule log.*--clock virtual"):
+        replay_recorded(pipeline(), [], [], executors=[FakeExecutor()])
