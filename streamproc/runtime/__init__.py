@@ -10,7 +10,12 @@ from streamproc.runtime.assembly import (
 )
 from streamproc.runtime.codecs import make_decoder
 from streamproc.runtime.pipeline import Pipeline
-from streamproc.runtime.scheduling import lane_specs
+from streamproc.runtime.scheduling import (
+    lane_budgets_ns,
+    lane_specs,
+    make_lanes,
+    make_offering,
+)
 from streamproc.runtime.service import DRAIN_GRACE_NS, Parts, Service
 from streamproc.runtime.workers import WorkerGroup
 
@@ -24,8 +29,11 @@ __all__ = [
     "WorkerGroup",
     "assemble",
     "dead_letter_topic",
+    "lane_budgets_ns",
     "lane_specs",
     "make_decider",
     "make_decoder",
     "make_features",
+    "make_lanes",
+    "make_offering",
 ]

@@ -4,8 +4,6 @@ from streamproc.replay.diff.bounds import Bound, Bounds, Finding, judge
 from streamproc.replay.diff.captured import side_of
 from streamproc.replay.diff.contents import FieldChange
 from streamproc.replay.diff.ended import (
-    NO_ROW,
-    Coordinates,
     DecisionRow,
     EndedEvent,
     OutcomeRow,
@@ -18,11 +16,9 @@ from streamproc.replay.diff.tally import Change, Difference, FieldTally, Kind, S
 from streamproc.replay.diff.tolerances import Tolerances
 
 __all__ = [
-    "NO_ROW",
     "Bound",
     "Bounds",
     "Change",
-    "Coordinates",
     "DecisionRow",
     "Difference",
     "EndedEvent",

@@ -5,7 +5,8 @@ from itertools import repeat
 
 from streamproc.connectors.capture import CaptureReader, OutcomeColumns
 from streamproc.core import NS_PER_S, Outcome
-from streamproc.replay.diff.ended import NO_ROW, Coordinates, DecisionRow, OutcomeRow, Side
+from streamproc.replay.coordinates import NO_ROW, Coordinates
+from streamproc.replay.diff.ended import DecisionRow, OutcomeRow, Side
 
 _WORDS = [outcome.word for outcome in Outcome]
 _DECIDED = (Outcome.ON_TIME, Outcome.DEGRADED, Outcome.LATE)

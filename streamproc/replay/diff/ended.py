@@ -4,22 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-NO_ROW = -1
-"""The row of an event that is a whole record."""
-
-
-class Coordinates(NamedTuple):
-    """Where an event came from: its record, and its row where a record holds several."""
-
-    topic: str
-    partition: int
-    offset: int
-    row: int = NO_ROW
-
-    def __str__(self) -> str:
-        """As a decision's ``id`` has it."""
-        whole = f"{self.topic}/{self.partition}/{self.offset}"
-        return whole if self.row == NO_ROW else f"{whole}/{self.row}"
+from streamproc.replay.coordinates import Coordinates
 
 
 class EndedEvent(NamedTuple):

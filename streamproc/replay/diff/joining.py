@@ -7,7 +7,8 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from streamproc.replay.diff.ended import Coordinates, EndedEvent, Side
+from streamproc.replay.coordinates import Coordinates
+from streamproc.replay.diff.ended import EndedEvent, Side
 from streamproc.replay.diff.sorted_events import SortedEvents
 from streamproc.replay.diff.tally import Change, Difference, Tally
 from streamproc.replay.diff.tolerances import Tolerances

@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from streamproc.core import ExternalError
-from streamproc.replay.diff.ended import Coordinates, EndedEvent, Told
+from streamproc.replay.coordinates import Coordinates
+from streamproc.replay.diff.ended import EndedEvent, Told
 
 CACHE_KIB = 32 << 10
 """What SQLite keeps in memory of one side; the rest is in a file. A million events with their decisions

@@ -4,7 +4,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from streamproc.replay.diff import Coordinates, DecisionRow, OutcomeRow, Side
+from streamproc.replay.coordinates import Coordinates
+from streamproc.replay.diff import DecisionRow, OutcomeRow, Side
 
 
 @dataclass

@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamproc.core import ExternalError
+from streamproc.replay.coordinates import Coordinates
 from streamproc.replay.diff import (
     Bound,
     Bounds,
     Change,
-    Coordinates,
     DecisionRow,
     Difference,
     Kind,
