@@ -17,14 +17,16 @@ COMMANDS = {
     "init": "Make a working project: pipeline, features, model, test.",
     "check": "Find what is wrong with a pipeline, without traffic.",
     "run": "Run a pipeline.",
+    "replay": "A recording through the pipeline again.",
     "simulate": "The scheduler on a virtual clock, under any load.",
     "diff": "What a candidate decides otherwise than the baseline.",
+    "why": "Where an event's time went, and what would have saved it.",
     "doctor": "What this machine has and lacks.",
     "schema": "Print the JSON Schemas.",
 }
 """The commands and their one line; each is the function of this name in the module of this name."""
 LATER = (
-    *("record", "replay", "bench", "profile", "optimize", "slo", "why", "dlq"),
+    *("record", "bench", "profile", "optimize", "slo", "dlq"),
     *("export", "top"),
 )
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[

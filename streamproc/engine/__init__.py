@@ -41,7 +41,8 @@ from streamproc.engine.schedule_log import (
     ScheduleLog,
 )
 from streamproc.engine.screen import Screen
-from streamproc.engine.settlement import Settlement, Witness
+from streamproc.engine.settled import Decided, Settled
+from streamproc.engine.settlement import Observer, Settlement, Witness
 from streamproc.engine.tracker import AcknowledgementTracker
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "Call",
     "Concluder",
     "Deadline",
+    "Decided",
     "Decider",
     "Destinations",
     "Effect",
@@ -72,6 +74,7 @@ __all__ = [
     "Lanes",
     "LoggedClock",
     "LoggedEngine",
+    "Observer",
     "Offering",
     "Outcomes",
     "Output",
@@ -82,6 +85,7 @@ __all__ = [
     "ScheduleLog",
     "Screen",
     "Send",
+    "Settled",
     "Settlement",
     "Skew",
     "Skip",

@@ -266,7 +266,8 @@ class Concluder:
     ) -> list[Effect]:
         if outcome is Outcome.LATE and not self._to.late:
             # Nothing is sent, so there is no acknowledgement to measure the latency to.
-            decided = Decided(events, ran.started_ns, ran.ended_ns, ran.ended_ns, None)
+            start_ns, end_ns = ran.started_ns, ran.ended_ns
+            decided = Decided(events, start_ns, end_ns, end_ns, None, None, ran.variant)
             self._settlement.settle(_settled(owner, events, outcome, decided), ran.ended_ns)
             return []
         headers, traced = self._headers(owner.source, events)
@@ -296,9 +297,8 @@ class Concluder:
             rekeyed=self._to.rekeyed and not self._several,
         )
         handed_ns = self._clock.now_ns()
-        decided = Decided(
-            events, ran.started_ns, ran.ended_ns, handed_ns, self._to.decisions, traced
-        )
+        to, variant = self._to.decisions, ran.variant
+        decided = Decided(events, ran.started_ns, ran.ended_ns, handed_ns, to, traced, variant)
         return [self._settlement.send(records, _settled(owner, events, outcome, decided))]
 
     def _headers(

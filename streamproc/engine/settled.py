@@ -18,6 +18,7 @@ class Decided:
         handed_ns: when they were handed to the producer.
         topic: where they are sent; None where they are not.
         traced: the ids of those that are traced, by row; None where nobody asked.
+        variant: which variant of the model ran, 0 being the best.
     """
 
     events: EventBatch
@@ -26,6 +27,7 @@ class Decided:
     handed_ns: int
     topic: str | None
     traced: Mapping[int, SpanIds] | None = None
+    variant: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,11 @@ Witness: TypeAlias = Callable[
 one event), what became of all of them, the reason, and the instant (ns)."""
 
 
+Observer: TypeAlias = Callable[[TopicPartition, Int64Array, Settled, BoolArray, int], None]
+"""Is told of all that became final together: the partition, the events' offsets (int64 [n]), what they were settled as,
+which of them missed their deadline on the way to the broker (bool [n]), and the instant (ns)."""
+
+
 class Settlement:
     """Keeps what was sent until it is acknowledged, then writes the books.
 
@@ -38,6 +43,7 @@ class Settlement:
 
     Attributes:
         witness: is told of every outcome that becomes final, event by event; None tells nobody.
+        observer: is told the same with all that is known of the events; None tells nobody.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class Settlement:
         self._open: dict[int, Settled] = {}
         self._tickets_total = 0
         self.witness: Witness | None = None
+        self.observer: Observer | None = None
 
     def send(self, records: OutRecords, settled: Settled) -> Send:
         """The effect of sending the records; the outcome is final when they are acknowledged."""
@@ -62,6 +69,18 @@ class Settlement:
         if settled.decided is not None:
             self._accounts.own.add(settled.decided.handed_ns - settled.decided.events.arrival_ns)
         return Send(self._tickets_total, records)
+
+    def opened(self, ticket: int) -> tuple[Settled, Int64Array]:
+        """What was sent and is not acknowledged yet, and the events' offsets (int64 [n]).
+
+        Raises:
+            KeyError: no such ticket is open.
+        """
+        settled = self._open[ticket]
+        partition = self._partitions.at(settled.partition)
+        if partition is None:
+            raise KeyError(ticket)
+        return settled, partition.tracker.offsets(settled.ordinal)
 
     def acknowledged(self, ticket: int, acknowledged_ns: int) -> None:
         """The broker has what was sent.
@@ -86,6 +105,9 @@ class Settlement:
         if self.witness is not None:
             self._testify(self.witness, partition, settled, final_ns)
         late = _missed(settled, final_ns)
+        if self.observer is not None:
+            offset = partition.tracker.offsets(settled.ordinal)
+            self.observer(partition.source, offset, settled, late, final_ns)
         if self._tracer is not None:
             for passage in passages(partition.source, settled, late, final_ns):
                 self._tracer.ended(passage)

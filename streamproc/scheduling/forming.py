@@ -126,7 +126,7 @@ class Former:
             taken.number,
             max(1, math.ceil(taken.cost)) if plan.cost_max is not None else len(taken.number),
             plan.bound,
-            plan.reach_ns,
+            taken.earliest_ns,
             dropped=taken.dropped,
         )
 
@@ -173,7 +173,7 @@ class Former:
         ]
         self._shares.served(counts, waiting)
         bound: Bound = "full" if size == len(run_ns) else "deadline"
-        return _joined(parts, "idle" if size == sum(available) else bound, reach_ns)
+        return _joined(parts, "idle" if size == sum(available) else bound)
 
     def _shared_by_cost(
         self, first: int, plan: Plan, start_ns: int, run_ns: Int64Array, *, drop: bool
@@ -209,7 +209,7 @@ class Former:
             parts[lane] = part
         taken = [parts[lane] for lane in range(len(queues))]
         self._shares.served([len(part.number) for part in taken], waiting)
-        return _joined(taken, plan.bound, reach_ns, cost=sum(part.cost for part in taken))
+        return _joined(taken, plan.bound, cost=sum(part.cost for part in taken))
 
     def _plan(
         self,
@@ -295,14 +295,12 @@ def _filled(
     return fits
 
 
-def _joined(
-    parts: Sequence[Taken], bound: Bound, reach_ns: int, *, cost: float | None = None
-) -> Formed:
+def _joined(parts: Sequence[Taken], bound: Bound, *, cost: float | None = None) -> Formed:
     number = np.concatenate([part.number for part in parts])
     return Formed(
         number,
         len(number) if cost is None else max(1, math.ceil(cost)),
         bound,
-        reach_ns,
+        min((part.earliest_ns for part in parts if len(part.number)), default=0),
         dropped=np.concatenate([part.dropped for part in parts]),
     )

@@ -20,6 +20,12 @@ _FRESH_RUNS = 256
 """Runs of any size after which what a bucket saw is of another time: a quarter of a second at 1 ms a run."""
 _REFRESH = 8
 """Runs between two looks at a bucket's window (a look costs 5 us)."""
+_LATE_SHARE = 0.001
+"""Of the batches that were planned to be in time, how many may be late by the noise of their times."""
+_MARGIN_STEP = 0.03
+_MARGIN_MAX = 0.3
+"""What is longer by more is no noise: a margin against it would cost every batch and save none."""
+_MARGIN_NOTICEABLE = 0.005
 _NOTICEABLE = 0.02
 """A factor that moved by less is within the noise of its quantile, and not worth a new array (20 us at 256 sizes)."""
 _LONGEST_NS = 3.2e16
@@ -34,6 +40,11 @@ class LatencyModel:
     of the size; beyond the first and the last it stays as it is there. So a curve that could not be measured
     (one point: flat) finds its shape, and a sweep's shape is kept where nothing says otherwise. What one
     bucket learns anew, those follow that saw nothing lately: a slower machine is slower at all sizes.
+
+    On top of it lies a margin for noise, which nothing but lateness raises: a step for each batch that was planned to
+    be in time and was not, and back by so little for each that was, that it stands still where one batch in a
+    thousand is late. It is the control of a quantile by its own misses (adaptive conformal inference, Gibbs and
+    Candes 2021): however the times are spread and whatever slack plans happen to have, the share of misses is held.
 
     Args:
         size: batch sizes measured, ascending, from 1.
@@ -50,6 +61,8 @@ class LatencyModel:
         "_factor",
         "_level",
         "_log_size",
+        "_margin",
+        "_margin_used",
         "_measured",
         "_place",
         "_quantile",
@@ -88,6 +101,8 @@ class LatencyModel:
         self._level: dict[int, float] = {}
         self._settled: set[int] = set()
         self._runs = 0
+        self._margin = 0.0
+        self._margin_used = 0.0
         self._factor: Float64Array = np.ones(size_max)
         self._run_ns: Int64Array = np.maximum(np.rint(self._curve_ns), 1).astype(np.int64)
 
@@ -112,6 +127,26 @@ class LatencyModel:
         window.run_last = self._runs
         if window.count <= _REFRESH or window.count % _REFRESH == 0:
             self._learn(bucket, window)
+
+    def judge(self, size: int, took_ns: int, *, in_time: bool) -> None:
+        """Learn whether a batch that was planned to be in time was; moves the margin.
+
+        Args:
+            size: of the batch.
+            took_ns: how long it ran.
+            in_time: whether it was in time.
+        """
+        if in_time:
+            if not self._margin:
+                return
+            self._margin = max(0.0, self._margin - _MARGIN_STEP * _LATE_SHARE)
+        else:
+            without = self.predict_ns(size) / (1 + self._margin_used)
+            if took_ns > without * (1 + _MARGIN_MAX):
+                return
+            self._margin = min(_MARGIN_MAX, self._margin + _MARGIN_STEP)
+        if abs(self._margin - self._margin_used) > _MARGIN_NOTICEABLE or not self._margin:
+            self._rebuild()
 
     def forget(self) -> None:
         """Let the next run alone tell the time: the last ones misled.
@@ -206,8 +241,11 @@ class LatencyModel:
         return [self._place[b] for b in buckets], [self._level[b] for b in buckets]
 
     def _rebuild(self) -> None:
-        self._factor = np.interp(self._log_size, *self._known())
-        run_ns = np.maximum.accumulate(np.clip(self._curve_ns * self._factor, 1.0, _LONGEST_NS))
+        if self._place:
+            self._factor = np.interp(self._log_size, *self._known())
+        self._margin_used = self._margin
+        times_ns = self._curve_ns * self._factor * (1 + self._margin)
+        run_ns = np.maximum.accumulate(np.clip(times_ns, 1.0, _LONGEST_NS))
         self._run_ns = np.rint(run_ns).astype(np.int64)
 
 

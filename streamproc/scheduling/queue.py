@@ -29,11 +29,13 @@ class Taken(NamedTuple):
         number: int64 [n], those taken, in order of service.
         dropped: int64 [m], those given up on the way, in order of service.
         cost: what those taken cost together, where that was limited; else 0.
+        earliest_ns: the first of the own deadlines of those taken; 0 where there are none.
     """
 
     number: Int64Array
     dropped: Int64Array
     cost: float = 0.0
+    earliest_ns: int = 0
 
 
 def block_of(offered: Offered, now_ns: int) -> Int64Array:
@@ -174,7 +176,10 @@ class DeadlineQueue:
         elif len(rows):
             rows, cost = self._within(rows, count, cost_max, alone=alone)
         numbers = self.column(NUMBER)
-        taken = Taken(numbers[rows], numbers[dropped], cost)
+        earliest_ns = 0
+        if len(rows):
+            earliest_ns = int(own[rows].min() if self._inherited else own[rows[0]])
+        taken = Taken(numbers[rows], numbers[dropped], cost, earliest_ns)
         last = max(int(some[-1]) if len(some) else -1 for some in (rows, dropped))
         if last + 1 == len(rows) + len(dropped):
             self._advance(len(rows) + len(dropped))  # they are the first ones

@@ -44,6 +44,9 @@ class _Running:
     deadline_ns: int
     variant: int
     probe: bool
+    planned_ns: int
+    """When its decisions were to be with the broker."""
+    send_ns: int
 
 
 class Scheduler:
@@ -256,8 +259,16 @@ class Scheduler:
     def _start(self, formed: Formed, variant: int, now_ns: int, probe: bool, draining: bool) -> Run:  # noqa: FBT001
         self._runs_total += 1
         self._slots_free -= 1
+        run_ns = self._variants[variant].latency.predict_ns(formed.size)
         self._running[self._runs_total] = _Running(
-            now_ns, formed.size, len(formed.number), formed.earliest_ns, variant, probe
+            now_ns,
+            formed.size,
+            len(formed.number),
+            formed.earliest_ns,
+            variant,
+            probe,
+            now_ns + run_ns + self._send.send_ns,
+            self._send.send_ns,
         )
         self._last_run_ns = now_ns
         reason: BatchReason = "drain" if draining and formed.bound == "idle" else formed.bound
@@ -285,8 +296,10 @@ class Scheduler:
         took_ns = finished_ns - ran.started_ns
         if ran.probe and took_ns < latency.predict_ns(ran.size):
             latency.forget()
+        in_time = finished_ns + ran.send_ns <= ran.deadline_ns
+        if ran.planned_ns <= ran.deadline_ns:
+            latency.judge(ran.size, took_ns, in_time=in_time)
         latency.observe(ran.size, took_ns)
-        in_time = finished_ns + self._send.send_ns <= ran.deadline_ns
         self._former.completed(ran.count, in_time=in_time)
 
     def acknowledged(self, decided_ns: int, acknowledged_ns: int) -> None:

@@ -297,3 +297,30 @@ def test_what_was_forgotten_leads_nothing() -> None:
     made.forget()
     made.observe(1, 3 * cost(1))
     assert made.predict_ns(1) == 3 * cost(1)
+
+
+def test_a_late_batch_makes_room_and_many_in_time_take_it_back() -> None:
+    made = model()
+    made.judge(4, round(1.1 * cost(4)), in_time=False)
+    assert made.predict_ns(4) == pytest.approx(1.03 * cost(4), rel=1e-6)
+    for _ in range(1_001):
+        made.judge(4, cost(4), in_time=True)
+    assert made.predict_ns(4) == cost(4)
+
+
+def test_the_margin_has_an_end_and_what_it_cannot_help_does_not_raise_it() -> None:
+    made = model()
+    made.judge(4, 3 * cost(4), in_time=False)
+    assert made.predict_ns(4) == cost(4), "a stall is no noise"
+    for _ in range(100):
+        made.judge(4, round(1.2 * cost(4)), in_time=False)
+    assert made.predict_ns(4) == pytest.approx(1.3 * cost(4), rel=1e-6)
+
+
+def test_the_margin_and_the_factors_do_not_learn_each_other() -> None:
+    """What is observed is compared with the curve without the margin: it must not be learned away."""
+    made = model()
+    made.judge(4, round(1.1 * cost(4)), in_time=False)
+    for _ in range(60):
+        made.observe(4, cost(4))
+    assert made.predict_ns(4) == pytest.approx(1.03 * cost(4), rel=1e-6)
