@@ -18,6 +18,7 @@ COMMANDS = {
     "check": "Find what is wrong with a pipeline, without traffic.",
     "run": "Run a pipeline.",
     "replay": "A recording through the pipeline again.",
+    "scenario": "Scenarios: recordings, what goes wrong, and what must come of it.",
     "simulate": "The scheduler on a virtual clock, under any load.",
     "diff": "What a candidate decides otherwise than the baseline.",
     "why": "Where an event's time went, and what would have saved it.",

@@ -1,5 +1,6 @@
 """``streamproc why``: where an event's time went, and the smallest change that would have saved it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +13,12 @@ from streamproc.cli.replay_plan import latency_models
 from streamproc.cli.screen import print_json, result_console
 from streamproc.cli.simulate_plan import rules_of
 from streamproc.cli.why_view import as_json, show
-from streamproc.config import load as load_config
+from streamproc.codecs import JsonCodec
+from streamproc.config import LoadedConfig, load, parse
 from streamproc.connectors.capture import CaptureReader
-from streamproc.core import Duration
+from streamproc.core import ConfigError, Duration, Executor, ModelInfo
 from streamproc.replay.coordinates import Coordinates
-from streamproc.replay.playback import ReplayMachine, answering, timing
+from streamproc.replay.playback import ReplayMachine, Silent, answering, timing
 from streamproc.replay.simulation import Machine, SimulatedVariant
 from streamproc.replay.why import explain
 from streamproc.runtime import Pipeline
@@ -34,10 +36,13 @@ def why(
         Coordinates,
         typer.Argument(metavar="TOPIC/PARTITION/OFFSET", parser=_event, help="Of its record."),
     ],
-    config: options.Config,
     capture: Annotated[
         Path, typer.Option(metavar="F.mcap", help="A recording with records and outcomes.")
     ],
+    config: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CONFIG]", help="The pipeline's YAML file; else the recorded one."),
+    ] = None,
     set_: options.Set = None,
     latency_model: Annotated[
         list[str] | None,
@@ -56,13 +61,22 @@ def why(
     traceback: options.Traceback = False,  # noqa: ARG001 - main looks for it
 ) -> int:
     """Say where an event's time went, and what would have saved it."""
-    loaded = load_config(config, overrides=set_ or ())
-    saved = latency_models(latency_model or (), loaded.config)
     reader = CaptureReader(capture)
+    loaded = _loaded(reader, capture, config, set_ or ())
+    saved = latency_models(latency_model or (), loaded.config)
     with located(loaded):
         pipeline = Pipeline.from_file(loaded)
-        executors = answering(pipeline, outputs=False)
+        executors = _executors(pipeline, reader)
         known = timing(pipeline, executors, reader, saved=saved, send_ns=send)
+        if known.measured:
+            names = ", ".join(
+                name for name, origin in known.origins.items() if origin == "measured"
+            )
+            msg = (
+                f"how long batches of {names} take is not in the recording: give a saved latency model with "
+                "--latency-model F.json (`streamproc simulate CONFIG --measure F.json` saves one)"
+            )
+            raise ConfigError(msg)
         size_max = pipeline.batching.max_size
         answer = explain(
             reader,
@@ -81,6 +95,35 @@ def why(
     if json:
         print_json(as_json(answer, pipeline))
     return DONE
+
+
+def _loaded(
+    reader: CaptureReader, capture: Path, config: Path | None, overrides: Sequence[str]
+) -> LoadedConfig:
+    """The pipeline's file, or what the recording has of it."""
+    if config is not None:
+        return load(config, overrides=overrides)
+    text = reader.metadata.configuration
+    if not text:
+        msg = f"{capture} does not hold its configuration: name it behind the event, such as pipeline.yaml"
+        raise ConfigError(msg)
+    origin = f"the configuration in {capture}"
+    return parse(text, origin=origin, folder=capture.parent, overrides=overrides)
+
+
+def _executors(pipeline: Pipeline, reader: CaptureReader) -> Sequence[Executor]:
+    """What stands for the model, which is not run: loaded only where it says what the events' fields are."""
+    if not isinstance(pipeline.codec, JsonCodec):
+        return answering(pipeline, outputs=False)
+    digests = {model.variant: model.digest for model in reader.metadata.models}
+    return [
+        Silent(
+            ModelInfo(variant=one.name, digest=digests.get(one.name, ""), inputs=(), outputs=()),
+            concurrency=int(getattr(one.executor, "concurrency", 1)),
+            columns=1,
+        )
+        for one in pipeline.model.ladder
+    ]
 
 
 def machine_of(

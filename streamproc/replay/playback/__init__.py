@@ -31,7 +31,7 @@ from streamproc.replay.playback.timeline import (
     arrivals,
     rows_of,
 )
-from streamproc.replay.playback.virtual import Attach, Replayed, Sent, replay_virtual
+from streamproc.replay.playback.virtual import Attach, Disturbance, Replayed, Sent, replay_virtual
 
 __all__ = [
     "COPY_PARTITIONS",
@@ -39,6 +39,7 @@ __all__ = [
     "Attach",
     "CaptureOutput",
     "Comparison",
+    "Disturbance",
     "Playback",
     "Records",
     "ReplayMachine",

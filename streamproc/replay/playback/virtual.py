@@ -9,7 +9,7 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Final
+from typing import Final, Protocol
 
 from streamproc.config import PipelineConfig
 from streamproc.core import Columns, Executor, InvariantError, TopicPartition, VirtualClock
@@ -29,6 +29,22 @@ Sent = Callable[[Send, int], None]
 """Is told what is sent, and when."""
 Attach = Callable[[Assembly], Sent | None]
 """Is shown the pipeline's parts before the first record; gives who is to be told what is sent."""
+
+
+class Disturbance(Protocol):
+    """What goes wrong in a replay, and when."""
+
+    def run_ns(self, now_ns: int, took_ns: int) -> int:
+        """How long a batch takes that begins now, and would take so long."""
+        ...
+
+    def failure(self, now_ns: int) -> Exception | None:
+        """What the model raises for a batch that begins now; None where it answers."""
+        ...
+
+    def acknowledged_ns(self, now_ns: int, at_ns: int) -> int:
+        """When the broker acknowledges what is sent now, and would be acknowledged at an instant."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +79,7 @@ def replay_virtual(
     machine: ReplayMachine,
     seed: int = 0,
     attach: Attach | None = None,
+    disturbance: Disturbance | None = None,
 ) -> Replayed:
     """Let all of it come to its end.
 
@@ -73,12 +90,15 @@ def replay_virtual(
         machine: how long batches and sendings take.
         seed: of the times that are drawn.
         attach: is shown the parts before the first record.
+        disturbance: what goes wrong; None for nothing.
 
     Raises:
         ConfigError: the model's inputs or outputs do not fit the pipeline.
         InvariantError: an event was lost.
     """
-    return _Replay(config, executors, machine, seed, attach).run(iter(arrivals))
+    replay = _Replay(config, executors, machine, seed, attach)
+    replay.disturbance = disturbance
+    return replay.run(iter(arrivals))
 
 
 class _Replay:
@@ -109,6 +129,7 @@ class _Replay:
         self._next: Arrival | None = None
         self._held_ns = 0
         self._records = 0
+        self.disturbance: Disturbance | None = None
 
     def run(self, arrivals: Iterator[Arrival]) -> Replayed:
         """All of it."""
@@ -201,7 +222,11 @@ class _Replay:
             outputs: Columns | Exception = self._executors[infer.variant].run(infer.inputs)
         except Exception as error:  # noqa: BLE001 - a model may raise anything
             outputs = error
-        end_ns = now_ns + self._times.run_ns(infer.variant, infer.size)
+        took_ns = self._times.run_ns(infer.variant, infer.size)
+        if self.disturbance is not None:
+            took_ns = self.disturbance.run_ns(now_ns, took_ns)
+            outputs = self.disturbance.failure(now_ns) or outputs
+        end_ns = now_ns + took_ns
         heapq.heappush(self._ends, (end_ns, next(self._numbers), infer.run, outputs))
 
     def _send(self, send: Send, now_ns: int) -> None:
@@ -210,5 +235,7 @@ class _Replay:
             self._sent(send, now_ns)
         source = send.records.source
         at_ns = max(now_ns + self._times.send_ns(), self._acknowledged_ns.get(source, 0))
+        if self.disturbance is not None:
+            at_ns = self.disturbance.acknowledged_ns(now_ns, at_ns)
         self._acknowledged_ns[source] = at_ns
         heapq.heappush(self._acknowledgements, (at_ns, next(self._numbers), send.ticket))

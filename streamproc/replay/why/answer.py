@@ -16,7 +16,7 @@ from streamproc.replay.why.setting import Setting, share_in_time
 from streamproc.replay.why.story import Ended, Story, tell
 from streamproc.replay.why.window import Window, read_window
 
-BUDGETS_BEFORE = 8
+BUDGETS_BEFORE = 6
 """How much of what came before is run again. What is older than a budget is decided or shed, so it matters only by
 the instant at which batches begin; reruns that begin at other instants show whether that matters."""
 BUDGETS_AFTER = 2

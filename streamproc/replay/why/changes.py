@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from streamproc.core import NS_PER_MS, Float64Array, Int64Array
+from streamproc.replay.coordinates import Coordinates
 from streamproc.replay.simulation import SimulatedVariant
 from streamproc.replay.why.setting import Setting
 
@@ -31,6 +32,7 @@ class Change:
         relative: how much of what there is it changes, to compare kinds with.
         overrides: the keys of the configuration that make it, ``KEY=VALUE``; empty where none do.
         setting: what the event's fate then hangs on.
+        without: the events that are left out, where that is the change.
     """
 
     kind: str
@@ -39,6 +41,7 @@ class Change:
     relative: float
     overrides: Sequence[str]
     setting: Setting
+    without: Sequence[Coordinates] = ()
 
 
 class Kind(Protocol):
@@ -175,16 +178,17 @@ class FewerEvents:
     def of(self, setting: Setting, size: float) -> Change:
         """Without so many percent; see ``Kind``."""
         rows = self.kept(setting, size)
-        gone = len(setting.window) - len(rows)
+        gone = np.setdiff1d(np.arange(len(setting.window)), rows)
         span_ms = (self._until_ns - self._since_ns) / NS_PER_MS
         part = "that burst" if size >= 100 else f"{size:g}% of that burst"  # noqa: PLR2004 - percent
         return Change(
             kind="traffic",
-            words=f"without {part}: {gone:,} events fewer in the {span_ms:.3g} ms before it",
+            words=f"without {part}: {len(gone):,} events fewer in the {span_ms:.3g} ms before it",
             amount=size,
             relative=size / 100,
             overrides=[],
             setting=setting.of(rows),
+            without=[setting.window.named(row) for row in gone.tolist()],
         )
 
     def kept(self, setting: Setting, size: float) -> Int64Array:

@@ -47,6 +47,13 @@ class Setting:
         begin = int(self.window.traffic.arrival_ns.searchsorted(min(start_ns, self.arrival_ns)))
         return self.of(np.arange(begin, len(self.window)))
 
+    @property
+    def until_due(self) -> "Setting":
+        """The same without what arrived after the event was due."""
+        due_ns = max(self.deadline_ns, self.arrival_ns)
+        last = int(self.window.traffic.arrival_ns.searchsorted(due_ns, side="right"))
+        return self.of(np.arange(max(last, self.event + 1)))
+
     def of(self, rows: Int64Array) -> "Setting":
         """The same with these rows of the window only, ascending, the event's among them."""
         event = int(rows.searchsorted(self.event))
