@@ -66,7 +66,7 @@ def sentences(answer: Answer) -> Sequence[str]:
     else:
         said.append(
             f"Alone it would have taken {_ms(story.batch_ns):.4g} ms of the model and {_ms(story.send_ns):.4g} ms of "
-            f"sending; {story.batches_between} other batches began before it was given up."
+            f"sending; {_batches(story.batches_between)} began before it was given up."
         )
     said.append(_load(answer))
     if answer.in_time_anyway > 0 and ended.outcome not in IN_TIME:
@@ -154,6 +154,12 @@ def _way(story: Story) -> str:
             else f"batches of {sizes} were running, the first for another {_ms(story.running_left_ns):.4g} ms"
         )
     return f"When it came, {running}, and {story.ahead:,} events waited, {story.ahead_due_first:,} of them due before it."
+
+
+def _batches(number: int) -> str:
+    if not number:
+        return "no other batch"
+    return f"{number} other batch{'es' if number > 1 else ''}"
 
 
 def _load(answer: Answer) -> str:

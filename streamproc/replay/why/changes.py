@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from streamproc.core import NS_PER_MS, Float64Array, Int64Array
+from streamproc.core import NS_PER_MS, Int64Array
 from streamproc.replay.coordinates import Coordinates
 from streamproc.replay.simulation import SimulatedVariant
 from streamproc.replay.why.setting import Setting
@@ -196,7 +196,7 @@ class FewerEvents:
         arrival_ns = setting.window.traffic.arrival_ns
         begin = int(arrival_ns.searchsorted(self._since_ns))
         end = int(arrival_ns.searchsorted(self._until_ns, side="right"))
-        number: Float64Array = np.arange(end - begin + 1) * (size / 100)
+        number = np.arange(end - begin + 1) * (size / 100)
         goes = np.zeros(len(setting.window), np.bool_)
         goes[begin:end] = np.diff(np.floor(number + 1e-9)) > 0
         goes[setting.event] = False

@@ -26,6 +26,8 @@ from tests.replay.playback.recordings import MS, START_NS, batch, pipeline
 FIXED_MS, PER_EVENT_MS, SEND_MS = 2.0, 0.25, 1.0
 """2,900 events a second within 50 ms; four in a fetch."""
 TOGETHER = 4
+ENDING_NS = 100 * MS
+"""At its end a replay drains: it waits for no more, which is no part of what was recorded either."""
 SETTLED_NS = 1_500 * MS
 """Until then the scheduler still learns how long sending takes, which no part of a recording tells."""
 INFO = ModelInfo(variant="full", digest="sha256:0", inputs=(), outputs=())
@@ -155,16 +157,17 @@ def outcomes(path: Path) -> dict[int, Outcome]:
 
 
 def lost(path: Path) -> list[int]:
-    """The shed and late events of the time when the scheduler has settled."""
+    """The shed and late events of the time when the scheduler has settled, and more is still to come."""
     arrived = {
         offset: one.arrival_ns
         for one in CaptureReader(path).records()
         for offset in one.offset.tolist()
     }
+    first_ns, last_ns = START_NS + SETTLED_NS, max(arrived.values()) - ENDING_NS
     return sorted(
         offset
         for offset, outcome in outcomes(path).items()
-        if outcome in (Outcome.SHED, Outcome.LATE) and arrived[offset] > START_NS + SETTLED_NS
+        if outcome in (Outcome.SHED, Outcome.LATE) and first_ns < arrived[offset] < last_ns
     )
 
 
