@@ -12,10 +12,10 @@ JARS := .cache/kafka-libs
 ARGS ?=
 SEED ?= 0
 
-.PHONY: help setup kafka-jars demo fmt check test sim bench ci clean
+.PHONY: help setup kafka-jars demo fmt check test sim bench faults faults-random ci clean
 
 help: ## list the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo '  ARGS="..." goes on to pytest, the demo or the benchmarks: make test ARGS="tests/core -x"'
 	@echo '  BENCH="latency" runs one benchmark: make bench BENCH="latency" ARGS="--rates 1000"'
 
@@ -63,7 +63,7 @@ test: setup check ## check, then all tests
 sim: setup ## goodput on a virtual clock, one seed: make sim SEED=7
 	@$(BIN)/python -m tests.benchmarks.goodput --quick --first-seed $(SEED) $(ARGS)
 
-BENCHMARKS := throughput latency arrow tracing overload goodput scheduling_cost
+BENCHMARKS := throughput latency arrow tracing recording overload goodput scheduling_cost
 BENCH ?= $(BENCHMARKS)
 
 # All are run, whatever becomes of one; ARGS must then suit all: BENCH="latency" chooses.
@@ -71,6 +71,16 @@ bench: setup kafka-jars ## throughput, latency and CPU time beside hand-written 
 	@failed=""; for name in $(BENCH); do \
 		echo "== $$name"; $(BIN)/python -m tests.benchmarks.$$name $(ARGS) || failed="$$failed $$name"; done; \
 	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
+
+FAULTS ?=
+SEEDS ?= 20
+
+# SEED=0 draws one. ARGS=--list shows the scenarios; ARGS=--write puts what was found into docs/reliability.md.
+faults: setup kafka-jars ## faults on three brokers, all or some: make faults SEED=7 FAULTS="zombie broker_kill"
+	@$(BIN)/python -m tests.faults --seed $(SEED) $(ARGS) $(FAULTS)
+
+faults-random: setup kafka-jars ## a minute of random faults for each of several seeds: make faults-random SEEDS=20
+	@$(BIN)/python -m tests.faults --seed $(SEED) --seeds $(SEEDS) $(ARGS) random_minute
 
 ci: ## what CI runs
 	@.ci/run

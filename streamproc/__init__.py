@@ -22,9 +22,10 @@ if TYPE_CHECKING:
         RecordError,
         Size,
         StreamprocError,
+        TransientError,
     )
     from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
-    from streamproc.executors import Model, OnnxRuntime, PythonModel, Simulated
+    from streamproc.executors import Breaker, Isolation, Model, OnnxRuntime, PythonModel, Simulated
     from streamproc.runtime import Pipeline, Service
     from streamproc.scheduling import Batching
     from streamproc.telemetry import Metrics, Telemetry
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "VERSION",
     "Batching",
+    "Breaker",
     "ConfigError",
     "Deadline",
     "DecisionRecord",
@@ -41,6 +43,7 @@ __all__ = [
     "EventTime",
     "ExternalError",
     "InvariantError",
+    "Isolation",
     "JsonCodec",
     "KafkaSink",
     "KafkaSource",
@@ -61,6 +64,7 @@ __all__ = [
     "Size",
     "StreamprocError",
     "Telemetry",
+    "TransientError",
     "decode_decision",
     "load",
 ]
@@ -80,9 +84,10 @@ _ROOMS = {
         "RecordError",
         "Size",
         "StreamprocError",
+        "TransientError",
     ),
     "engine": ("Deadline", "EventTime", "Outcomes", "Output", "PythonFunction"),
-    "executors": ("Model", "OnnxRuntime", "PythonModel", "Simulated"),
+    "executors": ("Breaker", "Isolation", "Model", "OnnxRuntime", "PythonModel", "Simulated"),
     "runtime": ("Pipeline", "Service"),
     "scheduling": ("Batching",),
     "telemetry": ("Metrics", "Telemetry"),

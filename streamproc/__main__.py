@@ -1,8 +1,6 @@
 """``python -m streamproc``."""
 
-import sys
-
-from streamproc.cli import main
+from streamproc.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import keyword
 import os
 import sys
 from collections.abc import Sequence
@@ -17,19 +18,23 @@ COMMANDS = {
     "init": "Make a working project: pipeline, features, model, test.",
     "check": "Find what is wrong with a pipeline, without traffic.",
     "run": "Run a pipeline.",
+    "record": "Record what goes into a pipeline and what comes out.",
+    "export": "Say what is in a recording, or write it as Parquet.",
+    "import": "Make a recording of JSON lines.",
+    "manifest": "Write down which files a model is made of.",
+    "dlq": "Dead letters: list them, look at one, put some back.",
     "replay": "A recording through the pipeline again.",
     "scenario": "Scenarios: recordings, what goes wrong, and what must come of it.",
+    "sweep": "A recording replayed with several values of a setting.",
     "simulate": "The scheduler on a virtual clock, under any load.",
     "diff": "What a candidate decides otherwise than the baseline.",
     "why": "Where an event's time went, and what would have saved it.",
     "doctor": "What this machine has and lacks.",
     "schema": "Print the JSON Schemas.",
 }
-"""The commands and their one line; each is the function of this name in the module of this name."""
-LATER = (
-    *("record", "bench", "profile", "optimize", "slo", "dlq"),
-    *("export", "top"),
-)
+"""The commands and their one line; each is the function of this name in the module of this name, with ``_`` behind
+what is a word of Python."""
+LATER = ("bench", "profile", "optimize", "slo", "top")
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[
     1
 ]  # typer's own, or click's: depends on typer's version
@@ -53,9 +58,14 @@ class LazyGroup(TyperGroup):
 
 
 def _load(name: str) -> Any:  # noqa: ANN401 - typer's or click's command
-    module = importlib.import_module(f"streamproc.cli.{name}")
+    python_name = f"{name}_" if keyword.iskeyword(name) else name
+    module = importlib.import_module(f"streamproc.cli.{python_name}")
+    if hasattr(module, "group"):  # a command with commands of its own
+        several = typer.main.get_command(module.group)
+        several.name = name
+        return several
     single = typer.Typer(add_completion=False, rich_markup_mode=None)
-    single.command(name, help=COMMANDS[name])(getattr(module, name))
+    single.command(name, help=COMMANDS[name])(getattr(module, python_name))
     return typer.main.get_command(single)
 
 
@@ -99,6 +109,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a line
         return voice.failed(error)
     return code
+
+
+def program() -> None:
+    """Run the process's command, and end it with its exit code."""
+    code = main()
+    from streamproc.cli.hung import leave  # noqa: PLC0415 - most commands have nothing to wait for
+
+    leave(code)
 
 
 def _run(words: list[str]) -> int:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 
-from streamproc.connectors.kafka import check_reachable, explained
+from streamproc.connectors.kafka import Access
 from streamproc.core import NS_PER_MS, ConfigError
 
 PARTITIONS = 4
@@ -17,7 +17,7 @@ _APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
 
 
 def _identity() -> str:
-    return f"demo-{uuid.uuid4().hex[:8]}"
+    return f"demo-{uuid.uuid4().hex[:8]}"  # noqa: TID251 - a name that nobody else has
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,9 @@ class DemoBroker:
             ConfigError: the address is none, or the broker refuses.
             ExternalError: it cannot be reached.
         """
-        await check_reachable("--broker", self.servers)
-        with explained("--broker", self.servers):
+        access = Access("--broker", self.servers)
+        await access.check_reachable()
+        async with access.explained():
             admin = AIOKafkaAdminClient(bootstrap_servers=self.servers)
             try:
                 await admin.start()
@@ -93,7 +94,7 @@ class DemoBroker:
         """Remove the topics, unless they are to stay."""
         if self.keep_topics:
             return
-        with explained("--broker", self.servers):
+        async with Access("--broker", self.servers).explained():
             admin = AIOKafkaAdminClient(bootstrap_servers=self.servers)
             try:
                 await admin.start()

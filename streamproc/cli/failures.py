@@ -52,6 +52,9 @@ def located(loaded: "LoadedConfig") -> Iterator[None]:
         StreamprocError: the same kind, with places and without secrets.
         UnexpectedError: for anything else.
     """
+    from streamproc.config import hide_in_logs  # noqa: PLC0415 - `--help` needs no numpy
+
+    hide_in_logs(loaded.redact)
     try:
         yield
     except ConfigError as error:

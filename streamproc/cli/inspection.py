@@ -7,13 +7,7 @@ import numpy as np
 
 from streamproc.codecs import ArrowCodec, FieldType, TensorCodec
 from streamproc.config import LoadedConfig, PipelineConfig
-from streamproc.connectors.kafka import (
-    TopicShape,
-    check_reachable,
-    client_settings,
-    explained,
-    topic_shapes,
-)
+from streamproc.connectors.kafka import Access, TopicShape, topic_shapes
 from streamproc.core import (
     NS_PER_MS,
     Array,
@@ -217,13 +211,9 @@ async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
         if topic is not None
     }
     try:
-        shapes = await _shapes(
-            "source.kafka", source.bootstrap_servers, source.security, source.topics
-        )
+        shapes = await _shapes(Access.of_source(source), source.topics)
         _take("source.kafka.topics", shapes, found)
-        servers = sink.bootstrap_servers or source.bootstrap_servers
-        security = sink.security or source.security
-        shapes = await _shapes("sink.kafka", servers, security, [sink.topic, *made])
+        shapes = await _shapes(Access.of_sink(sink, source), [sink.topic, *made])
         later = {topic for topic in made if shapes[topic] is None}
         found.topics |= dict.fromkeys(later)
         _take("sink.kafka.topic", {t: s for t, s in shapes.items() if t not in later}, found)
@@ -235,12 +225,10 @@ async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
         found.problems.append(Problem(text, f"{part}.bootstrap_servers"))
 
 
-async def _shapes(
-    what: str, servers: str, security: Mapping[str, str], topics: Collection[str]
-) -> dict[str, TopicShape | None]:
-    settings = client_settings(servers, security)
-    await check_reachable(what, servers)
-    with explained(what, servers):
+async def _shapes(access: Access, topics: Collection[str]) -> dict[str, TopicShape | None]:
+    settings = access.settings()
+    await access.check_reachable()
+    async with access.explained():
         return await topic_shapes(settings, topics)
 
 

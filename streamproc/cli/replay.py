@@ -8,9 +8,10 @@ import typer
 
 from streamproc.cli import options
 from streamproc.cli.failures import DONE, FAILED, located
-from streamproc.cli.replay_plan import Chosen, Pace, choose, latency_models, pace, say_environment
+from streamproc.cli.replay_plan import Chosen, Pace, choose, latency_models, pace, say_recording
 from streamproc.cli.replay_run import Job, run_recorded, run_virtual
-from streamproc.cli.replay_view import show
+from streamproc.cli.replay_view import show, show_produced
+from streamproc.cli.replay_wall import run_produce, run_wall
 from streamproc.cli.screen import line, notes_console, print_json, result_console
 from streamproc.config import load as load_config
 from streamproc.connectors.capture import CaptureReader
@@ -27,6 +28,13 @@ class ClockName(StrEnum):
     RECORDED = "recorded"
 
 
+class Timestamps(StrEnum):
+    """Which timestamps records are sent with."""
+
+    ORIGINAL = "original"
+    SHIFTED = "shifted"
+
+
 class Executors(StrEnum):
     """What answers."""
 
@@ -39,12 +47,12 @@ def replay(
     config: options.Config,
     set_: options.Set = None,
     clock: Annotated[
-        ClockName,
+        ClockName | None,
         typer.Option(
-            help="virtual: nothing waits, the same bytes each time. wall: at its pace. recorded: a live run's "
+            help="virtual (the default): nothing waits, the same bytes each time. wall: at its pace. recorded: a live run's "
             "outcomes again, exactly."
         ),
-    ] = ClockName.VIRTUAL,
+    ] = None,
     speed: Annotated[
         str, typer.Option(metavar="1|N|max", help="How many times quicker than it was.")
     ] = "1",
@@ -86,6 +94,19 @@ def replay(
         Path | None,
         typer.Option(metavar="D.mcap", help="Write decisions and outcomes, for `streamproc diff`."),
     ] = None,
+    produce: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="Send the records to a Kafka instead, at their pace."
+        ),
+    ] = None,
+    same: Annotated[
+        bool,
+        typer.Option("--yes-into-the-same-cluster", help="Also to the one that they came from."),
+    ] = False,
+    timestamps: Annotated[
+        Timestamps, typer.Option(help="Of what is sent: as recorded, or moved to the present.")
+    ] = Timestamps.ORIGINAL,
     json: options.Json = False,
     log_level: options.Level = options.LogLevel.WARNING,  # noqa: ARG001 - its callback does it
     traceback: options.Traceback = False,  # noqa: ARG001 - main looks for it
@@ -103,22 +124,35 @@ def replay(
         keys=frozenset(text.encode() for text in key or ()),
         seed=seed,
     )
-    _check(clock, chosen, playback, paced)
+    own = clock or (ClockName.VIRTUAL if produce is None else ClockName.WALL)
+    simulated = executor is Executors.SIMULATED
+    _check(own, chosen, playback, paced)
+    _check_ways(own, produce, out=out, simulated=simulated)
     saved = latency_models(latency_model or (), loaded.config)
-    say_environment(reader)
+    say_recording(reader)
     with located(loaded):
         job = Job(
             pipeline=Pipeline.from_file(loaded),
             chosen=chosen,
             playback=playback,
-            simulated=executor is Executors.SIMULATED,
+            simulated=simulated,
             saved=saved,
             send_ns=send,
             jitter=jitter,
             out=out,
-            configuration=loaded.redact(loaded.source_text),
         )
-        result = run_recorded(job) if clock is ClockName.RECORDED else run_virtual(job)
+        if produce is not None:
+            sent = run_produce(
+                job, paced, produce, into_the_same=same, shifted=timestamps is Timestamps.SHIFTED
+            )
+            show_produced(result_console(as_json=json), sent)
+            if json:
+                print_json(sent)
+            return FAILED if sent["failed"] else DONE
+        if own is ClockName.WALL:
+            result = run_wall(job, paced)
+        else:
+            result = run_recorded(job) if own is ClockName.RECORDED else run_virtual(job)
     show(result_console(as_json=json), result)
     if json:
         print_json(result.as_json())
@@ -130,6 +164,27 @@ def _load(load: float) -> float:
         msg = f"--load {load:g}: write a multiple of the recorded traffic, such as 3 or 0.5"
         raise typer.BadParameter(msg)
     return load
+
+
+def _check_ways(
+    clock: ClockName, produce: str | None, *, out: Path | None, simulated: bool
+) -> None:
+    """What cannot go together.
+
+    Raises:
+        BadParameter: with what is wrong.
+    """
+    if produce is not None and clock is not ClockName.WALL:
+        msg = f"--produce sends at the wall clock's pace: it cannot go with --clock {clock}"
+        raise typer.BadParameter(msg)
+    if produce is not None and out is not None:
+        raise typer.BadParameter("--out cannot go with --produce: whoever reads there decides")
+    if simulated and clock is ClockName.WALL:
+        msg = (
+            "--executor simulated cannot go with the wall clock: use --clock virtual, or --set "
+            "'model.executor={simulated: {fixed: 2ms, per_event: 100us}}'"
+        )
+        raise typer.BadParameter(msg)
 
 
 def _check(clock: ClockName, chosen: Chosen, playback: Playback, paced: Pace) -> None:

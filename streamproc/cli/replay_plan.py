@@ -1,6 +1,6 @@
 """What ``streamproc replay`` is asked for, settled before anything is played."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,10 @@ from streamproc.cli.screen import line, notes_console
 from streamproc.config import PipelineConfig
 from streamproc.connectors.capture import CaptureReader
 from streamproc.core import NS_PER_S, ConfigError, Duration
-from streamproc.replay.playback import Records, environment_differences
+from streamproc.replay.playback import Records
+
+_HARMLESS = ("cores", "processor", "python")
+"""Facts of a machine that change no output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +157,9 @@ def latency_models(texts: Sequence[str], config: PipelineConfig) -> dict[str, Pa
     return found
 
 
-def say_environment(capture: CaptureReader) -> None:
-    """Say in one line each what stands in the way of the same bytes, or of the whole."""
+def say_recording(capture: CaptureReader) -> None:
+    """Say in one line each what of the recording is missing."""
     notes = notes_console()
-    differences = environment_differences(capture.metadata.machine)
-    if differences:
-        line(
-            notes,
-            f"not the machine of the recording: {'; '.join(differences)}: outputs may differ in their last digits",
-        )
     if capture.summary.truncated:
         line(
             notes,
@@ -171,3 +168,17 @@ def say_environment(capture: CaptureReader) -> None:
     for gap in capture.summary.gaps:
         dropped = ", ".join(f"{count:,} {kind}" for kind, count in gap.dropped.items())
         line(notes, f"the recording has a gap ({gap.reason}): {dropped or 'nobody knows how many'}")
+
+
+def say_machine(recorded: Mapping[str, str], here: Mapping[str, str]) -> None:
+    """Say in one line what stands in the way of the same bytes."""
+    differences = [
+        f"{name} {told or 'none'}, here {here[name] or 'none'}"
+        for name, told in recorded.items()
+        if name in here and name not in _HARMLESS and here[name] != told
+    ]
+    if differences:
+        line(
+            notes_console(),
+            f"not as it was recorded: {'; '.join(differences)}: outputs may differ in their last digits",
+        )

@@ -1,39 +1,38 @@
 """Carries a replay out, without a broker."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from streamproc.cli.replay_plan import Chosen
+from streamproc.cli.replay_plan import Chosen, say_machine
 from streamproc.cli.screen import line, notes_console
 from streamproc.connectors.capture import CaptureWriter
 from streamproc.core import (
     NS_PER_S,
     Executor,
     ExternalError,
-    ModelInfo,
     SystemClock,
     VirtualClock,
     process_cpu_ns,
 )
 from streamproc.replay.playback import (
+    Attach,
     CaptureOutput,
     Comparison,
     Playback,
     Replayed,
     Reproduced,
-    Sent,
+    Timing,
     answering,
     arrivals,
-    output_metadata,
     replay_recorded,
     replay_virtual,
     schedule_of,
     timing,
 )
-from streamproc.runtime import Assembly, Pipeline, lane_specs
+from streamproc.runtime import Assembly, Pipeline, lane_specs, metadata_of
 from streamproc.telemetry import Summary
 
 
@@ -50,7 +49,6 @@ class Job:
         send_ns: how long a sending takes; None takes what was recorded.
         jitter: how much longer batches take.
         out: where decisions and outcomes are written; None for nowhere.
-        configuration: the text of the pipeline's file, for that.
     """
 
     pipeline: Pipeline
@@ -61,7 +59,6 @@ class Job:
     send_ns: int | None = None
     jitter: float = 0.0
     out: Path | None = None
-    configuration: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,16 +98,9 @@ def run_virtual(job: Job) -> Result:
         ConfigError: the model does not load, or does not fit.
         ExternalError: the output cannot be written.
     """
-    executors = answering(job.pipeline, outputs=not job.simulated)
+    executors = _executors(job)
     try:
-        known = timing(
-            job.pipeline,
-            executors,
-            job.chosen.capture,
-            saved=job.saved,
-            send_ns=job.send_ns,
-            jitter=job.jitter,
-        )
+        known = timing_of(job, executors)
         if known.measured:
             line(
                 notes_console(),
@@ -118,7 +108,7 @@ def run_virtual(job: Job) -> Result:
                 "F.json` and give --latency-model F.json",
             )
         watch = _Watch()
-        with _output(job, executors) as attach:
+        with output(job, executors) as attach:
             replayed = replay_virtual(
                 job.pipeline,
                 arrivals(job.chosen.records, job.playback),
@@ -131,7 +121,7 @@ def run_virtual(job: Job) -> Result:
         _close(executors)
     facts = {
         "clock": "virtual",
-        **_played(job.playback),
+        **played(job.playback),
         "latency_model": dict(known.origins),
         "send": known.send_origin,
         **watch.facts(replayed),
@@ -148,15 +138,15 @@ def run_recorded(job: Job) -> Result:
         ExternalError: the output cannot be written.
     """
     capture = job.chosen.capture
-    executors = answering(job.pipeline, outputs=not job.simulated)
+    executors = _executors(job)
     comparison = Comparison(capture.outcomes())
     watch = _Watch()
     try:
-        with _output(job, executors) as write:
+        with output(job, executors) as write:
 
-            def attach(assembly: Assembly) -> Sent | None:
-                comparison.attach(assembly)
-                return write(assembly)
+            def attach(assembly: Assembly, now_ns: Callable[[], int]) -> None:
+                comparison.attach(assembly, now_ns)
+                write(assembly, now_ns)
 
             replayed = replay_recorded(
                 job.pipeline,
@@ -197,7 +187,8 @@ class _Watch:
         return replayed.accounts.summary(replayed.duration_s, cpu_s)
 
 
-def _played(playback: Playback) -> dict[str, Any]:
+def played(playback: Playback) -> dict[str, Any]:
+    """How it was played, for JSON."""
     return {
         "speed": playback.speed,
         "load": playback.load,
@@ -206,48 +197,65 @@ def _played(playback: Playback) -> dict[str, Any]:
     }
 
 
+def timing_of(job: Job, executors: Sequence[Executor]) -> Timing:
+    """How long everything takes.
+
+    Raises:
+        ConfigError: a latency model cannot be read.
+    """
+    return timing(
+        job.pipeline,
+        executors,
+        job.chosen.capture,
+        saved=job.saved,
+        send_ns=job.send_ns,
+        jitter=job.jitter,
+    )
+
+
+def _executors(job: Job) -> tuple[Executor, ...]:
+    """What answers, after a word about what it is not."""
+    executors = answering(job.pipeline, outputs=not job.simulated)
+    if not job.simulated:  # left out, they cannot differ
+        models = [executor.info for executor in executors]
+        say_machine(
+            job.chosen.capture.metadata.machine, metadata_of(job.pipeline, models, (), "").machine
+        )
+    return executors
+
+
 def _close(executors: Sequence[Executor]) -> None:
     for executor in executors:
         executor.close()
 
 
-class _Writing:
-    """Attaches an output, where one is asked for."""
-
-    def __init__(self, writer: CaptureWriter | None, models: tuple[ModelInfo, ...]) -> None:
-        self._output = None if writer is None else CaptureOutput(writer)
-        self._models = models
-
-    def __call__(self, assembly: Assembly) -> Sent | None:
-        if self._output is None:
-            return None
-        self._output.attach(assembly, self._models)
-        return self._output.sent
-
-
 @contextlib.contextmanager
-def _output(job: Job, executors: Sequence[Executor]) -> Iterator[_Writing]:
+def output(job: Job, executors: Sequence[Executor]) -> Iterator[Attach]:
     """What writes ``--out``; complete when the block ends well.
 
     Raises:
         ExternalError: it cannot be written.
     """
-    models = tuple(executor.info for executor in executors)
     if job.out is None:
-        yield _Writing(None, models)
+        yield lambda _assembly, _now_ns: None
         return
-    metadata = output_metadata(
-        job.chosen.capture,
-        pipeline=job.pipeline.name,
-        configuration=job.configuration,
-        models=models,
-        lanes=tuple(lane.name for lane in lane_specs(job.pipeline)),
+    capture = job.chosen.capture
+    models = [executor.info for executor in executors]
+    lanes = [lane.name for lane in lane_specs(job.pipeline)]
+    metadata = replace(
+        metadata_of(job.pipeline, models, lanes, "replay"),
+        source=capture.metadata.source,
+        recording=f"replay-{capture.metadata.recording}",
     )
+    # A clock that stands still: chunks are cut by their size alone, and the same replay is the same file.
+    clock = VirtualClock(capture.summary.first_ns or 0)
     try:
-        # A clock that stands still: chunks are cut by their size alone, and the same replay is the same file.
-        clock = VirtualClock(job.chosen.capture.summary.first_ns or 0)
         with CaptureWriter(job.out, metadata, clock=clock, durable=False, overwrite=True) as writer:
-            yield _Writing(writer, models)
+
+            def attach(assembly: Assembly, now_ns: Callable[[], int]) -> None:
+                assembly.settlement.tap = CaptureOutput(writer, now_ns)
+
+            yield attach
     except OSError as error:
         msg = f"cannot write {job.out}: {error.strerror or error}"
         raise ExternalError(msg) from error

@@ -11,6 +11,7 @@ import uvloop
 
 from streamproc.cli import options
 from streamproc.cli.failures import DONE, FAILED, RunFailedError, located
+from streamproc.cli.hung import end_hung
 from streamproc.cli.report import Report
 from streamproc.cli.screen import line, notes_console, print_json, result_console
 from streamproc.cli.signals import Signals
@@ -110,6 +111,7 @@ async def _serve(
             stop_after=stop_after,
             stop_when_idle_ns=stop_when_idle,
             on_ready=ready,
+            on_hang=end_hung,
         )
     else:
         # A worker would say it too, when it has loaded and measured its model.

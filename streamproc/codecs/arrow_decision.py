@@ -16,6 +16,7 @@ share stands in the schema's metadata: ``streamproc.schema_version``, ``.pipelin
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -137,12 +138,16 @@ def _read_output(output: object) -> object:
     return msgspec.json.decode(output) if isinstance(output, str) else output
 
 
+@lru_cache
+def _words(labels: tuple[str, ...]) -> Any:  # noqa: ANN401 - pyarrow has no types
+    """The labels as an array: of a list of Python's it takes pyarrow longer than all the rest of a decision."""
+    return pa.array(labels, pa.utf8())
+
+
 def _output(outputs: Outputs) -> Any:  # noqa: ANN401 - pyarrow has no types
     match outputs:
         case Labelled(labels=labels, choice=choice, scores=scores):
-            words = pa.DictionaryArray.from_arrays(
-                choice.astype(np.int16), pa.array(labels, pa.utf8())
-            )
+            words = pa.DictionaryArray.from_arrays(choice.astype(np.int16), _words(tuple(labels)))
             if scores is None:
                 return pa.StructArray.from_arrays([words], ["label"])
             return pa.StructArray.from_arrays([words, to_array(scores)], ["label", "scores"])

@@ -4,18 +4,24 @@ from streamproc.config.checks import check
 from streamproc.config.documents import read_document
 from streamproc.config.loaded import LoadedConfig
 from streamproc.config.loader import load, parse
+from streamproc.config.log_redaction import hide_in_logs
 from streamproc.config.schema import json_schema
-from streamproc.config.secrets import Secret, is_sensitive
+from streamproc.config.secrets import Secret, is_sensitive, redact, secrets_of
 from streamproc.config.spec import PipelineConfig
+from streamproc.config.written import written
 
 __all__ = [
     "LoadedConfig",
     "PipelineConfig",
     "Secret",
     "check",
+    "hide_in_logs",
     "is_sensitive",
     "json_schema",
     "load",
     "parse",
     "read_document",
+    "redact",
+    "secrets_of",
+    "written",
 ]

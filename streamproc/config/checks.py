@@ -11,13 +11,15 @@ from typing import Any
 
 from streamproc.codecs import ArrowCodec, Codec, FieldType, JsonCodec, TensorCodec
 from streamproc.config.foreign_names import nearest
+from streamproc.config.recording_checks import RECORDING_CHECKS
 from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
+from streamproc.config.security_checks import SECURITY_CHECKS
 from streamproc.config.spec import PipelineConfig
 from streamproc.config.tree import Finding, Path, dotted
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Problem
 from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
-from streamproc.executors import Model, OnnxRuntime, PythonModel
+from streamproc.executors import Model, OnnxRuntime, PythonModel, Simulated
 
 _TOPIC = re.compile(r"^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$")
 """Kafka's rule: org.apache.kafka.common.internals.Topic."""
@@ -157,6 +159,9 @@ def _model(model: Model) -> Iterator[Finding]:
     for path, executor in runs:
         if isinstance(executor, PythonModel):
             yield from _function(executor.callable, (*path, "executor", "python", "callable"))
+        if model.isolated and isinstance(executor, Simulated):
+            what = "a simulated model does nothing that could crash: remove it, or simulated"
+            yield ("model", "isolation"), what
     for place, variant in enumerate(model.variants):
         if variant.path is None and isinstance(variant.executor or model.executor, OnnxRuntime):
             yield ("model", "variants", place, "path"), "is missing: name the ONNX file"
@@ -247,5 +252,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_topics_out, ("source", "sink")),
     (_undecided, ("name", "source", "sink", "outcomes")),
     *SCHEDULING_CHECKS,
+    *RECORDING_CHECKS,
+    *SECURITY_CHECKS,
 )
 """Each check and the parts that it takes."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 
 from streamproc.config.tree import Node, Path
-from streamproc.connectors.kafka import KafkaSink, KafkaSource
+from streamproc.connectors.kafka import OTHER_NAMES, KafkaSink, KafkaSource
 from streamproc.core import Problem
 
 CLIENTS: Mapping[tuple[str, ...], type] = {
@@ -48,7 +48,6 @@ _CLIENT = {
         "connections_max_idle_ms",
         "fetch_max_bytes",
         "fetch_min_bytes",
-        "group_instance_id",
         "heartbeat_interval_ms",
         "max_poll_interval_ms",
         "metadata_max_age_ms",
@@ -65,17 +64,6 @@ _CLIENT = {
     },
 }
 """Settings that are handed on, under aiokafka's names."""
-
-_SECURITY = {
-    "sasl_username": "sasl_plain_username",
-    "sasl_password": "sasl_plain_password",
-    "sasl_mechanisms": "sasl_mechanism",
-    "ssl_ca_location": "ssl_cafile",
-    "ssl_certificate_location": "ssl_certfile",
-    "ssl_key_location": "ssl_keyfile",
-    "ssl_key_password": "ssl_password",
-}
-"""librdkafka's names of security settings, and aiokafka's."""
 
 _REFUSED = {
     "max_poll_records": "streamproc fetches by bytes (max_partition_fetch) and batches by batching.max_size; remove it",
@@ -134,7 +122,7 @@ def _is_security(flat: str) -> bool:
 
 
 def _security_name(flat: str) -> str:
-    return _SECURITY.get(flat, flat) if _is_security(flat) else flat
+    return OTHER_NAMES.get(flat, flat) if _is_security(flat) else flat
 
 
 def _target(name: str, client: type) -> tuple[str, ...]:

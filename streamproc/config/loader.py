@@ -12,7 +12,8 @@ from streamproc.config.kafka_names import rename
 from streamproc.config.loaded import LoadedConfig
 from streamproc.config.not_yet import take_out
 from streamproc.config.overrides import apply, from_arguments, from_environment
-from streamproc.config.secrets import Secret, redact, resolve
+from streamproc.config.secrets import Secret, read_again, redact, resolve
+from streamproc.config.security_checks import resolve_files
 from streamproc.config.spec import PipelineConfig
 from streamproc.config.tree import Node, Path, dotted
 from streamproc.config.validate import read_parts
@@ -73,9 +74,11 @@ def parse(
     apply(root, from_arguments(overrides, problems), problems)
     rename(root, problems)  # an override's value may be a mapping with Kafka's names
     gone = take_out(root, problems)
+    read_again(root, folder)
     secrets, unresolved = resolve(root, folder=folder, environ=environ, problems=problems)
 
     found: list[Problem] = []
+    resolve_files(root, folder, found)
     parts = read_parts(root, gone=gone, problems=found)
     _resolve_model_paths(root, parts, folder, found)
     found += [root.problem(path, message) for path, message in findings(parts)]
@@ -107,6 +110,16 @@ def _resolve_model_paths(
     shown = _resolved(root, ("model", "path"), folder, problems)
     if shown is not None and "model" in parts:
         parts["model"] = replace(parts["model"], path=shown)
+    shown = _resolved(root, ("model", "manifest"), folder, problems)
+    if shown is not None and "model" in parts:
+        parts["model"] = replace(parts["model"], manifest=shown)
+    libraries = root.at(("model", "custom_ops"))
+    for place, _ in libraries.children() if libraries is not None else ():
+        shown = _resolved(root, ("model", "custom_ops", place), folder, problems)
+        if shown is not None and "model" in parts and isinstance(place, int):
+            made = list(parts["model"].custom_ops)
+            made[place] = shown
+            parts["model"] = replace(parts["model"], custom_ops=tuple(made))
     variants = root.at(("model", "variants"))
     for place, _ in variants.children() if variants is not None else ():
         shown = _resolved(root, ("model", "variants", place, "path"), folder, problems)

@@ -35,7 +35,6 @@ _LATER = (
     _Later("outcomes.ledger_topic"),
     _Later("delivery", frozenset({"exactly_once"}), "write at_least_once, or remove it"),
     _Later("slo"),
-    _Later("record"),
 )  # fmt: skip
 _HYPHENED = ("delivery",)
 """Keys whose values may be written with hyphens."""

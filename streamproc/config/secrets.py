@@ -8,6 +8,7 @@ plain texts even so: ``PUBLISHED``.
 
 import re
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path as FilePath
 
 from streamproc.config.tree import Node, Path
@@ -27,8 +28,11 @@ FILE_BYTES_MAX = 64 * 1024
 REDACTED_LENGTH_MIN = 4
 """Shorter texts are left in messages: replacing each "a" would hide the message, not the secret."""
 
-_CLIENTS: tuple[Path, ...] = (("source", "kafka"), ("sink", "kafka"))
+_CLIENTS: tuple[Path, ...] = (("source", "kafka"), ("sink", "kafka"), ("record", "redact"))
+_ENDPOINTS: Path = ("telemetry", "metrics")
 _SENSITIVE = re.compile(r"password|passwd|secret|token|passphrase|jaas", re.IGNORECASE)
+_TOKEN = "sasl_oauthbearer_token"  # noqa: S105 - the setting's name
+_FILE = re.compile(r"\$\{file:([^}]+)\}")
 _REFERENCE = re.compile(r"\$?\$\{([^}]*)\}")
 
 
@@ -43,7 +47,22 @@ class Secret(str):
 
 def is_sensitive(key: str) -> bool:
     """True for names of settings whose values are passwords or the like."""
-    return _SENSITIVE.search(key) is not None
+    return _SENSITIVE.search(key) is not None and not key.endswith(("_file", "_url"))
+
+
+def read_again(root: Node, folder: FilePath) -> None:
+    """Name the file of a token that comes from one, in place of what it holds now: it is kept fresh by others.
+
+    Args:
+        root: the tree, changed: ``sasl_oauthbearer_token: ${file:PATH}`` becomes ``sasl_oauthbearer_token_file``.
+        folder: what relative paths start from.
+    """
+    for client in _CLIENTS:
+        security = root.mapping((*client, "security"))
+        node = security.get(_TOKEN)
+        if node is not None and (found := _FILE.fullmatch(str(node.value))):
+            del security[_TOKEN]
+            security[f"{_TOKEN}_file"] = Node(str(folder / found[1]), node.place)
 
 
 def resolve(
@@ -87,8 +106,35 @@ def redact(text: str, secrets: frozenset[str]) -> str:
     return text
 
 
+def secrets_of(config: object) -> frozenset[str]:
+    """The secret texts in a configuration's objects, for ``redact``.
+
+    Args:
+        config: a configuration, or a part of one, however it was made.
+    """
+    found: set[str] = set()
+    _gather(config, (), found)
+    return frozenset(text for text in found if len(text) >= REDACTED_LENGTH_MIN)
+
+
+def _gather(value: object, path: tuple[str, ...], found: set[str]) -> None:
+    if isinstance(value, str):
+        # A field of records may be called token, too: its type is no secret.
+        hidden = path[-2:-1] in {("security",), ("metrics",)} and is_sensitive(path[-1])
+        found.update({str(value)} if hidden or isinstance(value, Secret) else ())
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            _gather(getattr(value, field.name), (*path, field.name), found)
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            _gather(inner, (*path, str(name)), found)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _gather(inner, path, found)
+
+
 def _in_client(path: Path) -> bool:
-    return any(path[: len(known)] == known for known in _CLIENTS)
+    return any(path[: len(known)] == known for known in (*_CLIENTS, _ENDPOINTS))
 
 
 def _text_only(path: Path) -> bool:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from streamproc.codecs import Codec, Decisions, JsonDecisions
+from streamproc.connectors.capture import Record
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
-from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
+from streamproc.engine import Deadline, EventTime, Limits, Outcomes, Output, PythonFunction
 from streamproc.executors import Model
 from streamproc.scheduling import (
     Batching,
@@ -42,10 +43,12 @@ class PipelineConfig:
         batching: how events are gathered.
         shed: which events are given up, by which policies, each a name or a mapping such as
             ``tail_drop: {max_queue: 1000}``; an empty list keeps them all.
+        limits: how large a record's key and headers may be.
         outcomes: where the events go that are not decided.
         delivery: what a failure may cost.
         ordering: whose decisions leave in the order of their events.
         telemetry: what the pipeline tells of itself.
+        record: a recording of what goes in and out; null makes none.
     """
 
     name: str
@@ -63,7 +66,9 @@ class PipelineConfig:
     output: Output | PythonFunction = field(default_factory=Output)
     batching: Batching = field(default_factory=Batching)
     shed: Sequence[ShedPolicy | ShedName] = (Expired(), Planner())
+    limits: Limits = field(default_factory=Limits)
     outcomes: Outcomes = field(default_factory=Outcomes)
     delivery: Literal["at_least_once"] = "at_least_once"
     ordering: Ordering = "key"
     telemetry: Telemetry = field(default_factory=Telemetry)
+    record: Record | None = None

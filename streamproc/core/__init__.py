@@ -23,9 +23,11 @@ from streamproc.core.errors import (
     ConfigError,
     ExternalError,
     InvariantError,
+    ModelError,
     Problem,
     RecordError,
     StreamprocError,
+    TransientError,
 )
 from streamproc.core.events import EventBatch
 from streamproc.core.outcomes import Outcome, Reason
@@ -34,6 +36,7 @@ from streamproc.core.ports import (
     Executor,
     Jump,
     ModelInfo,
+    Recoverable,
     SendDone,
     Sink,
     Source,
@@ -64,6 +67,7 @@ __all__ = [
     "Int64Array",
     "InvariantError",
     "Jump",
+    "ModelError",
     "ModelInfo",
     "ObjectArray",
     "OutRecords",
@@ -72,6 +76,7 @@ __all__ = [
     "Reason",
     "RecordBatch",
     "RecordError",
+    "Recoverable",
     "Rows",
     "SendDone",
     "Sink",
@@ -81,6 +86,7 @@ __all__ = [
     "SystemClock",
     "TensorSpec",
     "TopicPartition",
+    "TransientError",
     "UserFunction",
     "VirtualClock",
     "load_function",

@@ -3,6 +3,8 @@
     StreamprocError
     ├ ConfigError     the user: file, line, allowed values, nearest name
     ├ RecordError     nobody: one dead letter, the stream goes on
+    ├ ModelError      nobody: the batch is tried in parts, those at fault are dead letters
+    ├ TransientError  nobody: the user's model says that trying again may help
     ├ ExternalError   the operator: broker, model file, device; retry or stop
     └ InvariantError  us: a bug; stop before a wrong decision goes out
 
@@ -63,6 +65,24 @@ class RecordError(StreamprocError):
         self.reason = reason
         self.detail = detail
         super().__init__(f"{reason}: {detail}")
+
+
+class ModelError(StreamprocError):
+    """The model could not answer a batch, for another reason than an exception of its own.
+
+    Args:
+        reason: a word of ``outcomes.Reason``, a metric's label.
+        detail: what happened, for people.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason = reason
+        self.detail = detail
+        super().__init__(detail)
+
+
+class TransientError(StreamprocError):
+    """What the user's model raises where the same batch may go well in a moment, such as a service that is busy."""
 
 
 class ExternalError(StreamprocError):

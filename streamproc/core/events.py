@@ -44,12 +44,12 @@ class EventBatch:
     arrival_ns: Int64Array
     admitted_ns: Int64Array
     deadline_ns: Int64Array
-    key: ObjectArray
-    record_key: ObjectArray
-    value: ObjectArray
-    columns: Columns = field(default_factory=dict)
-    inputs: Columns = field(default_factory=dict)
-    headers: dict[int, Headers] = field(default_factory=dict)
+    key: ObjectArray = field(repr=False)
+    record_key: ObjectArray = field(repr=False)
+    value: ObjectArray = field(repr=False)
+    columns: Columns = field(default_factory=dict, repr=False)
+    inputs: Columns = field(default_factory=dict, repr=False)
+    headers: dict[int, Headers] = field(default_factory=dict, repr=False)
     row: Int64Array | None = None
     lane: Int64Array | None = None
 

@@ -6,7 +6,7 @@ same contract suite (``testing.contracts``).
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from streamproc.core.arrays import Columns
 from streamproc.core.records import OutRecords, RecordBatch, TopicPartition
@@ -41,13 +41,12 @@ class Jump(NamedTuple):
 
 
 class Source(Protocol):
-    """Where records come from.
+    """Where records come from."""
 
-    Attributes:
-        skipped_total: records that were gone before they could be read (retention).
-    """
-
-    skipped_total: int
+    @property
+    def skipped_total(self) -> int:
+        """Records that were gone before they could be read (retention)."""
+        ...
 
     async def start(self, listener: AssignmentListener) -> None:
         """Connect and join; ``listener.assigned`` is called before the first record is given.
@@ -111,6 +110,27 @@ class Source(Protocol):
 
     async def stop(self) -> None:
         """Leave and disconnect, within a bounded time."""
+        ...
+
+
+@runtime_checkable
+class Recoverable(Protocol):
+    """A source whose client may get stuck without an error, and can be made anew."""
+
+    async def unread(self) -> int | None:
+        """Records that wait to be given to this process, asked of whoever keeps them, past the source's own client.
+
+        Returns:
+            None where nobody answers, within a bounded time.
+        """
+        ...
+
+    async def rejoin(self) -> None:
+        """Give up the client and make a new one; the listener is told of what is given up and of what is assigned.
+
+        Raises:
+            ExternalError: it cannot be reached; ``poll`` gives nothing until another ``rejoin`` succeeds.
+        """
         ...
 
 
@@ -208,7 +228,9 @@ class Executor(Protocol):
         Is called from ``concurrency`` threads at the same time.
 
         Raises:
-            Exception: whatever the model raises; the batch becomes dead letters.
+            Exception: whatever the model raises; the batch is tried in parts, and the events on which it
+                raises alone become dead letters.
+            ModelError: the model could not be asked, or did not answer.
         """
         ...
 

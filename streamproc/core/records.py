@@ -1,4 +1,7 @@
-"""Records as they come from a source and go to a sink: columns of bytes, not objects."""
+"""Records as they come from a source and go to a sink: columns of bytes, not objects.
+
+Their ``repr`` leaves keys, values and headers out: it may get into a message, and a payload must not.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -39,9 +42,9 @@ class RecordBatch:
     source: TopicPartition
     offset: Int64Array
     timestamp_ns: Int64Array
-    key: list[bytes | None]
-    value: list[bytes | None]
-    headers: dict[int, Headers]
+    key: list[bytes | None] = field(repr=False)
+    value: list[bytes | None] = field(repr=False)
+    headers: dict[int, Headers] = field(repr=False)
     arrival_ns: int
     end_position: int
     behind: int = 0
@@ -69,10 +72,10 @@ class OutRecords:
 
     topic: str
     source: TopicPartition
-    key: list[bytes | None]
-    value: list[bytes | None]
-    headers: Headers = ()
-    row_headers: dict[int, Headers] = field(default_factory=dict)
+    key: list[bytes | None] = field(repr=False)
+    value: list[bytes | None] = field(repr=False)
+    headers: Headers = field(default=(), repr=False)
+    row_headers: dict[int, Headers] = field(default_factory=dict, repr=False)
     rekeyed: bool = False
 
     def __len__(self) -> int:

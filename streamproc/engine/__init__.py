@@ -12,16 +12,20 @@ from streamproc.engine.effects import Effect, Infer, Send, Skip
 from streamproc.engine.engine import Engine, EngineParts
 from streamproc.engine.event_times import DEADLINE_HEADER, EventTimes, Times
 from streamproc.engine.intake import Intake
+from streamproc.engine.isolate import Span
 from streamproc.engine.lanes import Lanes
 from streamproc.engine.letters import (
     DETAIL_HEADER,
     OUTCOME_HEADER,
+    OWN_HEADERS,
     REASON_HEADER,
+    RECEIPT_HEADER,
     ROWS_HEADER,
     SHA256_HEADER,
     SIZE_HEADER,
     SOURCE_HEADER,
 )
+from streamproc.engine.limits import Limits
 from streamproc.engine.logged_engine import LoggedEngine
 from streamproc.engine.offering import Offering
 from streamproc.engine.options import (
@@ -33,6 +37,7 @@ from streamproc.engine.options import (
     Skew,
 )
 from streamproc.engine.partitions import PartitionTable
+from streamproc.engine.rescue import Rescued, rescue
 from streamproc.engine.schedule_log import (
     Beginning,
     Call,
@@ -41,15 +46,17 @@ from streamproc.engine.schedule_log import (
     ScheduleLog,
 )
 from streamproc.engine.screen import Screen
-from streamproc.engine.settled import Decided, Settled
-from streamproc.engine.settlement import Observer, Settlement, Witness
+from streamproc.engine.settled import Settled
+from streamproc.engine.settlement import Settlement, Tap, Witness
 from streamproc.engine.tracker import AcknowledgementTracker
 
 __all__ = [
     "DEADLINE_HEADER",
     "DETAIL_HEADER",
     "OUTCOME_HEADER",
+    "OWN_HEADERS",
     "REASON_HEADER",
+    "RECEIPT_HEADER",
     "ROWS_HEADER",
     "SHA256_HEADER",
     "SIZE_HEADER",
@@ -59,7 +66,6 @@ __all__ = [
     "Call",
     "Concluder",
     "Deadline",
-    "Decided",
     "Decider",
     "Destinations",
     "Effect",
@@ -72,9 +78,9 @@ __all__ = [
     "Intake",
     "LabelDecider",
     "Lanes",
+    "Limits",
     "LoggedClock",
     "LoggedEngine",
-    "Observer",
     "Offering",
     "Outcomes",
     "Output",
@@ -82,6 +88,7 @@ __all__ = [
     "PlainDecider",
     "PythonDecider",
     "PythonFunction",
+    "Rescued",
     "ScheduleLog",
     "Screen",
     "Send",
@@ -89,7 +96,10 @@ __all__ = [
     "Settlement",
     "Skew",
     "Skip",
+    "Span",
+    "Tap",
     "Times",
     "Witness",
     "check_labels",
+    "rescue",
 ]

@@ -30,6 +30,7 @@ from streamproc.engine.lanes import lane_of
 from streamproc.engine.letters import OUTCOME_HEADER, Originals, letters
 from streamproc.engine.partitions import Partition, PartitionTable
 from streamproc.engine.passages import headers_by_row, passage_of_events
+from streamproc.engine.rescue import reason_of
 from streamproc.engine.settled import Decided, Settled
 from streamproc.engine.settlement import Settlement
 from streamproc.scheduling import Scheduler
@@ -60,6 +61,8 @@ class Destinations:
         late: False drops the decisions that come too late.
         rekeyed: True where an event's key is not its record's.
         bytes_max: the largest record that may be sent.
+        headers: names of headers of an event that its decision has too, besides those that it always has.
+        redact: takes secrets out of what a dead letter says was wrong.
     """
 
     decisions: str
@@ -68,6 +71,8 @@ class Destinations:
     late: bool
     rekeyed: bool
     bytes_max: int
+    headers: frozenset[str] = frozenset()
+    redact: Callable[[str], str] = str
 
 
 class Ran(NamedTuple):
@@ -109,6 +114,7 @@ class Concluder:
         self._encoders = encoders
         self._several = encoders[0].several
         self._to = destinations
+        self._passed_on = _PASSED_ON | destinations.headers
         self._partitions = partitions
         self._scheduler = scheduler
         self._settlement = settlement
@@ -132,8 +138,7 @@ class Concluder:
         effects: list[Effect] = []
         if isinstance(outputs, Exception):
             for start, stop in pairwise(bounds):
-                part = events.take(slice(start, stop, None))
-                effects += self._dead(part, Reason.MODEL_FAILED, text_of(outputs))
+                effects += self._dead(events.take(slice(start, stop, None)), *reason_of(outputs))
             return effects
         done, failed = self._decide(events, outputs)
         finite = finite_rows(outputs, len(events))
@@ -187,7 +192,7 @@ class Concluder:
         if owner is None:
             return []  # given up since: what was fetched of it is handed back
         settled = Settled(partition, ordinal, outcome, reason, lane=lane, row=row)
-        if self._tracer is not None:
+        if self._tracer is not None or self._settlement.tap is not None:
             way = replace(passage(owner.source), outcome=outcome, reason=str(reason), topic=topic)
             settled = replace(settled, passage=way)
         if topic is None:
@@ -200,10 +205,11 @@ class Concluder:
             outcome=outcome,
             reason=reason,
             bytes_max=self._to.bytes_max,
+            redact=self._to.redact,
         )
         return [self._settlement.send(made, settled)]
 
-    def _dead(self, events: EventBatch, reason: Reason, detail: str) -> list[Effect]:
+    def _dead(self, events: EventBatch, reason: Reason | str, detail: str) -> list[Effect]:
         if not len(events):
             return []
         return self.letters(
@@ -283,7 +289,12 @@ class Concluder:
         if self._several:
             keys, headers = [None] * len(values), {}
         # The key stands in the value too, so a record is at most twice its value and its headers.
-        if 2 * max(map(len, values)) + _most_bytes(headers) + RECORD_BYTES > self._to.bytes_max:
+        if (
+            2 * max(map(len, values))
+            + max(map(_header_bytes, headers.values()), default=0)
+            + RECORD_BYTES
+            > self._to.bytes_max
+        ):
             large = self._large(keys, values, headers)
             if large.any():
                 return self._too_large(owner, events, decisions, large, outcome, ran)
@@ -305,7 +316,7 @@ class Concluder:
         self, source: TopicPartition, events: EventBatch
     ) -> tuple[dict[int, Headers], Mapping[int, SpanIds] | None]:
         """The headers of the events that have any to be passed on, and the ids of those that are traced, by row."""
-        headers = _passed_on(events)
+        headers = _passed_on(events, self._passed_on)
         if self._tracer is None:
             return headers, None
         traced = self._tracer.outgoing(source, events.offset, events.row, headers_by_row(events))
@@ -373,25 +384,17 @@ def _header_bytes(headers: Headers) -> int:
     return sum(len(name) + len(value or b"") + RECORD_BYTES // 8 for name, value in headers)
 
 
-def _most_bytes(headers: Mapping[int, Headers]) -> int:
-    """The most that any row's headers take."""
-    return max(map(_header_bytes, headers.values()), default=0)
-
-
 def _parts(span: Span, bounds: Sequence[int]) -> list[Span]:
     """The span cut at the bounds that lie in it."""
     cuts = [span.start, *(b for b in bounds if span.start < b < span.stop), span.stop]
     return [Span(start, stop) for start, stop in pairwise(cuts)]
 
 
-def _passed_on(events: EventBatch) -> dict[int, Headers]:
+def _passed_on(events: EventBatch, names: frozenset[str]) -> dict[int, Headers]:
     """The headers that the decisions have too, by row, of the events that have such."""
-    found: dict[int, Headers] = {}
-    for row, headers in headers_by_row(events).items():
-        own = [h for h in headers if h[0] in _PASSED_ON]
-        if own:
-            found[row] = own
-    return found
+    by_row = headers_by_row(events).items()
+    found = {row: [h for h in headers if h[0] in names] for row, headers in by_row}
+    return {row: own for row, own in found.items() if own}
 
 
 def _traceparents(headers: Mapping[int, Headers]) -> dict[int, bytes]:

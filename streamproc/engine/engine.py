@@ -7,7 +7,7 @@ starts nothing; the service, the tests and the player drive the same one.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, groupby
 
 import numpy as np
 
@@ -24,13 +24,14 @@ from streamproc.core import (
 )
 from streamproc.engine.conclude import Concluder, Ran
 from streamproc.engine.effects import Effect, Infer, Skip
-from streamproc.engine.intake import Intake, Rejected
+from streamproc.engine.intake import Intake, Rejected, in_order
 from streamproc.engine.lanes import lane_of
 from streamproc.engine.letters import Originals
 from streamproc.engine.offering import Offering
 from streamproc.engine.partitions import Partition, PartitionTable
 from streamproc.engine.passages import passage_of_events, passage_of_records
 from streamproc.engine.pending import PendingEvents
+from streamproc.engine.rescue import Rescued, parts_of
 from streamproc.engine.screen import Screen
 from streamproc.engine.settlement import Settlement
 from streamproc.scheduling import Idle, Run, Scheduler, SkipTo, WaitUntil
@@ -48,8 +49,9 @@ class _InFlight:
 
 @dataclass(frozen=True, slots=True)
 class _Finished:
-    outputs: Columns | Exception
+    outputs: Columns | Exception | Rescued
     finished_ns: int
+    variant: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,16 +263,20 @@ class Engine:
         effects, self._effects = self._effects, []
         return effects
 
-    def completed(self, run: int, outputs: Columns, finished_ns: int) -> None:
+    def completed(
+        self, run: int, outputs: Columns | Rescued, finished_ns: int, *, variant: int | None = None
+    ) -> None:
         """The model has run.
 
         Args:
             run: the number of the ``Infer`` effect.
-            outputs: the model's outputs by name, each [size, ...].
+            outputs: the model's outputs by name, each [size, ...]; or what could be rescued of them.
             finished_ns: when it ended.
+            variant: which variant ran, where it was another than was asked for.
         """
-        self._scheduler.complete(run, finished_ns)
-        self._conclude(run, _Finished(outputs, finished_ns))
+        as_planned = variant is None and not isinstance(outputs, Rescued)
+        self._scheduler.complete(run, finished_ns, failed=not as_planned)
+        self._conclude(run, _Finished(outputs, finished_ns, variant))
 
     def failed(self, run: int, error: Exception, finished_ns: int) -> None:
         """The model raised: its events become dead letters."""
@@ -322,12 +328,10 @@ class Engine:
             self._accounts.stage_constant(
                 "infer", ended.finished_ns - in_flight.started_ns, len(in_flight.events)
             )
-            self._effects += self._concluder.conclude(
-                in_flight.events,
-                in_flight.bounds,
-                ended.outputs,
-                Ran(in_flight.started_ns, finished.finished_ns, in_flight.variant),
-            )
+            variant = in_flight.variant if ended.variant is None else ended.variant
+            ran = Ran(in_flight.started_ns, finished.finished_ns, variant)
+            for part in parts_of(in_flight.events, in_flight.bounds, ended.outputs):
+                self._effects += self._concluder.conclude(*part, ran)
 
     def _give_up(self, events: EventBatch, reason: Reason) -> None:
         self._effects += self._concluder.letters(
@@ -367,15 +371,13 @@ class Engine:
         rejected: Sequence[Rejected],
         ordinal: int,
     ) -> None:
-        """Make dead letters, those of one reason together, in the order of their records."""
-        for reason in dict.fromkeys(some.error.reason for some in rejected):
-            alike = [some for some in rejected if some.error.reason == reason]
-            alike.sort(key=lambda some: int(some.record[0]))
+        """Make dead letters, in the order of their records; neighbours of one reason together."""
+        for reason, alike in groupby(in_order(rejected), key=lambda some: some.error.reason):
+            some = list(alike)
             records = [
-                Originals.of_records(batch, some.record, some.row, some.error.detail)
-                for some in alike
+                Originals.of_records(batch, one.record, one.row, one.error.detail) for one in some
             ]
-            record, row = np.concatenate([some.record for some in alike]), _rows_of(alike)
+            record, row = np.concatenate([one.record for one in some]), _rows_of(some)
             self._effects += self._concluder.letters(
                 partition.index,
                 Originals.joined(records),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from streamproc.core import (
 from streamproc.engine.event_times import EventTimes, Times
 from streamproc.engine.isolate import Span, isolate, text_of
 from streamproc.engine.lanes import Lanes
+from streamproc.engine.limits import Limits
 from streamproc.features import Features
 
 _KEYS_MAX = 65_536
@@ -66,6 +68,7 @@ class Intake:
         key: the field that is the event's key; None takes the record's key.
         times: events' times and deadlines.
         lanes: in which lane an event is; None where there is one.
+        limits: how large records may be; None for the defaults.
     """
 
     def __init__(
@@ -76,12 +79,14 @@ class Intake:
         key: str | None,
         times: EventTimes,
         lanes: Lanes | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._decoder = decoder
         self._features = features
         self._key = key
         self._keys: dict[object, bytes] = {}
         self._lanes = lanes
+        self._limits = limits or Limits()
         self.times = times
 
     def admit(
@@ -104,9 +109,15 @@ class Intake:
             partition: whose they are.
             rows: bool [n], the records that are meant; None for all.
         """
+        refused = self._limits.refusals(batch)
+        if refused:
+            rows = np.ones(len(batch), np.bool_) if rows is None else rows.copy()
+            refused = {record: error for record, error in refused.items() if rows[record]}
+            rows[list(refused)] = False
         decoded = self._decoded(batch, rows)
         rejected = [
-            Rejected(np.array([record]), None, error) for record, error in decoded.rejected.items()
+            Rejected(np.array([record]), None, error)
+            for record, error in (refused | decoded.rejected).items()
         ] + [
             Rejected(np.full(len(row), record), row, error)
             for record, row, error in decoded.rejected_rows
@@ -214,6 +225,24 @@ class Intake:
             for item in set(listed) - known.keys():
                 known[item] = str(item).encode()
             return object_column([known[item] for item in listed])
+
+
+def in_order(rejected: Sequence[Rejected]) -> list[Rejected]:
+    """The same events in the order of their records, cut where another error comes between."""
+    record = np.concatenate([some.record for some in rejected])
+    which = np.repeat(np.arange(len(rejected)), [len(some.record) for some in rejected])
+    # Their rows stay in order: those of one error are ascending, and the sort is stable.
+    order = np.argsort(record, kind="stable")
+    rows = [np.full(len(some.record), -1) if some.row is None else some.row for some in rejected]
+    row = np.concatenate(rows)[order]
+    record, which = record[order], which[order]
+    cuts = [0, *(np.flatnonzero(np.diff(which)) + 1).tolist(), len(record)]
+    found = []
+    for start, stop in pairwise(cuts):
+        some = rejected[int(which[start])]
+        part = None if some.row is None else row[start:stop]
+        found.append(Rejected(record[start:stop], part, some.error))
+    return found
 
 
 def _held(decoded: Decoded, rejected: Sequence[Rejected], records: int) -> Int64Array:

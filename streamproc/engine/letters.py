@@ -1,8 +1,8 @@
 """Records about events that are not decided: as they came, with what became of them and why."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -25,7 +25,9 @@ DETAIL_HEADER = "streamproc-detail"
 ROWS_HEADER = "streamproc-rows"
 SIZE_HEADER = "streamproc-size"
 SHA256_HEADER = "streamproc-sha256"
-_OWN_HEADERS = frozenset(
+RECEIPT_HEADER = "streamproc-receipt"
+"""Of a record in the dead-letter topic that is no letter: ``partition/offset`` of a letter that was put back."""
+OWN_HEADERS = frozenset(
     (
         OUTCOME_HEADER,
         REASON_HEADER,
@@ -34,8 +36,10 @@ _OWN_HEADERS = frozenset(
         ROWS_HEADER,
         SIZE_HEADER,
         SHA256_HEADER,
+        RECEIPT_HEADER,
     )
 )
+"""Headers that only we give: a record that comes with one loses it in its letter."""
 _DETAIL_CHARACTERS = 1000
 _HEADERS_BYTES = 8192
 """Room that a record's other parts are given below the limit: our headers, key and framing."""
@@ -59,11 +63,11 @@ class Originals:
     """
 
     offset: Sequence[int]
-    key: list[bytes | None]
-    value: list[bytes | None]
-    headers: Sequence[Headers]
+    key: list[bytes | None] = field(repr=False)
+    value: list[bytes | None] = field(repr=False)
+    headers: Sequence[Headers] = field(repr=False)
     rows: Sequence[str] = ()
-    details: Sequence[str] = ()
+    details: Sequence[str] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -154,6 +158,7 @@ def letters(
     outcome: Outcome,
     reason: Reason | str,
     bytes_max: int,
+    redact: Callable[[str], str] = str,
 ) -> OutRecords:
     """Records for the dead-letter or shed topic.
 
@@ -169,18 +174,19 @@ def letters(
         outcome: what became of them.
         reason: why.
         bytes_max: the largest record that may be sent.
+        redact: takes secrets out of a detail: an exception of the user's code may hold one.
     """
     room = bytes_max - _HEADERS_BYTES
     row_headers: dict[int, Headers] = {}
     keys, values = list(records.key), list(records.value)
     for row, (offset, headers) in enumerate(zip(records.offset, records.headers, strict=True)):
-        kept: list[tuple[str, bytes | None]] = [h for h in headers if h[0] not in _OWN_HEADERS]
+        kept: list[tuple[str, bytes | None]] = [h for h in headers if h[0] not in OWN_HEADERS]
         own = [(SOURCE_HEADER, f"{source.topic}/{source.partition}/{offset}".encode())]
         if records.rows and records.rows[row]:
             own.append((ROWS_HEADER, records.rows[row].encode()))
         if records.details:
             # An exception's text may hold what UTF-8 cannot.
-            detail = records.details[row][:_DETAIL_CHARACTERS].encode(errors="replace")
+            detail = redact(records.details[row])[:_DETAIL_CHARACTERS].encode(errors="replace")
             own.append((DETAIL_HEADER, detail))
         value, key = values[row], keys[row]
         beside = len(key or b"") + sum(len(name) + len(v or b"") for name, v in kept)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from streamproc.core import Columns, Jump, RecordBatch, TopicPartition
 from streamproc.engine.effects import Effect, Infer
 from streamproc.engine.engine import Engine, EngineParts
-from streamproc.engine.isolate import text_of
+from streamproc.engine.rescue import Rescued, reason_of
 from streamproc.engine.schedule_log import Call, ScheduleLog
 
 
@@ -69,14 +69,22 @@ class LoggedEngine(Engine):
                 self._log.note(Call.RUN, effect.run, effect.size, effect.variant)
         return effects
 
-    def completed(self, run: int, outputs: Columns, finished_ns: int) -> None:
+    def completed(
+        self, run: int, outputs: Columns | Rescued, finished_ns: int, *, variant: int | None = None
+    ) -> None:
         """See ``Engine``."""
-        self._log.note_at(Call.COMPLETED, finished_ns, run)
-        super().completed(run, outputs, finished_ns)
+        if variant is None and not isinstance(outputs, Rescued):
+            self._log.note_at(Call.COMPLETED, finished_ns, run)
+        else:
+            failed = outputs.failed if isinstance(outputs, Rescued) else ()
+            told = [n for span, error in failed for n in (*span, *self._words(error))]
+            ran = -1 if variant is None else variant
+            self._log.note_at(Call.RESCUED, finished_ns, len(failed), run, ran, *told)
+        super().completed(run, outputs, finished_ns, variant=variant)
 
     def failed(self, run: int, error: Exception, finished_ns: int) -> None:
         """See ``Engine``."""
-        self._log.note_at(Call.FAILED, finished_ns, run, self._log.text(text_of(error)))
+        self._log.note_at(Call.FAILED, finished_ns, run, *self._words(error))
         super().failed(run, error, finished_ns)
 
     def acknowledged(self, ticket: int, acknowledged_ns: int) -> None:
@@ -91,3 +99,8 @@ class LoggedEngine(Engine):
         start, end = (-1, -1) if jump is None else jump
         self._log.note(Call.SKIPPED, self._log.source(source), start, end)
         super().skipped(source, jump)
+
+    def _words(self, error: Exception) -> tuple[int, int]:
+        """Why a model failed, as the numbers of two texts: the reason and the detail."""
+        reason, detail = reason_of(error)
+        return self._log.text(str(reason)), self._log.text(detail)

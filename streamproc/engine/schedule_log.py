@@ -39,7 +39,7 @@ class Call(IntEnum):
     COMPLETED = 4
     """Numbers: the run."""
     FAILED = 5
-    """Numbers: the run, the text."""
+    """Numbers: the run, the texts of the reason and the detail."""
     ACKNOWLEDGED = 6
     """Numbers: the ticket."""
     LEAVE = 7
@@ -52,22 +52,35 @@ class Call(IntEnum):
     """Numbers: 1 or 0."""
     RUN = 11
     """It started a batch. Numbers: run, events, variant."""
+    RESCUED = 12
+    """A batch that failed was answered in part, or by another variant. Numbers: how many spans of rows failed, the run,
+    the variant that ran (-1 for the one that was asked for); then of each span its start and stop, and the texts of
+    the reason and the detail."""
 
 
-TIMED: Final = frozenset({Call.CLOCK, Call.EFFECTS, Call.COMPLETED, Call.FAILED, Call.ACKNOWLEDGED})
+TIMED: Final = frozenset(
+    {Call.CLOCK, Call.EFFECTS, Call.COMPLETED, Call.FAILED, Call.ACKNOWLEDGED, Call.RESCUED}
+)
 """Calls with an instant."""
 NUMBERS: Final[Mapping[Call, int]] = {
     Call.CLOCK: 0,
     Call.INGEST: 3,
     Call.EFFECTS: 0,
     Call.COMPLETED: 1,
-    Call.FAILED: 2,
+    Call.FAILED: 3,
     Call.ACKNOWLEDGED: 1,
     Call.SKIPPED: 3,
     Call.DRAINING: 1,
     Call.RUN: 3,
 }
-"""How many numbers a call has; of the others, the first number says it."""
+"""How many numbers a call has; the others are ``LISTS``."""
+LISTS: Final[Mapping[Call, tuple[int, int]]] = {
+    Call.ASSIGNED: (0, 2),
+    Call.LEAVE: (0, 1),
+    Call.RELEASE: (0, 1),
+    Call.RESCUED: (2, 4),
+}
+"""Calls whose first number is a length: how many numbers follow it in any case, and how many for each item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +121,7 @@ class Entry:
         sources: partitions that are named for the first time; they are numbered from 0 over all entries.
         texts: texts that are named for the first time, numbered likewise.
         begins: what the engine began with; None but in the first entry.
+        number: the entry's, from 0.
     """
 
     calls: bytes
@@ -116,10 +130,15 @@ class Entry:
     sources: Sequence[TopicPartition] = ()
     texts: Sequence[str] = ()
     begins: Beginning | None = None
+    number: int = 0
 
     def encode(self) -> bytes:
         """As bytes: a JSON header, then the columns, little-endian; instants as differences."""
-        header: dict[str, Any] = {"instants": len(self.instants_ns), "numbers": len(self.numbers)}
+        header: dict[str, Any] = {
+            "entry": self.number,
+            "instants": len(self.instants_ns),
+            "numbers": len(self.numbers),
+        }
         if self.sources:
             header["sources"] = self.sources
         if self.texts:
@@ -159,6 +178,7 @@ class Entry:
                 [TopicPartition(str(topic), int(n)) for topic, n in header.get("sources", ())],
                 [str(text) for text in header.get("texts", ())],
                 None if begins is None else Beginning.of(begins),
+                int(header["entry"]),
             )
         except (struct.error, KeyError, TypeError, ValueError) as error:
             msg = f"no entry of a schedule log: {error}"
@@ -187,6 +207,7 @@ class ScheduleLog:
     _new_texts: list[str] = field(default_factory=list)
     _begins: Beginning | None = None
     _since_ns: int = 0
+    _entries: int = 0
 
     def begin(self, beginning: Beginning) -> None:
         """An engine begins with this."""
@@ -241,7 +262,9 @@ class ScheduleLog:
             self._new_sources,
             self._new_texts,
             self._begins,
+            self._entries,
         )
+        self._entries += 1
         last_ns = self._instants_ns[-1] if self._instants_ns else self._since_ns
         self._calls = bytearray()
         self._instants_ns, self._numbers = array("q"), array("q")

@@ -1,7 +1,7 @@
 """When an outcome is final: at the broker's acknowledgement. The books are written here."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -27,9 +27,40 @@ Witness: TypeAlias = Callable[
 one event), what became of all of them, the reason, and the instant (ns)."""
 
 
-Observer: TypeAlias = Callable[[TopicPartition, Int64Array, Settled, BoolArray, int], None]
-"""Is told of all that became final together: the partition, the events' offsets (int64 [n]), what they were settled as,
-which of them missed their deadline on the way to the broker (bool [n]), and the instant (ns)."""
+class Tap(Protocol):
+    """Is told of all that is sent and of all outcomes, as it happens; must not block."""
+
+    def sent(
+        self, source: TopicPartition, offset: Int64Array, records: OutRecords, settled: Settled
+    ) -> None:
+        """Records are about to be sent.
+
+        Args:
+            source: the partition of their events.
+            offset: int64 [n], of the events' records.
+            records: what is sent.
+            settled: what becomes of the events when that is acknowledged.
+        """
+        ...
+
+    def ended(
+        self,
+        source: TopicPartition,
+        offset: Int64Array,
+        settled: Settled,
+        missed: BoolArray,
+        final_ns: int,
+    ) -> None:
+        """Outcomes are final.
+
+        Args:
+            source: the partition of the events.
+            offset: int64 [n], of their records.
+            settled: what became of them.
+            missed: bool [n], those that were published in time and acknowledged too late.
+            final_ns: when.
+        """
+        ...
 
 
 class Settlement:
@@ -43,7 +74,7 @@ class Settlement:
 
     Attributes:
         witness: is told of every outcome that becomes final, event by event; None tells nobody.
-        observer: is told the same with all that is known of the events; None tells nobody.
+        tap: is told of what is sent and of outcomes, a batch at a time; None tells nobody.
     """
 
     def __init__(
@@ -60,7 +91,7 @@ class Settlement:
         self._open: dict[int, Settled] = {}
         self._tickets_total = 0
         self.witness: Witness | None = None
-        self.observer: Observer | None = None
+        self.tap: Tap | None = None
 
     def send(self, records: OutRecords, settled: Settled) -> Send:
         """The effect of sending the records; the outcome is final when they are acknowledged."""
@@ -68,19 +99,10 @@ class Settlement:
         self._open[self._tickets_total] = settled
         if settled.decided is not None:
             self._accounts.own.add(settled.decided.handed_ns - settled.decided.events.arrival_ns)
+        if self.tap is not None and (owner := self._partitions.at(settled.partition)):
+            offset = owner.tracker.offsets(settled.ordinal)
+            self.tap.sent(owner.source, offset, records, settled)
         return Send(self._tickets_total, records)
-
-    def opened(self, ticket: int) -> tuple[Settled, Int64Array]:
-        """What was sent and is not acknowledged yet, and the events' offsets (int64 [n]).
-
-        Raises:
-            KeyError: no such ticket is open.
-        """
-        settled = self._open[ticket]
-        partition = self._partitions.at(settled.partition)
-        if partition is None:
-            raise KeyError(ticket)
-        return settled, partition.tracker.offsets(settled.ordinal)
 
     def acknowledged(self, ticket: int, acknowledged_ns: int) -> None:
         """The broker has what was sent.
@@ -105,9 +127,9 @@ class Settlement:
         if self.witness is not None:
             self._testify(self.witness, partition, settled, final_ns)
         late = _missed(settled, final_ns)
-        if self.observer is not None:
+        if self.tap is not None:
             offset = partition.tracker.offsets(settled.ordinal)
-            self.observer(partition.source, offset, settled, late, final_ns)
+            self.tap.ended(partition.source, offset, settled, late, final_ns)
         if self._tracer is not None:
             for passage in passages(partition.source, settled, late, final_ns):
                 self._tracer.ended(passage)

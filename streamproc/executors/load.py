@@ -15,6 +15,9 @@ from streamproc.core import (
     Problem,
     load_function,
 )
+from streamproc.executors.isolated.executor import IsolatedExecutor
+from streamproc.executors.isolated.life import Job
+from streamproc.executors.models import Rules
 from streamproc.executors.onnx import OnnxExecutor
 from streamproc.executors.options import (
     Model,
@@ -42,7 +45,7 @@ def load_executors(model: Model, clock: Clock) -> tuple[Executor, ...]:
     executors: list[Executor] = []
     try:
         for variant in model.ladder:
-            executors.append(_load(variant, _key_of(model, variant), clock))
+            executors.append(_load(model, variant, clock))
             _check_inputs(executors, _key_of(model, variant))
     except BaseException:
         for executor in executors:
@@ -51,19 +54,58 @@ def load_executors(model: Model, clock: Clock) -> tuple[Executor, ...]:
     return tuple(executors)
 
 
-def _load(variant: ModelVariant, key: str, clock: Clock) -> Executor:
+def _load(model: Model, variant: ModelVariant, clock: Clock) -> Executor:
+    """A variant in this process, or in one of its own."""
+    key = _key_of(model, variant)
+    isolation = model.isolated
+    if isolation is None:
+        return load_variant(variant, key, clock, model.rules)
+    options = variant.executor
+    return IsolatedExecutor(
+        Job(variant, model.rules, key, isolation.memory_limit),
+        isolation,
+        concurrency=options.concurrency if isinstance(options, OnnxRuntime) else 1,
+        clock=clock,
+        name=variant.name,
+    )
+
+
+def load_variant(variant: ModelVariant, key: str, clock: Clock, rules: Rules) -> Executor:
+    """What runs a variant in this process.
+
+    Args:
+        variant: with what runs it.
+        key: where it stands in the file.
+        clock: the time.
+        rules: what its files must keep to.
+
+    Raises:
+        ConfigError: it does not load.
+    """
     match variant.executor:
-        case PythonModel(callable=name):
+        case PythonModel(callable=name) as options:
             function = load_function(name, key=f"{key}.executor.python.callable")
-            return PythonExecutor(function, name=name, variant=variant.name)
+            return PythonExecutor(
+                function,
+                name=name,
+                variant=variant.name,
+                retries=options.retries,
+                pause_s=options.retry_pause / NS_PER_S,
+            )
         case Simulated() as options:
             inner = None
             if variant.path:
-                inner = OnnxExecutor(variant.path, OnnxRuntime(), variant=variant.name, key=key)
+                inner = OnnxExecutor(
+                    variant.path, OnnxRuntime(), variant=variant.name, key=key, rules=rules
+                )
             return SimulatedExecutor(options, clock=clock, inner=inner, variant=variant.name)
         case options:
             return OnnxExecutor(
-                variant.path or "", options or OnnxRuntime(), variant=variant.name, key=key
+                variant.path or "",
+                options or OnnxRuntime(),
+                variant=variant.name,
+                key=key,
+                rules=rules,
             )
 
 

@@ -1,10 +1,10 @@
 """onnxruntime, in this process."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from streamproc.core import Columns, ConfigError, ModelInfo, Problem, TensorSpec
+from streamproc.executors.models import Rules, look_at
 from streamproc.executors.options import OnnxRuntime
 
 _DTYPES = {
@@ -19,7 +19,7 @@ _DTYPES = {
     "tensor(bool)": "bool",
     "tensor(string)": "object",
 }
-_READ_BYTES = 1 << 20
+_RULES = Rules()
 _ERROR = 3
 """onnxruntime's log severity: its warnings are about the model's making, not about the running."""
 
@@ -32,13 +32,20 @@ class OnnxExecutor:
         options: what the user set.
         variant: which variant of the model it is.
         key: where it stands in the configuration.
+        rules: what its files must keep to.
 
     Raises:
         ConfigError: the file is missing, is no model, or a provider does not work here.
     """
 
     def __init__(
-        self, path: str, options: OnnxRuntime, *, variant: str = "full", key: str = "model"
+        self,
+        path: str,
+        options: OnnxRuntime,
+        *,
+        variant: str = "full",
+        key: str = "model",
+        rules: Rules = _RULES,
     ) -> None:
         import onnxruntime  # noqa: PLC0415 - 0.1 s that no other command needs
 
@@ -47,7 +54,9 @@ class OnnxExecutor:
         settings.inter_op_num_threads = 1
         settings.log_severity_level = _ERROR
         _check_providers(options, onnxruntime.get_available_providers())
-        digest = _digest(path, f"{key}.path")
+        files = look_at(path, rules, key)
+        for place, library in enumerate(files.libraries):
+            _register(settings, library, f"model.custom_ops[{place}]")
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 path, settings, providers=list(options.providers)
@@ -57,6 +66,12 @@ class OnnxExecutor:
             raise ConfigError(
                 Problem(f"{path} is no model that works here: {text}", f"{key}.path")
             ) from error
+        changed = files.changed()
+        if changed is not None:
+            text = (
+                f"{changed} was changed while it was loaded: put a new one in place with a rename"
+            )
+            raise ConfigError(Problem(text, f"{key}.path"))
         used = self._session.get_providers()
         if used[0] != options.providers[0]:
             text = f"{options.providers[0]} does not work here: onnxruntime fell back to {used[0]}"
@@ -73,7 +88,7 @@ class OnnxExecutor:
             raise ConfigError(Problem(text, f"{key}.path"))
         self.info = ModelInfo(
             variant=variant,
-            digest=digest,
+            digest=files.digest,
             inputs=tuple(inputs),
             outputs=tuple(
                 _spec(tensor, path, f"{key}.path") for tensor in self._session.get_outputs()
@@ -99,17 +114,12 @@ def _check_providers(options: OnnxRuntime, available: list[str]) -> None:
         raise ConfigError(Problem(text, "model.executor.onnxruntime.providers"))
 
 
-def _digest(path: str, key: str) -> str:
-    """``sha256:`` and the first twelve hex digits of the file."""
-    digest = hashlib.sha256()
+def _register(settings: Any, library: Path, key: str) -> None:  # noqa: ANN401 - onnxruntime has no types
     try:
-        with Path(path).open("rb") as file:
-            while chunk := file.read(_READ_BYTES):
-                digest.update(chunk)
-    except OSError as error:
-        text = f"{path} cannot be read: {error.strerror}"
+        settings.register_custom_ops_library(str(library))
+    except Exception as error:  # onnxruntime's errors have no common ancestor
+        text = f"{library} is no library of operators that works here: {str(error).splitlines()[0]}"
         raise ConfigError(Problem(text, key)) from error
-    return f"sha256:{digest.hexdigest()[:12]}"
 
 
 def _spec(tensor: Any, path: str, key: str) -> TensorSpec:  # noqa: ANN401 - onnxruntime has no types

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from streamproc.core import Duration
+from streamproc.core import Duration, Size
+from streamproc.executors.isolated.options import Isolation
+from streamproc.executors.models.files import MAX_BYTES, Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,20 @@ class PythonModel:
             [n, ...], it returns the outputs by name or one array. It cannot be measured without real inputs,
             so a batch is taken to last equally long whatever its size: where that is not so, set
             ``batching.max_size`` to what the budget allows.
+        retries: how often a batch is tried again that raised ``TransientError`` or an ``OSError`` (a connection, a
+            time-out). Its events wait, and so do those behind it: the order of decisions is kept. What fails even
+            so, or otherwise, becomes dead letters.
+        retry_pause: before each further try; with one, the function runs on a thread.
     """
 
     callable: str
+    retries: int = 2
+    retry_pause: Duration = Duration(0)  # noqa: RUF009 - immutable
+
+    def __post_init__(self) -> None:
+        if self.retries < 0:
+            msg = f"retries must not be negative, was {self.retries}"
+            raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +105,22 @@ class Model:
         inputs: field by model input, for a model with several inputs whose names are not the fields'.
         variants: of the model, in place of ``path``: under load a cheaper one decides, and its decisions are
             ``degraded``.
+        isolation: ``true``, or a mapping, runs it in a process of its own, which may crash, hang or run out of
+            memory without harm to the stream.
+        manifest: the file that says which files the model is made of, and their digests; null takes
+            ``model.manifest.json`` beside the model where there is one. ``streamproc manifest`` writes it.
+        max_bytes: how large a model's files may be together.
+        custom_ops: libraries with operators of your own, which are loaded as code; no others are.
     """
 
     path: str | None = None
     executor: OnnxRuntime | PythonModel | Simulated = field(default_factory=OnnxRuntime)
     inputs: Mapping[str, str] = field(default_factory=dict)
     variants: Sequence[ModelVariant] = ()
+    isolation: bool | Isolation = False
+    manifest: str | None = None
+    max_bytes: Size = MAX_BYTES
+    custom_ops: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.variants and self.path is not None:
@@ -106,6 +129,18 @@ class Model:
         if not self.variants and self.path is None and isinstance(self.executor, OnnxRuntime):
             msg = "path is missing: name the ONNX file, variants, or executor: {python: {callable: ...}}"
             raise ValueError(msg)
+
+    @property
+    def rules(self) -> Rules:
+        """What the model's files must keep to."""
+        return Rules(self.max_bytes, self.manifest, tuple(self.custom_ops))
+
+    @property
+    def isolated(self) -> Isolation | None:
+        """How it runs in a process of its own; None where it runs in this one."""
+        if isinstance(self.isolation, bool):
+            return Isolation() if self.isolation else None
+        return self.isolation
 
     @property
     def ladder(self) -> tuple[ModelVariant, ...]:

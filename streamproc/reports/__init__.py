@@ -11,6 +11,7 @@ from streamproc.reports.files import ReportFile
 from streamproc.reports.page import render
 from streamproc.reports.quantities import share
 from streamproc.reports.run import Check, Run
+from streamproc.reports.sweep import SweepPage, SweptRun, render_sweep
 from streamproc.reports.words import OUTCOME_WORDS
 
 __all__ = [
@@ -23,8 +24,11 @@ __all__ = [
     "ReportedDifference",
     "ReportedSide",
     "Run",
+    "SweepPage",
+    "SweptRun",
     "render",
     "render_comparison",
     "render_difference",
+    "render_sweep",
     "share",
 ]

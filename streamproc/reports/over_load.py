@@ -46,13 +46,14 @@ def over_load(
         y_title=y_title,
         x_ticks=tuple(Tick(100 * x.at(tick), f"{tick:g}x") for tick in x.ticks),
         y_ticks=tuple(Tick(100 * y.at(tick), text_of(tick)) for tick in y.ticks),
-        shapes=tuple(_line(places, one, y) for one in series),
-        bars=tuple(_hovers(places, [one.name for one in series], rows)),
+        shapes=tuple(line_of(places, one, y) for one in series),
+        bars=tuple(hovers(places, [one.name for one in series], rows)),
         table=Table(("load", *(one.name for one in series)), rows),
     )
 
 
-def _line(places: Sequence[int], one: Series, y: Scale) -> Shape:
+def line_of(places: Sequence[int], one: Series, y: Scale) -> Shape:
+    """A line through values at places in thousandths."""
     points = [
         f"{across} {round(FULL * (1 - y.at(value)))}"
         for across, value in zip(places, one.values, strict=True)
@@ -62,7 +63,7 @@ def _line(places: Sequence[int], one: Series, y: Scale) -> Shape:
     return Shape(one.name, one.style, f"M{'L'.join(points)}h0" if points else "", filled=False)
 
 
-def _hovers(
+def hovers(
     places: Sequence[int], names: Sequence[str], rows: Sequence[tuple[str, ...]]
 ) -> Iterator[Bar]:
     """What the values around each load are."""

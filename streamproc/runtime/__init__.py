@@ -9,7 +9,9 @@ from streamproc.runtime.assembly import (
     make_features,
 )
 from streamproc.runtime.codecs import make_decoder
+from streamproc.runtime.machine import machine_facts
 from streamproc.runtime.pipeline import Pipeline
+from streamproc.runtime.recording import metadata_of, outcome_columns, sent_batch
 from streamproc.runtime.scheduling import (
     lane_budgets_ns,
     lane_specs,
@@ -31,9 +33,13 @@ __all__ = [
     "dead_letter_topic",
     "lane_budgets_ns",
     "lane_specs",
+    "machine_facts",
     "make_decider",
     "make_decoder",
     "make_features",
     "make_lanes",
     "make_offering",
+    "metadata_of",
+    "outcome_columns",
+    "sent_batch",
 ]

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from streamproc.codecs import Decoder
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, redact, secrets_of
 from streamproc.core import Clock, Executor, ModelInfo, load_function
 from streamproc.engine import (
     Beginning,
@@ -117,7 +118,14 @@ def assemble(
     times = EventTimes(config.event_time, config.deadline, lane_budgets_ns(config))
     parts = EngineParts(
         clock=clock,
-        intake=Intake(decoder=decoder, features=features, key=config.key, times=times, lanes=lanes),
+        intake=Intake(
+            decoder=decoder,
+            features=features,
+            key=config.key,
+            times=times,
+            lanes=lanes,
+            limits=config.limits,
+        ),
         screen=Screen(
             times=times,
             scheduler=scheduler,
@@ -201,4 +209,6 @@ def _destinations(config: PipelineConfig) -> Destinations:
         late=config.late == "publish",
         rekeyed=config.key is not None,
         bytes_max=int(config.sink.max_record),
+        headers=frozenset(config.sink.headers),
+        redact=partial(redact, secrets=secrets_of(config)),
     )

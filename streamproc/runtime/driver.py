@@ -5,7 +5,6 @@ import contextlib
 import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,14 +12,14 @@ from streamproc.core import (
     NS_PER_MS,
     NS_PER_S,
     Clock,
-    Columns,
     Executor,
     ExternalError,
     Sink,
     Source,
     TopicPartition,
 )
-from streamproc.engine import Engine, Infer, Send, Skip
+from streamproc.engine import Engine, Infer, Rescued, Send, Skip
+from streamproc.runtime.inference import Ran, attempt, try_again
 from streamproc.scheduling import LatencyModel
 from streamproc.telemetry import Accounts
 
@@ -30,12 +29,6 @@ INLINE_MAX_NS = NS_PER_MS
 """A batch predicted to be quicker runs on the event loop: a hop to a thread and back costs more."""
 TURN_MAX_NS = 2 * NS_PER_MS
 """How long one turn may keep the event loop from sends, acknowledgements and heartbeats."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Ran:
-    outputs: Columns | Exception
-    took_ns: int
 
 
 class Driver:
@@ -195,10 +188,13 @@ class Driver:
         """Run a batch here where it is quick, else on a thread: the loop must never wait for a model."""
         executor = self._executors[infer.variant]
         quick = self._compute[infer.variant].predict_ns(infer.size) < INLINE_MAX_NS
+        ran = None
         if quick and executor.inline and executor.concurrency == 1:
-            self._ended(infer, self._run(infer))
-            return
-        self._start(self._infer_away(infer))
+            ran = attempt(self._executors, infer, self._clock)
+            if not isinstance(ran.outputs, Exception):
+                self._ended(infer, ran)
+                return
+        self._start(self._infer_away(infer, ran))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -229,32 +225,35 @@ class Driver:
             )
         self._guarded(partial(self._engine.skipped, source, jump))
 
-    async def _infer_away(self, infer: Infer) -> None:
+    async def _infer_away(self, infer: Infer, failed: Ran | None) -> None:
+        """Run a batch on a thread; look there for the events at fault where it fails, or has failed here."""
         loop = asyncio.get_running_loop()
+        executors, clock = self._executors, self._clock
+
+        def run() -> Ran:
+            ran = failed or attempt(executors, infer, clock)
+            return try_again(executors, infer, ran, clock)
+
         try:
-            ran = await loop.run_in_executor(self._threads, self._run, infer)
+            ran = await loop.run_in_executor(self._threads, run)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - such as a panic of a Rust extension
-            self.fail(ExternalError(f"the model ended abnormally: {error!r}"))
+            # Its text may hold what the model was given.
+            self.fail(ExternalError(f"the model ended abnormally: {type(error).__name__}"))
             return
         self._guarded(partial(self._ended, infer, ran))
         self._guarded(self.turn)
 
-    def _run(self, infer: Infer) -> _Ran:
-        started_ns = self._clock.now_ns()
-        try:
-            outputs: Columns | Exception = self._executors[infer.variant].run(infer.inputs)
-        except Exception as error:  # noqa: BLE001 - a model may raise anything
-            outputs = error
-        return _Ran(outputs, self._clock.now_ns() - started_ns)
-
-    def _ended(self, infer: Infer, ran: _Ran) -> None:
+    def _ended(self, infer: Infer, ran: Ran) -> None:
+        now_ns = self._clock.now_ns()
         if isinstance(ran.outputs, Exception):
-            self._engine.failed(infer.run, ran.outputs, self._clock.now_ns())
+            self._engine.failed(infer.run, ran.outputs, now_ns)
             return
-        self._compute[infer.variant].observe(infer.size, ran.took_ns)
-        self._engine.completed(infer.run, ran.outputs, self._clock.now_ns())
+        if not isinstance(ran.outputs, Rescued):
+            self._compute[ran.variant].observe(infer.size, ran.took_ns)
+        other = None if ran.variant == infer.variant else ran.variant
+        self._engine.completed(infer.run, ran.outputs, now_ns, variant=other)
 
     def _sent(self, ticket: int, result: int | Exception) -> None:
         if isinstance(result, Exception):

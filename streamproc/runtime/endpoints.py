@@ -4,39 +4,44 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from streamproc.core import VERSION, ModelInfo
-from streamproc.telemetry import Accounts, Gauges, PipelineCollector, make_registry
-from streamproc.web import OpsServer, ops_app
+from streamproc.telemetry import Accounts, Gauges, Metrics, PipelineCollector, make_registry
+from streamproc.web import Action, Guard, OpsServer, ops_app
 
 
 @contextlib.asynccontextmanager
 async def endpoints(
-    listen: str | None,
+    metrics: Metrics,
     *,
     accounts: Callable[[], Accounts],
     gauges: Callable[[], Gauges],
     models: Callable[[], Sequence[ModelInfo]],
     readiness: Callable[[], Mapping[str, bool]],
+    status: Callable[[], Mapping[str, object]],
+    actions: Mapping[str, Action],
 ) -> AsyncIterator[str | None]:
-    """``/metrics``, ``/livez`` and ``/readyz``; gives their address.
+    """``/metrics``, ``/livez``, ``/readyz`` and ``/api``; gives their address.
 
     Args:
-        listen: ``host:port``; None for no endpoints.
+        metrics: where they are, and who may ask them.
         accounts: the books.
         gauges: how things stand now.
         models: the models that are loaded now.
         readiness: what readiness waits for, and whether it is there.
+        status: what ``/api/status`` shows.
+        actions: what ``POST /api/NAME`` does, by name.
 
     Raises:
         ExternalError: the address cannot be listened on.
     """
-    if listen is None:
+    if metrics.listen is None:
         yield None
         return
-    host, _, port = listen.rpartition(":")
+    host, _, port = metrics.listen.rpartition(":")
     collector = PipelineCollector(accounts, gauges=gauges, models=models, version=VERSION)
-    server = OpsServer(
-        ops_app(registry=make_registry(collector), readiness=readiness), host, int(port)
+    app = ops_app(
+        registry=make_registry(collector), readiness=readiness, status=status, actions=actions
     )
+    server = OpsServer(Guard(app, metrics.token), host, int(port))
     try:
         await server.start()
         yield server.address

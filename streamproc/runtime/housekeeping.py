@@ -92,18 +92,19 @@ class Heartbeat:
         self._wall_step_ns = 0
         self.lag_ns = 0
         """How late the last beat came, the collector's pause included."""
+        self.beats = 0
+        """How many there were."""
 
     async def run(self) -> None:
         """Beat until cancelled."""
-        beats = 0
         while True:
             due_ns = self._clock.now_ns() + int(_BEAT_S * NS_PER_S)
-            if beats and beats % _COLLECT_EVERY_BEATS == 0:
-                full = beats % (_COLLECT_EVERY_BEATS * _FULL_EVERY_COLLECTIONS) == 0
+            if self.beats and self.beats % _COLLECT_EVERY_BEATS == 0:
+                full = self.beats % (_COLLECT_EVERY_BEATS * _FULL_EVERY_COLLECTIONS) == 0
                 gc.collect(2 if full else 1)
             await asyncio.sleep((due_ns - self._clock.now_ns()) / NS_PER_S)
             self.lag_ns = max(0, self._clock.now_ns() - due_ns)
-            beats += 1
+            self.beats += 1
             self._watch_wall()
             self._each()
 

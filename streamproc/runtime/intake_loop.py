@@ -1,11 +1,15 @@
 """Reads the source into the engine, as fast as the engine can take it and no faster."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from streamproc.core import NS_PER_MS, Clock, RecordBatch, Sink, Source
 from streamproc.engine import Engine
 from streamproc.runtime.driver import Driver
 from streamproc.telemetry import Accounts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 IN_FLIGHT_MAX = 16_384
 """Events taken in and not finished: 0.1 s of work at the highest rate. It bounds memory and what a crash
@@ -42,6 +46,9 @@ class IntakeLoop:
         clock: the pipeline's time.
         stop_after: end after so many records; None for no end.
         stop_when_idle_ns: end when nothing came for so long and nothing is under way; None for no end.
+
+    Attributes:
+        record: is shown each batch before the engine has it; None shows nobody.
     """
 
     def __init__(
@@ -64,11 +71,14 @@ class IntakeLoop:
         self._clock = clock
         self._stop_after = stop_after
         self._stop_when_idle_ns = stop_when_idle_ns
+        self.record: Callable[[RecordBatch], None] | None = None
         self._paused = False
         self._record_bytes = 1.0
         self._records_total = 0
         self.stopping = False
         """Set to make the loop end after the poll that is under way."""
+        self.held = False
+        """Set to take in nothing more until it is unset; what was taken in is finished."""
 
     async def run(self) -> None:
         """Poll until told to stop, or until the end that was asked for."""
@@ -98,6 +108,8 @@ class IntakeLoop:
         for batch in batches:
             self._learn_size(batch)
             self._records_total += len(batch)
+            if self.record is not None:
+                self.record(batch)
             self._engine.ingest(batch)
             untouched += len(batch)
             if untouched >= _TOGETHER_MIN:
@@ -134,9 +146,13 @@ class IntakeLoop:
     async def _room(self) -> None:
         """Wait for room; after a while, pause the source instead."""
         if self._paused:
-            if not self._full(share=0.5):
+            if not self.held and not self._full(share=0.5):
                 self._paused = False
                 self._source.resume()
+            return
+        if self.held:
+            self._paused = True
+            self._source.pause()
             return
         if not self._full():
             return

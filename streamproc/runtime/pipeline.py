@@ -6,7 +6,13 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 from streamproc.config import LoadedConfig, PipelineConfig, check
-from streamproc.connectors.kafka import KafkaRecordSink, KafkaRecordSource, client_settings
+from streamproc.connectors.kafka import (
+    Access,
+    KafkaRecordSink,
+    KafkaRecordSource,
+    RecoveringSource,
+    Unread,
+)
 from streamproc.core import Clock, Executor, Sink, Source, SystemClock
 from streamproc.executors import load_executors
 from streamproc.runtime.assembly import dead_letter_topic
@@ -82,27 +88,38 @@ class Pipeline(PipelineConfig):
             executors = load_executors(self.model, clock)
         else:
             executors = tuple(executor) if isinstance(executor, Sequence) else (executor,)
+        progress_timeout = self.source.progress_timeout
         return Parts(
-            source=source or self._kafka_source(clock),
+            source=source or self.kafka_source(clock),
             sink=sink or self._kafka_sink(clock),
             executors=executors,
             clock=clock,
             commit_interval_ns=int(self.source.commit_interval),
+            progress_timeout_ns=progress_timeout and int(progress_timeout),
         )
 
-    def _kafka_source(self, clock: Clock) -> Source:
-        return KafkaRecordSource(
-            self.source, group_id=self.source.group_id or self.name, clock=clock
+    def kafka_source(self, clock: Clock) -> RecoveringSource:
+        """The source that the configuration names.
+
+        Args:
+            clock: for the instants of arrival.
+        """
+        options, group_id = self.source, self.source.group_id or self.name
+        unread = Unread(
+            Access.of_source(options),
+            group_id=group_id,
+            topics=options.topics,
+            isolation_level=options.isolation_level,
+        )
+        return RecoveringSource(
+            lambda: KafkaRecordSource(options, group_id=group_id, clock=clock), unread
         )
 
     def _kafka_sink(self, clock: Clock) -> Sink:
         made = [t for t in (dead_letter_topic(self), self.outcomes.shed_topic) if t is not None]
         return KafkaRecordSink(
             self.sink,
-            settings=client_settings(
-                self.sink.bootstrap_servers or self.source.bootstrap_servers,
-                self.sink.security or self.source.security,
-            ),
+            access=Access.of_sink(self.sink, self.source),
             input_topics=self.source.topics,
             made_topics=made,
             clock=clock,

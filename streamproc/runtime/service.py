@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from streamproc.config import PipelineConfig
+from streamproc.connectors.capture import Recorder
 from streamproc.core import (
     NS_PER_S,
     Clock,
@@ -24,6 +25,11 @@ from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
+from streamproc.runtime.loop_watch import LoopWatch
+from streamproc.runtime.model_states import model_states
+from streamproc.runtime.recording import RecordingTap, metadata_of, recorder_of
+from streamproc.runtime.recovery import Recovery
+from streamproc.runtime.status import State, actions_of, status_of
 from streamproc.telemetry import Accounts, Gauges, Summary
 
 if TYPE_CHECKING:
@@ -35,7 +41,7 @@ DRAIN_GRACE_NS = 30 * NS_PER_S
 """How long the end may take: what is not finished then is handed back to the group."""
 
 
-LAST_COMMIT_S = 10.0
+LAST_COMMIT_S = 5.0
 _SKEWS_SHOWN = 100
 """Of the sources' clocks, those most off: with one a key there may be thousands."""
 
@@ -50,6 +56,9 @@ class Parts:
         executors: what runs the model's variants, the best one's first.
         clock: the time.
         commit_interval_ns: how often finished positions are committed.
+        progress_timeout_ns: how long nothing may get its outcome while there is something to do, before the
+            source is made anew, and once more before the pipeline ends; None for ever.
+        schedule: takes all that the engine is told, to do it again; None keeps nothing but what ``record`` asks for.
     """
 
     source: Source
@@ -57,6 +66,8 @@ class Parts:
     executors: tuple[Executor, ...]
     clock: Clock
     commit_interval_ns: int
+    progress_timeout_ns: int | None = None
+    schedule: ScheduleLog | None = None
 
 
 class Service:
@@ -69,8 +80,10 @@ class Service:
         stop_when_idle_ns: end when nothing came for so long; None for no end.
         on_ready: is told the address of the HTTP endpoints when everything is started; None where they
             are off.
+        on_hang: is told, in a thread of its own, that the event loop does not come back, and where it is; None
+            where nothing is to be done about it.
         before_join: is waited for when the model is warm, before the group is joined.
-        schedule: takes all that the engine is told, to do it again; None keeps nothing.
+        on_assembled: is shown the pipeline's parts before anything comes.
     """
 
     def __init__(
@@ -81,23 +94,31 @@ class Service:
         stop_after: int | None = None,
         stop_when_idle_ns: int | None = None,
         on_ready: Callable[[str | None], None] | None = None,
+        on_hang: Callable[[str], None] | None = None,
         before_join: Callable[[], Awaitable[None]] | None = None,
-        schedule: ScheduleLog | None = None,
+        on_assembled: Callable[[Assembly], None] | None = None,
     ) -> None:
         self._config = config
         self._parts = parts
         self._stop_after = stop_after
         self._stop_when_idle_ns = stop_when_idle_ns
         self._on_ready = on_ready
+        self._on_hang = on_hang
         self._before_join = before_join or _nothing
-        self._schedule = schedule
+        self._schedule = parts.schedule
+        self._on_assembled = on_assembled
+        if parts.schedule is None and config.record is not None:
+            self._schedule = ScheduleLog(self._record_schedule)
         self._heartbeat = Heartbeat(parts.clock, self._beat)
         self._skew_watch = SkewWatch(int(config.deadline.budget))
         self._assembly: Assembly | None = None
         self._exporter: Exporter | None = None
+        self._recorder: Recorder | None = None
         self._driver: Driver | None = None
         self._intake: IntakeLoop | None = None
         self._stop_asked = asyncio.Event()
+        self._drain_ns: int | None = None
+        self._paused = False
         self._started_ns = parts.clock.now_ns()
         self._cpu_ns = process_cpu_ns()
 
@@ -106,6 +127,26 @@ class Service:
         self._stop_asked.set()
         if self._intake is not None:
             self._intake.stopping = True
+
+    def pause(self) -> None:
+        """Take in nothing more, and finish what was taken in; the partitions stay ours."""
+        self._paused = True
+        if self._intake is not None:
+            self._intake.held = True
+
+    def resume(self) -> None:
+        """Take in again."""
+        self._paused = False
+        if self._intake is not None:
+            self._intake.held = False
+
+    def state(self) -> State:
+        """What it is doing."""
+        if self._stop_asked.is_set():
+            return "stopping"
+        if not all(self.readiness().values()):
+            return "starting"
+        return "paused" if self._paused else "running"
 
     def accounts(self) -> Accounts | None:
         """The books; None before the model is measured."""
@@ -138,6 +179,7 @@ class Service:
             variant_level=engine.variant if len(self._parts.executors) > 1 else None,
             lag_records=lag,
             loop_lag_seconds=self._heartbeat.lag_ns / NS_PER_S,
+            model=model_states(self._parts.executors, {}),
             event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},
         )
 
@@ -170,6 +212,9 @@ class Service:
             self._assembly = assembly = assemble(
                 self._config, parts.executors, parts.clock, export, log=self._schedule
             )
+            self._recorder = recorder = self._start_recorder(assembly)
+            if self._on_assembled is not None:
+                self._on_assembled(assembly)
         except BaseException:
             await self._close_traces()
             raise
@@ -192,18 +237,31 @@ class Service:
             stop_after=self._stop_after,
             stop_when_idle_ns=self._stop_when_idle_ns,
         )
+        if recorder is not None:
+            self._intake.record = recorder.records
         self._intake.stopping = self._stop_asked.is_set()
+        recovery = Recovery(
+            source=parts.source,
+            driver=driver,
+            accounts=assembly.accounts,
+            clock=parts.clock,
+            held=lambda: self._paused,
+            patience_ns=parts.progress_timeout_ns,
+        )
+        self._intake.held = self._paused
         async with endpoints(
-            self._config.telemetry.metrics.listen,
+            self._config.telemetry.metrics,
             accounts=lambda: assembly.accounts,
             gauges=self.gauges,
             models=self.models,
             readiness=self.readiness,
+            status=lambda: status_of(self),
+            actions=actions_of(self),
         ) as address:
             try:
                 await self._before_join()
                 if not self._stop_asked.is_set():
-                    await self._run_joined(driver, self._intake, address)
+                    await self._run_joined(driver, self._intake, recovery, address)
             finally:
                 await self._let_go(driver)
         summary = self.summary()
@@ -212,7 +270,9 @@ class Service:
             raise ExternalError(msg)
         return summary
 
-    async def _run_joined(self, driver: Driver, intake: IntakeLoop, address: str | None) -> None:
+    async def _run_joined(
+        self, driver: Driver, intake: IntakeLoop, recovery: Recovery, address: str | None
+    ) -> None:
         """Join the group, and read until the end."""
         parts = self._parts
         await parts.sink.start()
@@ -220,14 +280,18 @@ class Service:
         self._started_ns, self._cpu_ns = parts.clock.now_ns(), process_cpu_ns()
         if self._on_ready is not None:
             self._on_ready(address)
-        with quiet_collector():
-            await self._drive(intake, driver)
+        watch = LoopWatch(
+            lambda: self._heartbeat.beats, patience_ns=parts.progress_timeout_ns, hung=self._on_hang
+        )
+        with quiet_collector(), watch:
+            await self._drive(intake, driver, recovery)
 
-    async def _drive(self, intake: IntakeLoop, driver: Driver) -> None:
+    async def _drive(self, intake: IntakeLoop, driver: Driver, recovery: Recovery) -> None:
         """Take in until the end, finish what was taken in, store the last positions."""
         keepers = [
             asyncio.create_task(self._commit_regularly()),
             asyncio.create_task(self._heartbeat.run()),
+            asyncio.create_task(recovery.run()),
         ]
         reading = asyncio.create_task(intake.run())
         stop = asyncio.create_task(self._stop_asked.wait())
@@ -238,6 +302,7 @@ class Service:
                 reading.cancel()
             for task in done - {stop}:
                 task.result()
+            self._drain_ns = self._parts.clock.now_ns()
             if not await driver.drained(DRAIN_GRACE_NS):
                 log.warning("not everything was finished in time: the rest is handed back")
             if driver.failure.done():
@@ -258,6 +323,7 @@ class Service:
         if self._assembly is not None:
             self._skew_watch.look(self._assembly.engine.skews_ns())
         self._count_traces()
+        self._count_dropped()
 
     async def _commit_regularly(self) -> None:
         while True:
@@ -283,20 +349,33 @@ class Service:
                 raise
             log.warning("%s; trying again", error)
 
+    def _grace_left_ns(self) -> int:
+        """How long the end may still take: what was waited for while draining is not waited for twice."""
+        if self._drain_ns is None:
+            return DRAIN_GRACE_NS
+        gone_ns = self._parts.clock.now_ns() - self._drain_ns
+        return max(0, DRAIN_GRACE_NS - gone_ns)
+
     async def _let_go(self, driver: Driver) -> None:
         """Stop everything, whatever happened; nothing of it may hide the first error."""
         parts = self._parts
         await driver.close()
-        for stopping in (parts.source.stop(), parts.sink.stop(timeout_ns=DRAIN_GRACE_NS)):
-            try:
-                await stopping
-            except Exception:
-                log.exception("a part of the pipeline did not stop cleanly")
+        stopped = await asyncio.gather(
+            parts.source.stop(),
+            parts.sink.stop(timeout_ns=self._grace_left_ns()),
+            return_exceptions=True,
+        )
+        for error in stopped:
+            if isinstance(error, Exception):
+                log.error("a part of the pipeline did not stop cleanly", exc_info=error)
         if self._assembly is not None:
             self._assembly.engine.release_all()
         if self._schedule is not None:
             self._schedule.flush()
         await self._close_traces()
+        if self._recorder is not None:
+            await self._recorder.close()
+            self._count_dropped()
         for executor in parts.executors:
             executor.close()
 
@@ -314,6 +393,17 @@ class Service:
             model=", ".join(f"{model.variant} {model.digest}" for model in models),
         )
 
+    def _start_recorder(self, assembly: Assembly) -> Recorder | None:
+        """What records, if the user wants it; told of everything from now on."""
+        options, clock = self._config.record, self._parts.clock
+        if options is None:
+            return None
+        told = metadata_of(self._config, self.models(), assembly.accounts.lanes, "service")
+        recorder = recorder_of(self._config, options, told, clock)
+        recorder.start()
+        assembly.settlement.tap = RecordingTap(recorder, clock)
+        return recorder
+
     async def _close_traces(self) -> None:
         """Export what waits, for a short while."""
         if self._exporter is None:
@@ -327,6 +417,14 @@ class Service:
         if self._assembly is not None and self._exporter is not None:
             self._assembly.accounts.traces_exported = self._exporter.exported
             self._assembly.accounts.traces_dropped = self._exporter.dropped
+
+    def _record_schedule(self, data: bytes, at_ns: int) -> None:
+        if self._recorder is not None:
+            self._recorder.schedule(data, at_ns)
+
+    def _count_dropped(self) -> None:
+        if self._assembly is not None and self._recorder is not None:
+            self._assembly.accounts.recorder_dropped = self._recorder.dropped
 
 
 async def _nothing() -> None:

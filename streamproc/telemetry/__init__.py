@@ -18,6 +18,7 @@ from streamproc.telemetry.accounts import (
 from streamproc.telemetry.exposition import PipelineCollector, make_registry, render
 from streamproc.telemetry.histogram import BOUNDS_NS, LatencyHistogram
 from streamproc.telemetry.latency_counts import LatencyCounts
+from streamproc.telemetry.model_states import ModelProcesses, ModelStates, total_states
 from streamproc.telemetry.options import Metrics, Telemetry, Tls, Traces
 from streamproc.telemetry.passage import Passage
 from streamproc.telemetry.sampling import (
@@ -48,6 +49,8 @@ __all__ = [
     "LatencyCounts",
     "LatencyHistogram",
     "Metrics",
+    "ModelProcesses",
+    "ModelStates",
     "Passage",
     "PipelineCollector",
     "Sampler",
@@ -66,4 +69,5 @@ __all__ = [
     "names",
     "parent_of",
     "render",
+    "total_states",
 ]

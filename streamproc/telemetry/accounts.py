@@ -15,6 +15,7 @@ from streamproc.core import (
     TopicPartition,
 )
 from streamproc.telemetry.histogram import LatencyHistogram
+from streamproc.telemetry.model_states import ModelStates
 from streamproc.telemetry.names import LANE_DEFAULT, LANE_UNKNOWN
 
 Stage = Literal["broker", "decode", "queue", "infer", "emit"]
@@ -89,6 +90,7 @@ class Gauges:
         loop_lag_seconds: how late the event loop last came back to a timer.
         event_time_skew_seconds: by source, how far its clock is off; positive is behind ours.
         workers: the worker processes; None where there is only this one.
+        model: how the model is.
     """
 
     queue_depth: int | None = None
@@ -100,11 +102,13 @@ class Gauges:
     loop_lag_seconds: float | None = None
     event_time_skew_seconds: Mapping[str, float] = field(default_factory=dict)
     workers: WorkerStates | None = None
+    model: ModelStates | None = None
 
 
 _COUNTERS = (
     *("fetched", "handed_back", "restored", "emitted", "acked_late", "batched", "batch_room"),
     *("wrong_event_times", "unread_deadlines", "traces_exported", "traces_dropped"),
+    *("recorder_dropped",),
 )
 """Attributes of ``Accounts`` that are plain sums."""
 
@@ -131,6 +135,7 @@ class Accounts:
         unread_deadlines: deadlines in headers that are no number; the budget counted instead.
         traces_exported: traces that the collector has taken.
         traces_dropped: traces that it has not.
+        recorder_dropped: records, decisions and outcomes that a recording lacks.
         e2e: from event time to the broker's acknowledgement.
         own: this process's part of it, from fetched to handed to the producer.
         stages: the same by stage.
@@ -161,6 +166,7 @@ class Accounts:
         self.unread_deadlines = 0
         self.traces_exported = 0
         self.traces_dropped = 0
+        self.recorder_dropped = 0
         self.e2e = LatencyHistogram(exact_bounds_ns)
         self.own = LatencyHistogram(exact_bounds_ns)
         self.stages: dict[Stage, LatencyHistogram] = {

@@ -26,6 +26,7 @@ from streamproc.core import NS_PER_S, ModelInfo, Outcome, Reason
 from streamproc.telemetry import names
 from streamproc.telemetry.accounts import BATCH_SIZE_BOUNDS, Accounts, Gauges
 from streamproc.telemetry.histogram import LatencyHistogram
+from streamproc.telemetry.model_states import ModelStates, model_families
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -37,6 +38,7 @@ _SHED: Final = (
 _BEFORE_DECODING: Final = (Reason.EXPIRED, Reason.CONFLATE)
 _AFTER_RUNNING: Final = (
     *(Reason.MODEL_FAILED, Reason.DECIDE_FAILED, Reason.NOT_FINITE, Reason.TOO_LARGE),
+    *(Reason.MODEL_CRASHED, Reason.MODEL_TIMEOUT, Reason.MODEL_UNAVAILABLE),
 )
 _DEAD: Final = tuple(reason for reason in Reason if reason not in (Reason.NONE, *_SHED))
 
@@ -73,8 +75,9 @@ class PipelineCollector(Collector):
         yield _outcomes(accounts, variants=len(models))
         yield from _latencies(accounts)
         yield from _batches(accounts)
-        yield from _gauges(self._gauges())
+        yield from _gauges(gauges := self._gauges())
         yield from _counters(accounts)
+        yield from model_families(gauges.model or ModelStates())
         yield from self._infos(models)
 
     def _infos(self, models: Sequence[ModelInfo]) -> Iterator[Metric]:
@@ -203,6 +206,11 @@ def _counters(accounts: Accounts) -> Iterator[Metric]:
             names.TRACES_DROPPED,
             "Traces that it has not: it did not answer, or too many waited.",
             accounts.traces_dropped,
+        ),
+        (
+            names.RECORDER_DROPPED,
+            "Records, decisions and outcomes that a recording lacks: too much waited, or the disk was full.",
+            accounts.recorder_dropped,
         ),
         (
             names.AHEAD_OF_CLOCK,

@@ -1,5 +1,6 @@
 """What a user can set of metrics and traces."""
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,13 +12,17 @@ PORT_MAX = 65_535
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """The HTTP endpoints ``/metrics``, ``/livez`` and ``/readyz``.
+    """The HTTP endpoints ``/metrics``, ``/livez``, ``/readyz`` and ``/api``.
 
     Attributes:
         listen: ``host:port``; port 0 takes a free one; None turns them off.
+        token: what callers must show (``Authorization: Bearer``), such as ``${file:/run/secrets/token}``, at
+            least 16 characters; probes of ``/livez`` and ``/readyz`` come without. Required where ``listen`` can be
+            reached from other machines, and for every POST.
     """
 
     listen: str | None = "127.0.0.1:9464"
+    token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.listen is not None:
@@ -25,6 +30,17 @@ class Metrics:
             if not host or not port.isdigit() or int(port) > PORT_MAX:
                 msg = f"listen must be host:port, such as 127.0.0.1:9464, was {self.listen!r}"
                 raise ValueError(msg)
+
+    @property
+    def is_local(self) -> bool:
+        """True where only this machine can call."""
+        if self.listen is None:
+            return True
+        host = self.listen.rpartition(":")[0].strip("[]")
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host.lower() == "localhost"
 
 
 TraceCause = Literal["late", "shed", "degraded", "dead_letter", "slowest"]

@@ -6,6 +6,7 @@ from streamproc.testing.assertions import (
     assert_no_on_time_after_deadline,
     assert_order,
 )
+from streamproc.testing.audit import Auditor, AuditReport, audit_topics
 from streamproc.testing.broker import MemoryBroker, StoredRecord
 from streamproc.testing.executor import FakeExecutor
 from streamproc.testing.outcomes import OutcomeChecker, OutcomeReport
@@ -15,6 +16,8 @@ from streamproc.testing.sink import MemorySink
 from streamproc.testing.source import MemorySource
 
 __all__ = [
+    "AuditReport",
+    "Auditor",
     "Decision",
     "FakeExecutor",
     "FinalOutcome",
@@ -31,4 +34,5 @@ __all__ = [
     "assert_accounts",
     "assert_no_on_time_after_deadline",
     "assert_order",
+    "audit_topics",
 ]

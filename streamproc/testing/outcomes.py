@@ -1,5 +1,6 @@
 """Inputs against outputs: which events have no outcome, which have several, and are repeats the same."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from streamproc.core import Headers
-from streamproc.engine import OUTCOME_HEADER, REASON_HEADER, SOURCE_HEADER
+from streamproc.engine import OUTCOME_HEADER, REASON_HEADER, RECEIPT_HEADER, SOURCE_HEADER
 
 TIMES = frozenset({"decided_ns", "deadline_ns", "outcome"})
 """What a repeat of a decision may change: it is made later, so it may also be late."""
@@ -26,7 +27,8 @@ class OutcomeReport:
         unknown: outputs about no input.
         several: inputs with more than one output, and how many they have.
         mixed: those of them that were decided once and shed or dead-lettered another time.
-        differing: those of them whose repeats say something else, times left aside.
+        differing: those of them whose repeats say something else, times left aside. What another variant of the
+            model decided may differ.
     """
 
     inputs: int
@@ -73,7 +75,8 @@ class OutcomeChecker:
 
     def __init__(self, inputs: Iterable[str] = ()) -> None:
         self._inputs = set(inputs)
-        self._found: dict[str, list[tuple[str, object]]] = {}
+        self._found: dict[str, list[tuple[str, str, bytes]]] = {}
+        """By event: the outcome, who made it, and a digest of what it says."""
 
     def add_inputs(self, ids: Iterable[str]) -> None:
         """More that went in."""
@@ -88,7 +91,8 @@ class OutcomeChecker:
         for value in values:
             decision = msgspec.json.decode(value, type=dict[str, object])
             content = {name: item for name, item in decision.items() if name not in TIMES}
-            self._add(str(decision["id"]), str(decision["outcome"]), content)
+            made_by = str(decision.get("model", ""))
+            self.add(str(decision["id"]), str(decision["outcome"]), content, made_by=made_by)
 
     def add_letters(self, records: Iterable[tuple[Headers, bytes | None]]) -> None:
         """Dead letters or shed events, as their records' headers and values.
@@ -98,39 +102,59 @@ class OutcomeChecker:
         """
         for headers, value in records:
             named = dict(headers)
+            if RECEIPT_HEADER in named:
+                continue  # of a letter that was put back
             source, outcome = named.get(SOURCE_HEADER), named.get(OUTCOME_HEADER)
             if source is None or outcome is None:
                 msg = f"a letter needs the headers {SOURCE_HEADER} and {OUTCOME_HEADER}: {headers}"
                 raise ValueError(msg)
             content = (named.get(REASON_HEADER), value)
-            self._add(source.decode(), outcome.decode(), content)
+            self.add(source.decode(), outcome.decode(), content)
+
+    def add(self, event: str, outcome: str, content: object, *, made_by: str = "") -> None:
+        """One outcome, however it was read.
+
+        Args:
+            event: the event's id.
+            outcome: the word.
+            content: what a repeat must say again; anything that JSON can say, and bytes.
+            made_by: the model; contents are compared with those of the same.
+        """
+        packed = msgspec.msgpack.encode(content, order="deterministic")
+        digest = hashlib.blake2b(packed, digest_size=16).digest()
+        self._found.setdefault(event, []).append((outcome, made_by, digest))
+
+    def has(self, event: str) -> bool:
+        """Whether an outcome of the event was told."""
+        return event in self._found
 
     def report(self) -> OutcomeReport:
         """What became of the inputs, as far as it was told."""
         several = {event: found for event, found in self._found.items() if len(found) > 1}
         decided = {"on_time", "degraded", "late"}
         kinds = {
-            event: {"decided" if word in decided else word for word, _ in found}
+            event: {"decided" if word in decided else word for word, *_ in found}
             for event, found in several.items()
         }
-        mixed = tuple(event for event, words in kinds.items() if len(words) > 1)
+        mixed = {event: None for event, words in kinds.items() if len(words) > 1}
         differing = tuple(
-            event
-            for event, found in several.items()
-            if event not in mixed and any(content != found[0][1] for _, content in found)
+            event for event, found in several.items() if event not in mixed and _differ(found)
         )
         return OutcomeReport(
             inputs=len(self._inputs),
-            outcomes=Counter(word for found in self._found.values() for word, _ in found),
+            outcomes=Counter(word for found in self._found.values() for word, *_ in found),
             missing=tuple(sorted(self._inputs - self._found.keys(), key=_in_order)),
             unknown=tuple(sorted(self._found.keys() - self._inputs, key=_in_order)),
             several={event: len(found) for event, found in several.items()},
-            mixed=mixed,
+            mixed=tuple(mixed),
             differing=differing,
         )
 
-    def _add(self, event: str, outcome: str, content: object) -> None:
-        self._found.setdefault(event, []).append((outcome, content))
+
+def _differ(found: Iterable[tuple[str, str, bytes]]) -> bool:
+    """Whether the same model said several things."""
+    said: dict[str, bytes] = {}
+    return any(said.setdefault(made_by, digest) != digest for _, made_by, digest in found)
 
 
 def _in_order(event: str) -> tuple[object, ...]:

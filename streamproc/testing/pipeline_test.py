@@ -28,7 +28,7 @@ from streamproc.core import (
     TopicPartition,
     VirtualClock,
 )
-from streamproc.engine import Infer, Send, Skip
+from streamproc.engine import Infer, Rescued, Send, Skip, rescue
 from streamproc.executors import Model, ModelVariant, Simulated, load_executors
 from streamproc.runtime import Pipeline, assemble, dead_letter_topic
 from streamproc.telemetry import Journey  # noqa: TC001 - users look at its annotations
@@ -211,23 +211,14 @@ class PipelineTest:
                         self.sink.send(records, partial(self._sent, ticket))
                     case Infer(run=run, size=size, inputs=inputs, variant=variant):
                         executor = self.executors[variant]
-                        ended = partial(self._ended, run, self._answer(executor, inputs))
+                        ended = partial(self._ended, run, _answer(executor, inputs, size))
                         self.call(ended, at_ns=self.now_ns + executor.cost_ns(size))
                     case Skip(source=source, timestamp_ns=timestamp_ns):
                         jump = self._source.skip_now(source, timestamp_ns)
                         self._engine.skipped(source, jump)
 
-    def _answer(self, executor: FakeExecutor, inputs: Columns) -> Columns | Exception:
-        try:
-            return executor.run(inputs)
-        except Exception as error:  # noqa: BLE001 - a model may raise anything
-            return error
-
-    def _ended(self, run: int, outputs: Columns | Exception) -> None:
-        if isinstance(outputs, Exception):
-            self._engine.failed(run, outputs, self.now_ns)
-        else:
-            self._engine.completed(run, outputs, self.now_ns)
+    def _ended(self, run: int, outputs: Columns | Rescued) -> None:
+        self._engine.completed(run, outputs, self.now_ns)
 
     def _sent(self, ticket: int, result: int | Exception) -> None:
         if isinstance(result, Exception):
@@ -368,6 +359,14 @@ def _fake_variant(variant: ModelVariant) -> FakeExecutor:
         return FakeExecutor.around(inner, fixed_ns=fixed_ns, per_event_ns=per_event_ns)
     (inner,) = load_executors(Model(variants=(variant,)), VirtualClock())
     return _fake(inner)
+
+
+def _answer(executor: FakeExecutor, inputs: Columns, size: int) -> Columns | Rescued:
+    """A batch's outputs; where it fails the events at fault are looked for, as by the service."""
+    try:
+        return executor.run(inputs)
+    except Exception as error:  # noqa: BLE001 - a model may raise anything
+        return rescue(executor.run, inputs, size, error)
 
 
 def _zeros(inputs: Columns) -> Columns:

@@ -1,5 +1,6 @@
-"""What the pipeline answers over HTTP: the ops endpoints and the server they run on."""
+"""The pipeline's HTTP endpoints."""
 
-from streamproc.web.ops import OpsServer, ops_app
+from streamproc.web.guard import Guard
+from streamproc.web.ops import Action, OpsServer, ops_app
 
-__all__ = ["OpsServer", "ops_app"]
+__all__ = ["Action", "Guard", "OpsServer", "ops_app"]

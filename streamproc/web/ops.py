@@ -1,10 +1,11 @@
-"""``/metrics``, ``/livez`` and ``/readyz``, and a server for them inside the pipeline's event loop."""
+"""``/metrics``, ``/livez``, ``/readyz`` and ``/api``, and a server for them inside the pipeline's event loop."""
 
 import asyncio
 import contextlib
 import errno
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import uvicorn
@@ -16,16 +17,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from streamproc.core import ExternalError, InvariantError
+from streamproc.core import ExternalError, InvariantError, StreamprocError
 from streamproc.telemetry import render
-
-HEADERS: Final[Mapping[str, str]] = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
-"""On every answer, the errors included."""
+from streamproc.web.guard import HEADERS
 
 CONNECTIONS_MAX: Final = 64
 # One scraper, two probes and a person need four; more than 64 are answered with 503.
@@ -35,15 +29,25 @@ STOP_S: Final = 3.0
 # uvicorn sleeps 0.1 s, then waits GRACE_S for answers under way; STOP_S is for when it does not keep to that.
 
 
+Action = Callable[[], Awaitable[Mapping[str, object]]]
+"""What a POST does; gives what it answers."""
+
+
 def ops_app(
-    *, registry: CollectorRegistry, readiness: Callable[[], Mapping[str, bool]]
+    *,
+    registry: CollectorRegistry,
+    readiness: Callable[[], Mapping[str, bool]],
+    status: Callable[[], Mapping[str, object]] | None = None,
+    actions: Mapping[str, Action] = MappingProxyType({}),
 ) -> Starlette:
-    """The endpoints.
+    """The endpoints; who may call them is the ``Guard``'s to say.
 
     Args:
         registry: what ``/metrics`` shows.
         readiness: what must be there before traffic makes sense, such as ``assignment``, ``model``
             and ``broker``, and whether it is; ready is when all are.
+        status: what ``/api/status`` shows; None for no such path.
+        actions: what ``POST /api/NAME`` does, by name.
     """
 
     async def metrics(request: Request) -> Response:
@@ -64,6 +68,7 @@ def ops_app(
         Route("/metrics", metrics),
         Route("/livez", livez),
         Route("/readyz", readyz),
+        *_api(status, actions),
     ]
     paths = [route.path for route in routes]
 
@@ -77,6 +82,29 @@ def ops_app(
     app = Starlette(routes=routes, exception_handlers={HTTPException: refused, Exception: refused})
     app.router.redirect_slashes = False  # a redirect would go out without our headers
     return app
+
+
+def _api(
+    status: Callable[[], Mapping[str, object]] | None, actions: Mapping[str, Action]
+) -> Iterator[Route]:
+    """``GET /api/status`` and ``POST /api/NAME``."""
+
+    async def show(request: Request) -> Response:  # noqa: ARG001 - starlette passes it
+        return _json(200, status() if status is not None else {})
+
+    def acting(action: Action) -> Callable[[Request], Awaitable[Response]]:
+        async def act(request: Request) -> Response:  # noqa: ARG001 - starlette passes it
+            try:
+                return _json(200, await action())
+            except StreamprocError as error:
+                return _json(409, {"error": str(error)})
+
+        return act
+
+    if status is not None:
+        yield Route("/api/status", show)
+    for name, action in actions.items():
+        yield Route(f"/api/{name}", acting(action), methods=["POST"])
 
 
 def _json(status: int, content: Mapping[str, object]) -> JSONResponse:

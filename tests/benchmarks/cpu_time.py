@@ -28,6 +28,32 @@ def used_s(pid: int) -> float:
     return ticks / _TICKS_PER_S
 
 
+def own_s(pid: int) -> float:
+    """User and system time of one process, all its threads, without those that it started; in steps of 10 ms."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / _TICKS_PER_S
+
+
+class Meter:
+    """CPU time of a program from now on.
+
+    Args:
+        pid: its first process.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._used_s, self._own_s = used_s(pid), own_s(pid)
+
+    def used_s(self) -> float:
+        """Of all its processes."""
+        return used_s(self._pid) - self._used_s
+
+    def own_s(self) -> float:
+        """Of its first process alone."""
+        return own_s(self._pid) - self._own_s
+
+
 def has_ended(process: subprocess.Popen[bytes]) -> bool:
     """Whether a program is over, its resource usage still to be collected by ``collect``."""
     flags = os.WEXITED | os.WNOHANG | os.WNOWAIT

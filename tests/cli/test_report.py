@@ -18,7 +18,7 @@ from streamproc.telemetry import Accounts, Gauges, Summary
 from tests.cli.support import MARKET
 from tests.reports.runs import decide
 
-PASSWORD = "correct-horse"  # noqa: S105 - nobody's
+PASSWORD = "correct-horse"
 SECURITY = (
     "source.kafka.security.security_protocol=SASL_SSL",
     "source.kafka.security.sasl_mechanism=PLAIN",

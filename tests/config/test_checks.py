@@ -37,6 +37,7 @@ REPLACED = [
     ("path: model.onnx", "path: other.onnx", 9, "model.path", "there is no file"),
     ("path: model.onnx", f"path: {'x' * 300}", 9, "model.path", "there is no file"),
     ("path: model.onnx", "executor: {python: {callable: f}}", 9, "model.executor.python.callable", "package.module:name"),
+    ("path: model.onnx", "isolation: true\n  executor: simulated", 9, "model.isolation", "nothing that could crash"),
     ("path: model.onnx", "path: model.onnx\n  inputs: {g: x}\nfeatures: [f]", 10, "model.inputs.g", "not among the features"),
 ]  # fmt: skip
 

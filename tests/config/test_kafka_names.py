@@ -1,5 +1,10 @@
+from dataclasses import fields
+from pathlib import Path
+
 import pytest
 
+from streamproc.config.kafka_names import _CLIENT
+from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from tests.config.conftest import Problems, Read
 
 
@@ -28,6 +33,17 @@ def test_dotted_settings_of_the_source(read: Read, minimal: str) -> None:
     assert got.client == {"client_id": "c", "heartbeat_interval_ms": 500}
 
 
+def test_the_member_that_a_process_is_stays_ours(read: Read, minimal: str) -> None:
+    """With workers each gets its own, made of it: handed on to the client, all would have the same."""
+    got = read(source(minimal, "group.instance.id: me")).config.source
+    assert (got.group_instance_id, got.client) == ("me", {})
+
+
+@pytest.mark.parametrize("client", [KafkaSource, KafkaSink])
+def test_no_setting_of_ours_is_handed_on_as_well(client: type) -> None:
+    assert not _CLIENT[client] & {field.name for field in fields(client)}
+
+
 def test_dotted_settings_of_the_sink(read: Read, minimal: str) -> None:
     names = ["linger.ms: 5", "batch.size: 1024", "compression.type: zstd", "delivery.timeout.ms: 9"]
     got = read(minimal + "".join(f"    {name}\n" for name in names)).config.sink
@@ -35,14 +51,17 @@ def test_dotted_settings_of_the_sink(read: Read, minimal: str) -> None:
     assert (got.compression, str(got.delivery_timeout)) == ("zstd", "9ms")
 
 
-def test_security_settings_are_gathered_under_aiokafkas_names(read: Read, minimal: str) -> None:
+def test_security_settings_are_gathered_under_aiokafkas_names(
+    read: Read, minimal: str, folder: Path
+) -> None:
+    (folder / "ca.pem").touch()
     text = source(
         minimal,
         "security.protocol: SASL_SSL",
         "sasl.mechanism: PLAIN",
         "sasl_plain_username: u",
         "sasl.password: 0123",
-        "ssl_check_hostname: false",
+        "ssl.endpoint.identification.algorithm: none",
         "security: {ssl.ca.location: ca.pem}",
     )
     assert read(text).config.source.security == {
@@ -50,8 +69,8 @@ def test_security_settings_are_gathered_under_aiokafkas_names(read: Read, minima
         "sasl_mechanism": "PLAIN",
         "sasl_plain_username": "u",
         "sasl_plain_password": "0123",
-        "ssl_check_hostname": "false",
-        "ssl_cafile": "ca.pem",
+        "ssl_endpoint_identification_algorithm": "none",
+        "ssl_cafile": str(folder / "ca.pem"),
     }
 
 

@@ -7,7 +7,6 @@ LATER = [
     ("delivery: exactly_once", "delivery"),
     ("delivery: exactly-once", "delivery"),
     ("slo: [{name: a}]", "slo"),
-    ("record: {path: x}", "record"),
 ]
 
 REPLACED = [

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from tests.config.conftest import Problems, Read
@@ -35,12 +37,20 @@ def test_kafkas_names_are_ours_here_too(read: Read, minimal: str, argument: str)
     assert read(text, overrides=[argument]).config.source.group_id == "g"
 
 
-def test_a_setting_that_belongs_deeper_gets_there(read: Read) -> None:
+def test_a_setting_that_belongs_deeper_gets_there(read: Read, folder: Path) -> None:
+    (folder / "ca.pem").touch()
     source = read(
-        overrides=["source.kafka.ssl.ca.location=ca.pem", "source.kafka.session.timeout.ms=6000"],
+        overrides=[
+            "source.kafka.security.protocol=SSL",
+            "source.kafka.ssl.ca.location=ca.pem",
+            "source.kafka.session.timeout.ms=6000",
+        ],
         environ={"STREAMPROC_SOURCE__KAFKA__HEARTBEAT_INTERVAL_MS": "500"},
     ).config.source
-    assert source.security == {"ssl_cafile": "ca.pem"}
+    assert source.security == {
+        "security_protocol": "SSL",
+        "ssl_cafile": str(folder / "ca.pem"),
+    }
     assert source.client == {"heartbeat_interval_ms": 500}
     assert source.session_timeout == 6_000_000_000
 

@@ -11,10 +11,18 @@ from tests.config.conftest import Problems, Read
 
 PLANTED = "hunter2-hunter2"
 ENVIRON = {"PLANTED": PLANTED}
+LOGIN = {"security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN", "sasl_plain_username": "u"}
+LOGINS = {
+    f"STREAMPROC_{end}__KAFKA__{name.upper()}": value
+    for name, value in LOGIN.items()
+    for end in ("SOURCE", "SINK")
+}
+SETTINGS = ", ".join(f"{name}: {value}" for name, value in LOGIN.items())
 
 
 def with_security(minimal: str, value: str) -> str:
-    return minimal.replace("[ticks]", f"[ticks]\n    security: {{sasl_plain_password: '{value}'}}")
+    security = f"{{{SETTINGS}, sasl_plain_password: '{value}'}}"
+    return minimal.replace("[ticks]", f"[ticks]\n    security: {security}")
 
 
 @pytest.mark.parametrize("value", ["${env:PLANTED}", "${file:planted}", PLANTED])
@@ -23,7 +31,7 @@ def test_a_password_gets_to_the_client_and_not_into_repr(
 ) -> None:
     (folder / "planted").write_text(PLANTED + "\n", encoding="utf-8")
     loaded = read(with_security(minimal, value), environ=ENVIRON)
-    assert loaded.config.source.security == {"sasl_plain_password": PLANTED}
+    assert loaded.config.source.security == {**LOGIN, "sasl_plain_password": PLANTED}
     assert PLANTED not in repr(loaded) + repr(loaded.config) + repr(loaded.root)
     assert loaded.redact(f"broker says {PLANTED}") == "broker says ***"
     assert PLANTED not in str(loaded.problem("source.kafka", f"refused {PLANTED}"))
@@ -31,11 +39,13 @@ def test_a_password_gets_to_the_client_and_not_into_repr(
 
 def test_passwords_from_outside_are_hidden_as_well(read: Read) -> None:
     loaded = read(
-        overrides=[f"sink.kafka.sasl_plain_password={PLANTED}"],
-        environ={"STREAMPROC_SOURCE__KAFKA__SASL_PLAIN_PASSWORD": "012345"},
+        overrides=[
+            f"sink.kafka.sasl_plain_password={PLANTED}",
+        ],
+        environ={**LOGINS, "STREAMPROC_SOURCE__KAFKA__SASL_PLAIN_PASSWORD": "012345"},
     )
-    assert loaded.config.sink.security == {"sasl_plain_password": PLANTED}
-    assert loaded.config.source.security == {"sasl_plain_password": "012345"}
+    assert loaded.config.sink.security == {**LOGIN, "sasl_plain_password": PLANTED}
+    assert loaded.config.source.security == {**LOGIN, "sasl_plain_password": "012345"}
     assert not {PLANTED, "012345"} & set(repr(loaded).replace("'", " ").split())
 
 
@@ -45,9 +55,9 @@ def test_passwords_from_outside_are_hidden_as_well(read: Read) -> None:
 )
 def test_a_password_from_outside_is_taken_as_it_is(read: Read, text: str, password: str) -> None:
     name = "STREAMPROC_SINK__KAFKA__SASL_PLAIN_PASSWORD"
-    loaded = read(overrides=[f"source.kafka.sasl.password={text}"], environ={name: text})
-    assert loaded.config.source.security == {"sasl_plain_password": password}
-    assert loaded.config.sink.security == {"sasl_plain_password": password}
+    loaded = read(overrides=[f"source.kafka.sasl.password={text}"], environ={**LOGINS, name: text})
+    assert loaded.config.source.security == {**LOGIN, "sasl_plain_password": password}
+    assert loaded.config.sink.security == {**LOGIN, "sasl_plain_password": password}
 
 
 def test_a_loaded_file_travels_to_other_processes(read: Read, minimal: str) -> None:

@@ -1,6 +1,7 @@
 """The sink when its producer fails: what is mended, what is final, and that nobody waits for ever."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streamproc.connectors.kafka import KafkaRecordSink, KafkaSink
+from streamproc.connectors.kafka import Access, KafkaRecordSink, KafkaSink
 from streamproc.core import ExternalError, OutRecords, SystemClock, TopicPartition
 
 Answer = Callable[[int, "FakeProducer"], "Exception | None"]
@@ -58,7 +59,7 @@ class Bed:
         self._answers = answers
         self.sink = KafkaRecordSink(
             KafkaSink(topic="out"),
-            settings={"bootstrap_servers": "nowhere:1"},
+            access=Access("sink.kafka", "nowhere:1"),
             input_topics=["in"],
             made_topics=[],
             clock=SystemClock(),
@@ -135,6 +136,32 @@ async def test_a_partition_that_waits_in_the_old_producer_goes_on_with_the_new_o
     await bed.sink.stop(timeout_ns=0)
 
 
+async def test_refusals_after_the_first_are_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    """Each failed future that nobody looks at would be three lines of asyncio's in the log."""
+    answers: list[asyncio.Future[object]] = []
+    bed = Bed(lambda _: lambda _partition, _producer: None)
+    await bed.start()
+    producer: Any = bed.sink._producer
+
+    async def send_batch(*_: Any, **__: Any) -> Any:
+        answers.append(asyncio.get_running_loop().create_future())
+        return answers[-1]
+
+    producer.send_batch = send_batch
+    sent = [bed.send(0), bed.send(1)]
+    await asyncio.sleep(0.01)
+    for answer in answers:
+        answer.set_exception(MessageSizeTooLargeError())
+    assert len(answers) == 2
+    for said in sent:
+        assert isinstance(await result(said), ExternalError)
+    await bed.sink.stop(timeout_ns=0)
+    answers.clear()
+    del answer
+    gc.collect()
+    assert "never retrieved" not in caplog.text
+
+
 async def test_a_keeper_that_dies_is_not_silent() -> None:
     bed = Bed(lambda _: lambda _partition, _producer: KafkaError("down"))
     await bed.start()
@@ -152,7 +179,7 @@ async def test_a_keeper_that_dies_is_not_silent() -> None:
 async def test_a_batch_is_no_larger_than_the_largest_record() -> None:
     sink = KafkaRecordSink(
         KafkaSink(topic="out", max_record=4096),  # type: ignore[arg-type]
-        settings={"bootstrap_servers": "nowhere:1"},
+        access=Access("sink.kafka", "nowhere:1"),
         input_topics=["in"],
         made_topics=[],
         clock=SystemClock(),

@@ -21,15 +21,15 @@ def test_what_goes_in_comes_out() -> None:
     log.begin(BEGINNING)
     log.note(Call.INGEST, log.source(T0), 17, 3)
     LoggedClock(VirtualClock(5_000), log).now_ns()
-    log.note_at(Call.FAILED, 4_000, 1, log.text("ValueError: \ud800"))
+    log.note_at(Call.FAILED, 4_000, 1, log.text("model_failed"), log.text("ValueError: \ud800"))
     log.flush()
     ((entry, at_ns),) = entries
     assert entry.begins == BEGINNING
     assert list(map(Call, entry.calls)) == [Call.INGEST, Call.CLOCK, Call.FAILED]
     assert entry.instants_ns.tolist() == [5_000, 4_000]
-    assert entry.numbers.tolist() == [0, 17, 3, 1, 0]
+    assert entry.numbers.tolist() == [0, 17, 3, 1, 0, 1]
     assert entry.sources == [T0]
-    assert entry.texts == ["ValueError: \ud800"]
+    assert entry.texts == ["model_failed", "ValueError: \ud800"]
     assert at_ns == 4_000
 
 

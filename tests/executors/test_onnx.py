@@ -102,7 +102,7 @@ def test_an_element_type_that_is_not_supported(make_model: MakeModel) -> None:
 def test_a_file_that_is_missing(tmp_path: Path) -> None:
     path = str(tmp_path / "none.onnx")
     assert refusal(path) == ("model.path", f"{path} cannot be read: No such file or directory")
-    assert "Is a directory" in refusal(str(tmp_path))[1]
+    assert "is a folder" in refusal(str(tmp_path))[1]
 
 
 @pytest.mark.parametrize("content", [b"", b"this is no model", b"\x08\x09" * 40])

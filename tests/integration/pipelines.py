@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
 import signal
@@ -179,6 +180,16 @@ class InThread:
         assert answer, f"the pipeline ended before: {what}"
         return answer
 
+    def call(self, function: Callable[[], Any]) -> Any:
+        """Call a function on the pipeline's event loop, or a coroutine function and wait for it."""
+        assert self._loop is not None
+
+        async def called() -> Any:
+            answer = function()
+            return await answer if inspect.isawaitable(answer) else answer
+
+        return asyncio.run_coroutine_threadsafe(called(), self._loop).result(60)
+
     def ask_to_stop(self) -> None:
         if self._loop is not None and self.service is not None and self._thread.is_alive():
             try:
@@ -265,12 +276,13 @@ class InThread:
 class Command(Background):
     """``streamproc run`` as a program of its own."""
 
-    def __init__(self, config: Path, *args: str) -> None:
-        self._stdout = config.with_suffix(".out")
+    def __init__(self, config: Path, *args: str, log: Path | None = None) -> None:
+        log = log or config.with_suffix(".log")
+        self._stdout = log.with_suffix(".out")
         self._stdout.write_bytes(b"")
         super().__init__(
             [sys.executable, "-m", "streamproc", "run", str(config), "--json", *args],
-            log=config.with_suffix(".log"),
+            log=log,
             stdout=self._stdout,
             env={"PYTHONFAULTHANDLER": "1"},
         )

@@ -17,17 +17,23 @@ Channels are ``records/TOPIC/PARTITION``, ``decisions``, ``outcomes``, ``schedul
 are in ``schemas/capture.proto``.
 """
 
+from streamproc.connectors.capture.json_lines import JsonLines, LineForm, TimeUnit, open_lines
 from streamproc.connectors.capture.messages import (
     UNKNOWN_LANE,
     Gap,
     OutcomeColumns,
     RecordedDecision,
     ScheduleEntry,
+    SentBatch,
 )
 from streamproc.connectors.capture.metadata import CaptureMetadata, RecordedModel
+from streamproc.connectors.capture.options import Record, Redact
+from streamproc.connectors.capture.parquet import export_parquet
 from streamproc.connectors.capture.reader import CaptureReader, CaptureSummary
+from streamproc.connectors.capture.recorder import Recorder
 from streamproc.connectors.capture.schema import proto_text
-from streamproc.connectors.capture.writer import CaptureWriter, Rotation
+from streamproc.connectors.capture.scribe import Job
+from streamproc.connectors.capture.writer import CaptureWriter, Rotation, not_there
 
 __all__ = [
     "UNKNOWN_LANE",
@@ -36,10 +42,21 @@ __all__ = [
     "CaptureSummary",
     "CaptureWriter",
     "Gap",
+    "Job",
+    "JsonLines",
+    "LineForm",
     "OutcomeColumns",
+    "Record",
     "RecordedDecision",
     "RecordedModel",
+    "Recorder",
+    "Redact",
     "Rotation",
     "ScheduleEntry",
+    "SentBatch",
+    "TimeUnit",
+    "export_parquet",
+    "not_there",
+    "open_lines",
     "proto_text",
 ]

@@ -1,7 +1,7 @@
 """What a recording tells of, as values: decisions, outcomes, schedule entries and gaps."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -16,6 +16,8 @@ GAPS: Final = "gaps"
 RECORDS: Final = "records/"
 """The channels; those of records go on with TOPIC/PARTITION."""
 
+SOURCE_HEADER: Final = "streamproc-source"
+"""Of a letter: ``topic/partition/offset`` of its input."""
 UNKNOWN_LANE: Final = -1
 
 
@@ -61,7 +63,7 @@ class RecordedDecision(NamedTuple):
         return f"{self.source.topic}/{self.source.partition}/{self.offset}{row}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # made for each batch that ends; freezing it would take five times as long
 class OutcomeColumns:
     """Events of one partition that ended together, in columns of n. All instants are ns since 1970.
 
@@ -136,3 +138,87 @@ class Gap(NamedTuple):
 def records_channel(source: TopicPartition) -> str:
     """The channel of a partition's records."""
     return f"{RECORDS}{source.topic}/{source.partition}"
+
+
+@dataclass(slots=True)  # made for each batch that ends; freezing it would take five times as long
+class SentBatch:
+    """Records that were handed to the sink together, about events of one partition that ended alike.
+
+    Attributes:
+        log_time_ns: when they were handed over.
+        topic: where they go.
+        source: the partition of their events.
+        offset: int64 [n], the inputs' offsets; None where a record tells of several inputs.
+        row: int64 [n], the events' rows, -1 for a whole record; None where each record is one event.
+        outcome: what they say.
+        reason: why.
+        lane: int64 [n] or one number for all: places among the metadata's lanes, -1 for unknown.
+        variant: the place of the model that ran among the metadata's models; None where none ran.
+        key: n keys.
+        value: n values.
+        headers: headers that each has.
+        row_headers: further headers by row number.
+    """
+
+    log_time_ns: int
+    topic: str
+    source: TopicPartition
+    offset: Int64Array | None
+    row: Int64Array | None
+    outcome: Outcome
+    reason: str
+    lane: Int64Array | int
+    variant: int | None
+    key: Sequence[bytes | None]
+    value: Sequence[bytes | None]
+    headers: Headers = ()
+    row_headers: Mapping[int, Headers] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def decisions(
+        self, lanes: Sequence[str], variants: Sequence[str]
+    ) -> Iterator[RecordedDecision]:
+        """One by one.
+
+        Args:
+            lanes: the metadata's lanes.
+            variants: the names of the metadata's models.
+        """
+        count = len(self)
+        offsets: list[int | None] = (
+            [self._told_offset(place) for place in range(count)]
+            if self.offset is None
+            else self.offset.tolist()
+        )
+        rows = [-1] * count if self.row is None or self.offset is None else self.row.tolist()
+        numbers = [self.lane] * count if isinstance(self.lane, int) else self.lane.tolist()
+        variant = "" if self.variant is None else _name(variants, self.variant)
+        columns = zip(offsets, rows, numbers, self.key, self.value, strict=False)
+        for place, (offset, row, number, key, value) in enumerate(columns):
+            yield RecordedDecision(
+                self.log_time_ns,
+                self.topic,
+                self.source,
+                offset,
+                None if row < 0 else row,
+                self.outcome,
+                self.reason,
+                _name(lanes, number),
+                variant,
+                key,
+                value,
+                [*self.headers, *self.row_headers.get(place, ())],
+            )
+
+    def _told_offset(self, place: int) -> int | None:
+        """The input that a letter about several of its rows names in its headers."""
+        for name, value in self.row_headers.get(place, ()):
+            if name == SOURCE_HEADER and value is not None:
+                return int(value.rpartition(b"/")[2])
+        return None
+
+
+def _name(names: Sequence[str], place: int) -> str:
+    return names[place] if 0 <= place < len(names) else ""

@@ -10,6 +10,7 @@ from streamproc.connectors.capture.messages import (
     OutcomeColumns,
     RecordedDecision,
     ScheduleEntry,
+    SentBatch,
 )
 from streamproc.connectors.capture.schema import message_class
 from streamproc.core import Headers, Int64Array, Outcome, RecordBatch, TopicPartition
@@ -27,20 +28,23 @@ _OUTCOME_OF: Final = {outcome.word: outcome for outcome in Outcome}
 
 
 def encode_records(batch: RecordBatch) -> Iterator[bytes]:
-    """The batch's records, one message each."""
+    """The batch's records, one message each.
+
+    What all have is serialised once: two messages one behind the other are, to every reader of protobuf, one with
+    the fields of both.
+    """
     topic, partition = batch.source
-    kind = batch.timestamp_type
+    shared: bytes = _RECORD(
+        topic=topic, partition=partition, timestamp_type=batch.timestamp_type
+    ).SerializeToString()
     columns = zip(
         batch.offset.tolist(), batch.timestamp_ns.tolist(), batch.key, batch.value, strict=True
     )
     headers = batch.headers
     for row, (offset, timestamp_ns, key, value) in enumerate(columns):
         made = _RECORD(
-            topic=topic,
-            partition=partition,
             offset=offset,
             timestamp_ns=None if timestamp_ns < 0 else timestamp_ns,
-            timestamp_type=kind,
             key=key,
             value=value,
         )
@@ -50,7 +54,28 @@ def encode_records(batch: RecordBatch) -> Iterator[bytes]:
             made.batch.records = len(batch)
             made.batch.end_position = batch.end_position
             made.batch.behind = batch.behind
-        yield made.SerializeToString()
+        yield shared + made.SerializeToString()
+
+
+def encode_sent(sent: SentBatch, lanes: Sequence[str], variants: Sequence[str]) -> Iterator[bytes]:
+    """The same messages as of its decisions one by one; arguments as of ``SentBatch.decisions``."""
+    if sent.offset is None or not isinstance(sent.lane, int):
+        yield from map(encode_decision, sent.decisions(lanes, variants))
+        return
+    first = next(sent.decisions(lanes, variants))
+    shared = encode_decision(
+        first._replace(offset=None, row=None, key=None, value=None, headers=sent.headers)
+    )
+    rows = [None] * len(sent) if sent.row is None else sent.row.tolist()
+    headers = sent.row_headers
+    columns = zip(sent.offset.tolist(), rows, sent.key, sent.value, strict=True)
+    for place, (offset, row, key, value) in enumerate(columns):
+        made = _DECISION(source_offset=offset, key=key, value=value)
+        if row is not None and row >= 0:
+            made.row = row
+        if place in headers:
+            made.headers.extend(_headers(headers[place]))
+        yield shared + made.SerializeToString()
 
 
 def decode_record(data: bytes) -> Any:  # noqa: ANN401 - made at run time

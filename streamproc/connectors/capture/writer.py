@@ -4,7 +4,6 @@ A file is ``NAME.mcap.part`` until it is complete, and is then renamed in one st
 ``chunk_ns`` is on the disk, in chunks that can be read alone: a crash loses no more.
 """
 
-import contextlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -12,8 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from mcap.writer import Writer
-
+from streamproc.connectors.capture.mcap_file import McapFile
 from streamproc.connectors.capture.messages import (
     DECISIONS,
     GAPS,
@@ -22,9 +20,11 @@ from streamproc.connectors.capture.messages import (
     Gap,
     OutcomeColumns,
     RecordedDecision,
+    SentBatch,
     records_channel,
 )
 from streamproc.connectors.capture.metadata import CaptureMetadata
+from streamproc.connectors.capture.output import OutputFile
 from streamproc.connectors.capture.schema import descriptor_set, schema_name
 from streamproc.connectors.capture.wire import (
     encode_decision,
@@ -32,6 +32,7 @@ from streamproc.connectors.capture.wire import (
     encode_outcomes,
     encode_records,
     encode_schedule,
+    encode_sent,
 )
 from streamproc.core import (
     NS_PER_MS,
@@ -104,9 +105,8 @@ class CaptureWriter:
         self._durable = durable
         self._overwrite = overwrite
         self._metadata = metadata
+        self._variants = [model.variant for model in metadata.models]
         self._part = metadata.part - 1
-        self._channels: dict[str, int] = {}
-        self._schemas: dict[str, int] = {}
         self._waiting_since_ns: int | None = None
         self.completed: list[Path] = []
         """The files that are complete."""
@@ -117,12 +117,23 @@ class CaptureWriter:
         """The file that is being written, under the name that it will have."""
         return self._path
 
+    @property
+    def part(self) -> int:
+        """The number of that file in the recording."""
+        return self._part
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something was written that the disk does not have yet."""
+        return self._waiting_since_ns is not None
+
     def records(self, batch: RecordBatch) -> None:
         """Write what one fetch gave; ``log_time`` is the batch's arrival."""
         channel = self._channel(records_channel(batch.source), "KafkaRecord")
         timestamps = batch.timestamp_ns.tolist()
+        add, arrival_ns = self._mcap.add, batch.arrival_ns
         for timestamp_ns, data in zip(timestamps, encode_records(batch), strict=True):
-            self._writer.add_message(channel, batch.arrival_ns, data, max(timestamp_ns, 0))
+            add(channel, arrival_ns, max(timestamp_ns, 0), data)
         self._written()
 
     def decisions(self, decisions: Iterable[RecordedDecision]) -> None:
@@ -130,7 +141,16 @@ class CaptureWriter:
         channel = self._channel(DECISIONS, "Decision")
         for decision in decisions:
             at_ns = decision.log_time_ns
-            self._writer.add_message(channel, at_ns, encode_decision(decision), at_ns)
+            self._mcap.add(channel, at_ns, at_ns, encode_decision(decision))
+        self._written()
+
+    def sent(self, sent: SentBatch) -> None:
+        """Write what was handed to the sink together."""
+        if not len(sent):
+            return
+        channel, at_ns = self._channel(DECISIONS, "Decision"), sent.log_time_ns
+        for data in encode_sent(sent, self._metadata.lanes, self._variants):
+            self._mcap.add(channel, at_ns, at_ns, data)
         self._written()
 
     def outcomes(self, outcomes: OutcomeColumns) -> None:
@@ -153,7 +173,8 @@ class CaptureWriter:
         """
         now_ns = self._clock.now_ns()
         since_ns = self._waiting_since_ns
-        if since_ns is not None and now_ns - since_ns >= self._chunk_ns:
+        long = self._mcap.waiting_bytes >= self._chunk_bytes
+        if long or (since_ns is not None and now_ns - since_ns >= self._chunk_ns):
             self.flush()
         if self._written_any and self._rotation is not None:
             age_ns, length = now_ns - self._begun_ns, self._file.tell()
@@ -163,11 +184,9 @@ class CaptureWriter:
 
     def flush(self) -> None:
         """Write the chunk that is being made, and wait until the disk has it."""
-        self._writer.flush()  # type: ignore[no-untyped-call]
-        if self._durable:
-            os.fsync(self._file.fileno())
+        self._mcap.flush()
+        self._file.whole(durable=self._durable)
         self._waiting_since_ns = None
-        self._safe_bytes = self._file.tell()
 
     def close(self) -> None:
         """Complete the file; one in which nothing was written is complete, too."""
@@ -175,11 +194,7 @@ class CaptureWriter:
 
     def abandon(self) -> None:
         """Leave the file as it is after an error: all chunks that were written whole stay readable."""
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._file.fileno(), self._safe_bytes)
-        # What the buffer still holds must not be written behind it.
-        with contextlib.suppress(OSError):
-            self._file.raw.close()
+        self._file.abandon()
 
     def __enter__(self) -> Self:
         return self
@@ -198,34 +213,32 @@ class CaptureWriter:
     def _begin(self) -> None:
         self._part += 1
         self._path = self._named(self._part)
-        if self._path.exists() and not self._overwrite:
-            msg = f"{self._path} is there already: remove it, or write to another"
-            raise ConfigError(msg)
+        if not self._overwrite:
+            not_there(self._path)
         self._begun_ns = self._clock.now_ns()
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = _part_of(self._path).open("wb")
-        self._safe_bytes = 0
+        self._file = OutputFile(_part_of(self._path))
         self._written_any = False
-        self._channels, self._schemas = {}, {}
-        self._writer: Writer = Writer(self._file, chunk_size=self._chunk_bytes)
-        self._writer.start(profile="", library=f"streamproc {VERSION}")
         told = replace(self._metadata, part=self._part, started_ns=self._begun_ns)
-        for name, values in told.records():
-            self._writer.add_metadata(name, values)
-        self.flush()
+        try:
+            self._mcap = McapFile(self._file, f"streamproc {VERSION}")
+            for name, values in told.records():
+                self._mcap.metadata(name, values)
+            self.flush()
+        except OSError:
+            self.abandon()
+            raise
 
     def _named(self, part: int) -> Path:
-        if self._rotation is None:
+        if self._rotation is None and part == 1:
             return self._target
         return self._target.with_name(f"{self._target.stem}-{part:04d}{self._target.suffix}")
 
     def _complete(self) -> None:
         if self._file.closed:
             return
-        self._writer.finish()  # type: ignore[no-untyped-call]
-        self._file.flush()
-        if self._durable:
-            os.fsync(self._file.fileno())
+        self._mcap.finish()
+        self._file.whole(durable=self._durable)
         self._file.close()
         _part_of(self._path).replace(self._path)
         if self._durable:
@@ -233,7 +246,7 @@ class CaptureWriter:
         self.completed.append(self._path)
 
     def _add(self, name: str, schema: str, log_time_ns: int, data: bytes) -> None:
-        self._writer.add_message(self._channel(name, schema), log_time_ns, data, log_time_ns)
+        self._mcap.add(self._channel(name, schema), log_time_ns, log_time_ns, data)
         self._written()
 
     def _written(self) -> None:
@@ -243,15 +256,19 @@ class CaptureWriter:
         self.tick()
 
     def _channel(self, name: str, schema: str) -> int:
-        found = self._channels.get(name)
-        if found is None:
-            if schema not in self._schemas:
-                self._schemas[schema] = self._writer.register_schema(
-                    schema_name(schema), "protobuf", descriptor_set()
-                )
-            found = self._writer.register_channel(name, "protobuf", self._schemas[schema])
-            self._channels[name] = found
-        return found
+        return self._mcap.channel(name, schema_name(schema), descriptor_set())
+
+
+def not_there(path: Path) -> None:
+    """See that a recording would replace nothing.
+
+    Raises:
+        ConfigError: the file is there, or what a recorder left of it.
+    """
+    for found in (path, _part_of(path)):
+        if found.exists():
+            msg = f"{found} is there already: remove it, or write to another"
+            raise ConfigError(msg)
 
 
 def _part_of(path: Path) -> Path:

@@ -1,25 +1,43 @@
 """Kafka: source, sink and the embedded broker."""
 
-from streamproc.connectors.kafka.connection import check_reachable, client_settings, explained
+from streamproc.connectors.kafka.connection import Access, check_reachable
 from streamproc.connectors.kafka.embedded import EmbeddedBroker
 from streamproc.connectors.kafka.options import KafkaSink, KafkaSource
 from streamproc.connectors.kafka.partitioning import partition_of, rows_by_partition
+from streamproc.connectors.kafka.recovering import RecoveringSource
+from streamproc.connectors.kafka.security import OTHER_NAMES, named
+from streamproc.connectors.kafka.security import problems as security_problems
 from streamproc.connectors.kafka.sink import KafkaRecordSink
 from streamproc.connectors.kafka.source import KafkaRecordSource
-from streamproc.connectors.kafka.topics import TopicShape, create_topics, topic_shapes
+from streamproc.connectors.kafka.tail import TopicTail
+from streamproc.connectors.kafka.topics import (
+    TopicShape,
+    absent,
+    cluster_id,
+    create_topics,
+    topic_shapes,
+)
+from streamproc.connectors.kafka.unread import Unread
 
 __all__ = [
+    "OTHER_NAMES",
+    "Access",
     "EmbeddedBroker",
     "KafkaRecordSink",
     "KafkaRecordSource",
     "KafkaSink",
     "KafkaSource",
+    "RecoveringSource",
     "TopicShape",
+    "TopicTail",
+    "Unread",
+    "absent",
     "check_reachable",
-    "client_settings",
+    "cluster_id",
     "create_topics",
-    "explained",
+    "named",
     "partition_of",
     "rows_by_partition",
+    "security_problems",
     "topic_shapes",
 ]

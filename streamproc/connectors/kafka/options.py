@@ -24,10 +24,12 @@ class KafkaSource:
         isolation_level: ``read_committed`` passes over what aborted transactions wrote.
         commit_interval: how often finished positions are committed.
         session_timeout: how long the group waits for a silent member.
+        progress_timeout: how long no event may get its outcome though some wait, at brokers that answer: then the
+            consumer is made anew, and after as long again the process ends, for a supervisor to start it; null never.
         fetch_max_wait: how long the broker may hold a fetch back when there is nothing new.
         max_partition_fetch: bytes of one partition a fetch; at least the topic's largest record.
         security: ``security_protocol``, ``sasl_*`` and ``ssl_*`` settings as aiokafka or librdkafka
-            call them; used for the sink as well unless it has its own.
+            call them (docs/security.md lists them); used for the sink as well unless it has its own.
         client: further settings of ``AIOKafkaConsumer``.
     """
 
@@ -39,6 +41,7 @@ class KafkaSource:
     isolation_level: Literal["read_uncommitted", "read_committed"] = "read_uncommitted"
     commit_interval: Duration = Duration.parse("1s")  # noqa: RUF009 - immutable
     session_timeout: Duration = Duration.parse("10s")  # noqa: RUF009 - immutable
+    progress_timeout: Duration | None = Duration.parse("60s")  # noqa: RUF009 - immutable
     fetch_max_wait: Duration = Duration.parse("100ms")  # noqa: RUF009 - immutable
     max_partition_fetch: Size = Size.parse("4MiB")  # noqa: RUF009 - immutable
     security: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -58,6 +61,8 @@ class KafkaSink:
         topic: where decisions go.
         bootstrap_servers: ``host:port``; empty takes the source's.
         key: a decoded field that becomes the decision's key; None keeps the event's.
+        headers: names of an event's headers that its decision has too, besides ``traceparent``, ``tracestate``
+            and ``x-deadline-ns``; no others are passed on.
         linger: how long a batch waits for more.
         max_batch: bytes of one batch of records.
         compression: of the batches.
@@ -70,6 +75,7 @@ class KafkaSink:
     topic: str
     bootstrap_servers: str = ""
     key: str | None = None
+    headers: Sequence[str] = ()
     linger: Duration = Duration(0)  # noqa: RUF009 - immutable
     max_batch: Size = Size.parse("256KiB")  # noqa: RUF009 - immutable
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "none"

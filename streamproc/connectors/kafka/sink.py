@@ -8,7 +8,7 @@ meanwhile is gathered into one larger batch.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from aiokafka import AIOKafkaProducer
@@ -24,12 +24,12 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from streamproc.connectors.kafka.connection import check_reachable, explained, stop_within
+from streamproc.connectors.kafka.connection import Access, stop_within
 from streamproc.connectors.kafka.options import KafkaSink
 from streamproc.connectors.kafka.outbox import Delivery, Outbox, Parcel, Piece
 from streamproc.connectors.kafka.partitioning import rows_by_partition
 from streamproc.connectors.kafka.raw_batches import RecordAppender, abandon
-from streamproc.connectors.kafka.topics import create_topics, topic_shapes
+from streamproc.connectors.kafka.topics import absent, create_topics, topic_shapes
 from streamproc.core import (
     NS_PER_MS,
     NS_PER_S,
@@ -39,6 +39,7 @@ from streamproc.core import (
     OutRecords,
     Problem,
     SendDone,
+    StreamprocError,
 )
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class KafkaRecordSink:
 
     Args:
         options: what the user set.
-        settings: of the client: brokers and security.
+        access: brokers and security.
         input_topics: the topics whose events the records are made from.
         made_topics: the topics that may be made where they do not exist (dead letters).
         clock: for the instants of sending and acknowledgement.
@@ -81,13 +82,14 @@ class KafkaRecordSink:
         self,
         options: KafkaSink,
         *,
-        settings: Mapping[str, object],
+        access: Access,
         input_topics: Sequence[str],
         made_topics: Sequence[str],
         clock: Clock,
     ) -> None:
         self._options = options
-        self._settings = settings
+        self._access = access
+        self._settings = access.settings()
         self._input_topics = input_topics
         self._made_topics = made_topics
         self._clock = clock
@@ -106,9 +108,8 @@ class KafkaRecordSink:
 
     async def start(self) -> None:
         """Connect and learn the topics; see ``Sink``."""
-        servers = str(self._settings["bootstrap_servers"])
-        await check_reachable("sink.kafka", servers)
-        with explained("sink.kafka", servers):
+        await self._access.check_reachable()
+        async with self._access.explained(topic_setting="topic", writes=True):
             await self._learn_topics()
             self._producer = await self._connect()
         self._keeper = asyncio.create_task(self._keep())
@@ -153,10 +154,7 @@ class KafkaRecordSink:
         missing = [t for t in topics if shapes[t] is None]
         refused = [t for t in missing if t not in self._made_topics]
         if refused:
-            servers = self._settings["bootstrap_servers"]
-            msg = (
-                f"topic {', '.join(refused)} does not exist on {servers}: make it, or name another"
-            )
+            msg = f"{absent(refused, self._settings)}: make it, or name another"
             ours = self._options.topic in refused
             raise ConfigError(Problem(msg, "sink.kafka.topic" if ours else "source.kafka.topics"))
         if missing:
@@ -252,9 +250,9 @@ class KafkaRecordSink:
 
     def _ended(self, outbox: Outbox, parcel: Parcel, future: "asyncio.Future[object]") -> None:
         """The broker has answered for a parcel."""
+        error = None if future.cancelled() else future.exception()
         if future.cancelled() or parcel not in outbox.unacknowledged:
             return  # of a producer that was given up since: the parcel is sent again, or was
-        error = future.exception()
         if error is not None:
             self._failed(outbox, error)
             return
@@ -273,19 +271,22 @@ class KafkaRecordSink:
             )
             self._renewal.set()
             return
-        self._give_up(f"{outbox.topic}/{outbox.partition} refuses what is sent: {error!r}")
+        ours = outbox.topic == self._options.topic
+        setting = "topic" if ours else "outcomes.dead_letter_topic"
+        denied = self._access.denied(error, topic_setting=setting, writes=True)
+        why = f"{outbox.topic}/{outbox.partition} refuses what is sent: {error!r}"
+        self._give_up(denied or ExternalError(f"sink.kafka: {why}"))
 
-    def _give_up(self, why: str) -> None:
+    def _give_up(self, error: StreamprocError) -> None:
         """Nothing of what waits will ever be acknowledged: say so to everybody who waits."""
         self._refused = True
-        error = ExternalError(f"sink.kafka: {why}")
         for outbox in self._outboxes.values():
             for piece in outbox.take_all():
                 piece.delivery.failed(error)
 
     def _keeper_ended(self, keeper: "asyncio.Task[None]") -> None:
         if not keeper.cancelled() and (error := keeper.exception()):
-            self._give_up(f"the producer cannot be kept up: {error!r}")
+            self._give_up(ExternalError(f"sink.kafka: the producer cannot be kept up: {error!r}"))
 
     async def _keep(self) -> None:
         """Make the producer anew when it failed, or when nothing is acknowledged any more."""

@@ -17,16 +17,13 @@ from aiokafka.errors import (
     RecordTooLargeError,
 )
 
-from streamproc.connectors.kafka.connection import (
-    check_reachable,
-    client_settings,
-    explained,
-    stop_within,
-)
+from streamproc.connectors.kafka.connection import Access, stop_within
+from streamproc.connectors.kafka.identity import Identity
 from streamproc.connectors.kafka.membership import forget_instance
 from streamproc.connectors.kafka.options import KafkaSource
 from streamproc.connectors.kafka.raw_records import RawLists, Record, flat, install
 from streamproc.connectors.kafka.start_offsets import positions_of, settle_start
+from streamproc.connectors.kafka.uncancelled import Uncancelled
 from streamproc.core import (
     NS_PER_MS,
     AssignmentListener,
@@ -58,6 +55,7 @@ class KafkaRecordSource:
 
     def __init__(self, options: KafkaSource, *, group_id: str, clock: Clock) -> None:
         self._options = options
+        self._access = Access.of_source(options)
         self._group_id = group_id
         self._clock = clock
         self._consumer: AIOKafkaConsumer | None = None
@@ -66,6 +64,8 @@ class KafkaRecordSource:
         self._lists: RawLists | None = None
         self._position_of: dict[KafkaPartition, int] = {}
         self._not_taken_over: Exception | None = None
+        self._identity: Identity | None = None
+        self._commits = Uncancelled()
         self._assignments_total = 0
         self.skipped_total = 0
         """Records that were gone before they could be read (retention)."""
@@ -82,14 +82,13 @@ class KafkaRecordSource:
     async def start(self, listener: AssignmentListener) -> None:
         """Connect and join the group; see ``Source``."""
         options = self._options
-        servers = options.bootstrap_servers
-        settings = client_settings(servers, options.security)
-        await check_reachable("source.kafka", servers)
+        settings = self._access.settings()
+        await self._access.check_reachable()
         self._listener = listener
         self._lists = RawLists() if install() else None
         if self._lists is None:
             log.warning("aiokafka is of an unknown version: records are read the slow way")
-        with explained("source.kafka", servers):
+        async with self._access.explained(group=self._group_id):
             await settle_start(
                 settings,
                 group_id=self._group_id,
@@ -116,16 +115,22 @@ class KafkaRecordSource:
                 }
             )
             self._consumer = consumer
+            if options.group_instance_id is not None:
+                self._identity = Identity(
+                    options.group_instance_id,
+                    session_ns=int(options.session_timeout),
+                    clock=self._clock,
+                )
             await consumer.start()
+            if self._identity is not None:
+                self._identity.listen(consumer)
             consumer.subscribe(list(options.topics), listener=_Rebalance(self))
 
     async def poll(self, *, timeout_ns: int, records_max: int) -> list[RecordBatch]:
         """The next records; see ``Source``."""
         consumer = self._client
         asked = self._lists.ask(records_max) if self._lists else records_max
-        if self._not_taken_over is not None:
-            msg = f"source.kafka: the assigned partitions cannot be taken over: {self._not_taken_over!r}"
-            raise ExternalError(msg) from self._not_taken_over
+        self._require_membership()
         try:
             fetched = await consumer.getmany(timeout_ms=timeout_ns // NS_PER_MS, max_records=asked)
         except OffsetOutOfRangeError as error:
@@ -140,11 +145,13 @@ class KafkaRecordSource:
             if error.retriable:
                 log.warning("source.kafka: %r, trying again", error)
                 return []
+            if (refused := self._access.denied(error, group=self._group_id)) is not None:
+                raise refused from error
             msg = f"source.kafka: {error!r}"
             raise ExternalError(msg) from error
         arrival_ns = self._clock.now_ns()
         return [
-            _columns(
+            columns_of(
                 tp,
                 records,
                 arrival_ns=arrival_ns,
@@ -224,7 +231,7 @@ class KafkaRecordSource:
         if not offsets:
             return
         try:
-            await self._client.commit(offsets)
+            await self._commits.wait(self._client.commit(offsets))
         except (CommitFailedError, IllegalStateError) as error:
             msg = f"source.kafka: positions not stored, the group is rebalancing: {error}"
             raise ExternalError(msg, retriable=True) from error
@@ -243,6 +250,7 @@ class KafkaRecordSource:
             if self.leaves_for_good:
                 forget_instance(consumer)
             await stop_within(consumer.stop(), "source.kafka: the consumer", STOP_TIMEOUT_S)
+        await self._commits.end()
 
     async def assigned(self, partitions: Collection[KafkaPartition]) -> None:
         """The group gave us these (aiokafka's listener calls this)."""
@@ -274,6 +282,19 @@ class KafkaRecordSource:
         """The group gave us partitions that we cannot read: the next ``poll`` fails (aiokafka swallows it)."""
         if self._consumer is not None:
             self._not_taken_over = error
+
+    def _require_membership(self) -> None:
+        """See that what the group gave us is ours.
+
+        Raises:
+            ExternalError: it is not, or cannot be read.
+        """
+        if self._not_taken_over is not None:
+            msg = f"source.kafka: the assigned partitions cannot be taken over: {self._not_taken_over!r}"
+            raise ExternalError(msg) from self._not_taken_over
+        if self._identity is not None and self._identity.taken:
+            msg = f"source.kafka: {self._identity}: each process needs its own"
+            raise ExternalError(msg)
 
     async def _known_position(self, tp: KafkaPartition) -> int | None:
         """The position behind what was given, without waiting; None where it is not known yet."""
@@ -345,7 +366,7 @@ def _timestamps_ns(timestamps_ms: list[int]) -> Int64Array:
     return np.minimum(held, _TIMESTAMP_MAX_MS) * NS_PER_MS
 
 
-def _columns(
+def columns_of(
     tp: KafkaPartition,
     records: list[Record],
     *,
@@ -353,6 +374,15 @@ def _columns(
     end_position: int,
     behind: int,
 ) -> RecordBatch:
+    """The records of one partition as columns.
+
+    Args:
+        tp: the partition.
+        records: at least one.
+        arrival_ns: when they were fetched.
+        end_position: the consumer's position behind them.
+        behind: how many are known to follow.
+    """
     return RecordBatch(
         source=TopicPartition(tp.topic, tp.partition),
         offset=np.array([r.offset for r in records], np.int64),

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.errors import CommitFailedError, KafkaError
 
-from streamproc.connectors.kafka.topics import topic_shapes
+from streamproc.connectors.kafka.topics import absent, topic_shapes
 from streamproc.core import ConfigError, Problem, TopicPartition
 
 log = logging.getLogger(__name__)
@@ -37,8 +37,7 @@ async def settle_start(
     shapes = await topic_shapes(settings, topics)
     missing = [topic for topic, shape in shapes.items() if shape is None]
     if missing:
-        msg = f"topic {', '.join(missing)} does not exist on {settings['bootstrap_servers']}"
-        raise ConfigError(Problem(msg, "source.kafka.topics"))
+        raise ConfigError(Problem(absent(missing, settings), "source.kafka.topics"))
     partitions = [
         KafkaPartition(topic, number)
         for topic, shape in shapes.items()

@@ -39,6 +39,28 @@ async def topic_shapes(
         await admin.close()
 
 
+async def cluster_id(settings: Mapping[str, object]) -> str:
+    """What a cluster calls itself; empty where it does not say.
+
+    Raises:
+        KafkaError: the broker failed.
+    """
+    admin = AIOKafkaAdminClient(**settings)
+    await admin.start()
+    try:
+        return str((await admin.describe_cluster()).get("cluster_id") or "")
+    finally:
+        await admin.close()
+
+
+def absent(topics: Collection[str], settings: Mapping[str, object]) -> str:
+    """Words for topics that are not there: the broker does not tell them from those that we may not see."""
+    text = f"topic {', '.join(topics)} does not exist on {settings['bootstrap_servers']}"
+    if settings.get("security_protocol", "PLAINTEXT") == "PLAINTEXT":
+        return text
+    return f"{text}, or its ACLs do not let this user see it (DESCRIBE, which READ and WRITE bring with them)"
+
+
 async def create_topics(
     settings: Mapping[str, object], shapes: Mapping[str, TopicShape], *, key: str
 ) -> None:

@@ -12,26 +12,28 @@ replayed = replay_virtual(
 replayed.accounts.summary(replayed.duration_s, 0.0)
 """
 
+from streamproc.connectors.playback import (
+    COPY_PARTITIONS,
+    Arrival,
+    Playback,
+    PlayedSource,
+    Records,
+    arrivals,
+    rows_of,
+)
 from streamproc.replay.playback.answering import Timing, answering, timing
-from streamproc.replay.playback.environment import environment, environment_differences
+from streamproc.replay.playback.local_sink import LocalSink
 from streamproc.replay.playback.machine import ReplayMachine, Silent
 from streamproc.replay.playback.of_capture import (
     recorded_sends_ns,
     recorded_sweeps,
     schedule_of,
 )
-from streamproc.replay.playback.output import CaptureOutput, output_metadata
+from streamproc.replay.playback.output import CaptureOutput
+from streamproc.replay.playback.produce import Produced, produce, same_cluster
 from streamproc.replay.playback.recorded import replay_recorded
 from streamproc.replay.playback.reproduced import Comparison, Reproduced
-from streamproc.replay.playback.timeline import (
-    COPY_PARTITIONS,
-    Arrival,
-    Playback,
-    Records,
-    arrivals,
-    rows_of,
-)
-from streamproc.replay.playback.virtual import Attach, Disturbance, Replayed, Sent, replay_virtual
+from streamproc.replay.playback.virtual import Attach, Disturbance, Replayed, replay_virtual
 
 __all__ = [
     "COPY_PARTITIONS",
@@ -40,24 +42,25 @@ __all__ = [
     "CaptureOutput",
     "Comparison",
     "Disturbance",
+    "LocalSink",
     "Playback",
+    "PlayedSource",
+    "Produced",
     "Records",
     "ReplayMachine",
     "Replayed",
     "Reproduced",
-    "Sent",
     "Silent",
     "Timing",
     "answering",
     "arrivals",
-    "environment",
-    "environment_differences",
-    "output_metadata",
+    "produce",
     "recorded_sends_ns",
     "recorded_sweeps",
     "replay_recorded",
     "replay_virtual",
     "rows_of",
+    "same_cluster",
     "schedule_of",
     "timing",
 ]

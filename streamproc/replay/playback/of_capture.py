@@ -9,7 +9,7 @@ import numpy as np
 from streamproc.connectors.capture import CaptureReader
 from streamproc.core import ConfigError, Int64Array
 from streamproc.engine import Beginning, Call, Entry
-from streamproc.engine.schedule_log import NUMBERS, TIMED
+from streamproc.engine.schedule_log import LISTS, NUMBERS, TIMED
 from streamproc.runtime import Sweep
 from streamproc.scheduling import LatencyModel
 
@@ -62,7 +62,7 @@ def recorded_sweeps(entries: Iterable[Entry]) -> tuple[Sweep, ...] | None:
             elif call is Call.COMPLETED and numbers[0] in started:
                 began_ns, size, variant = started.pop(numbers[0])
                 models[variant].observe(size, max(1, at_ns - began_ns))
-            elif call is Call.FAILED:
+            elif call in (Call.FAILED, Call.RESCUED):
                 started.pop(numbers[0], None)
     if beginning is None:
         return None
@@ -89,6 +89,7 @@ def _calls(entry: Entry) -> Iterator[tuple[Call, int, list[int]]]:
         if call in TIMED:
             at_ns = next(instants)
         count = NUMBERS.get(call)
-        if count is None:  # a list, with its length first
-            count = next(numbers) * (2 if call is Call.ASSIGNED else 1)
+        if count is None:
+            fixed, each = LISTS[call]
+            count = fixed + each * next(numbers)
         yield call, at_ns, list(islice(numbers, count))

@@ -9,15 +9,15 @@ from typing import Final
 
 from streamproc.config import PipelineConfig
 from streamproc.core import (
-    Columns,
     ConfigError,
     Executor,
     InvariantError,
     Jump,
+    ModelError,
     RecordBatch,
     TopicPartition,
 )
-from streamproc.engine import Beginning, Call, Entry, Infer, Send
+from streamproc.engine import Beginning, Call, Entry, Infer, Rescued, Span
 from streamproc.replay.playback.virtual import Attach, Replayed
 from streamproc.runtime import assemble
 
@@ -72,6 +72,7 @@ class _Tape:
 
     def __init__(self, schedule: Iterable[Entry]) -> None:
         self._entries = iter(schedule)
+        self._expected = 0
         self._calls: Iterator[int] = iter(())
         self._instants: Iterator[int] = iter(())
         self._numbers: Iterator[int] = iter(())
@@ -123,8 +124,9 @@ class _Tape:
 
     def _load(self) -> bool:
         entry = next(self._entries, None)
-        if entry is None:
-            return False
+        if entry is None or entry.number != self._expected:
+            return False  # what was dropped, nobody can do again
+        self._expected += 1
         self._calls = iter(entry.calls)
         self._instants = iter(entry.instants_ns.tolist())
         self._numbers = iter(entry.numbers.tolist())
@@ -200,8 +202,9 @@ class _Replay:
         self._executors = executors
         self._assembly = assemble(config, held, tape, sweeps=beginning.sweeps)
         self._engine = self._assembly.engine
-        self._sent = attach(self._assembly) if attach is not None else None
-        self._outputs: dict[int, Columns | Exception] = {}
+        if attach is not None:
+            attach(self._assembly, lambda: tape.last_ns)
+        self._started: dict[int, Infer] = {}
         self._records = 0
 
     def run(self) -> Replayed:
@@ -227,7 +230,9 @@ class _Replay:
             case Call.COMPLETED:
                 self._completed(tape.number(), tape.instant_ns())
             case Call.FAILED:
-                self._failed(tape.number(), tape.texts[tape.number()], tape.instant_ns())
+                self._failed(tape.number(), self._error(), tape.instant_ns())
+            case Call.RESCUED:
+                self._rescued(tape.number(), tape.number(), tape.number(), tape.instant_ns())
             case Call.ACKNOWLEDGED:
                 engine.acknowledged(tape.number(), tape.instant_ns())
             case Call.ASSIGNED:
@@ -248,16 +253,12 @@ class _Replay:
 
     def _effects(self, now_ns: int) -> None:
         for effect in self._engine.next_effects(now_ns):
-            match effect:
-                case Infer() as infer:
-                    self._outputs[infer.run] = self._answer(infer)
-                case Send() as send:
-                    if self._sent is not None:
-                        self._sent(send, now_ns)
-                case _:
-                    pass  # a jump's end is in the log
+            if isinstance(
+                effect, Infer
+            ):  # when what is sent is acknowledged, and a jump made, is in the log
+                self._start(effect)
 
-    def _answer(self, infer: Infer) -> Columns | Exception:
+    def _start(self, infer: Infer) -> None:
         tape = self._tape
         if tape.next_call() is not Call.RUN:
             msg = f"run {infer.run} was not started there"
@@ -266,31 +267,48 @@ class _Replay:
         if recorded != (infer.run, infer.size, infer.variant):
             msg = f"run {infer.run} has {infer.size} events, and had {recorded[1]}"
             raise InvariantError(msg)
-        try:
-            return self._executors[infer.variant].run(infer.inputs)
-        except Exception as error:  # noqa: BLE001 - a model may raise anything
-            return error
+        self._started[infer.run] = infer
 
     def _completed(self, run: int, finished_ns: int) -> None:
-        outputs = self._taken(run)
-        if isinstance(outputs, Exception):
-            self._engine.failed(run, outputs, finished_ns)
-        else:
-            self._engine.completed(run, outputs, finished_ns)
+        infer = self._ended(run)
+        try:
+            outputs = self._executors[infer.variant].run(infer.inputs)
+        except Exception as error:  # noqa: BLE001 - a model may raise anything
+            self._engine.failed(run, error, finished_ns)
+            return
+        self._engine.completed(run, outputs, finished_ns)
 
-    def _failed(self, run: int, text: str, finished_ns: int) -> None:
-        self._taken(run)
-        self._engine.failed(run, _as_raised(text), finished_ns)
+    def _rescued(self, failures: int, run: int, variant: int, finished_ns: int) -> None:
+        """A batch that was answered in part, or by another variant: so again, without trying what failed."""
+        tape, infer = self._tape, self._ended(run)
+        found = Rescued()
+        for _ in range(failures):
+            span = Span(tape.number(), tape.number())
+            found.failed.append((span, self._error()))
+        executor = self._executors[infer.variant if variant < 0 else variant]
+        edges = [0, *(edge for span, _ in found.failed for edge in span), infer.size]
+        for start, stop in zip(edges[::2], edges[1::2], strict=True):
+            if start < stop:
+                part = {name: array[start:stop] for name, array in infer.inputs.items()}
+                found.done.append((Span(start, stop), executor.run(part)))
+        ran = None if variant < 0 else variant
+        outputs = found if failures else found.done[0][1]
+        self._engine.completed(run, outputs, finished_ns, variant=ran)
 
-    def _taken(self, run: int) -> Columns | Exception:
-        if run not in self._outputs:
+    def _failed(self, run: int, error: Exception, finished_ns: int) -> None:
+        self._ended(run)
+        self._engine.failed(run, error, finished_ns)
+
+    def _ended(self, run: int) -> Infer:
+        if run not in self._started:
             msg = f"run {run} has ended and never began"
             raise InvariantError(msg)
-        return self._outputs.pop(run)
+        return self._started.pop(run)
 
-
-def _as_raised(text: str) -> Exception:
-    """An exception that reads as the recorded one did (``ValueError: no``)."""
-    name, _, said = text.partition(": ")
-    kind: type[Exception] = type(name, (Exception,), {})
-    return kind(said) if said else kind()
+    def _error(self) -> Exception:
+        """What the next two numbers name, as the model did it."""
+        reason, detail = (
+            self._tape.texts[self._tape.number()],
+            self._tape.texts[self._tape.number()],
+        )
+        return ModelError(reason, detail)

@@ -1,6 +1,6 @@
 """A replay's outcomes beside the recorded ones, event by event, with memory that does not grow."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from streamproc.connectors.capture import OutcomeColumns
@@ -53,7 +53,7 @@ class Comparison:
         self._ours: dict[_Event, _End] = {}
         self._result = Reproduced()
 
-    def attach(self, assembly: Assembly) -> None:
+    def attach(self, assembly: Assembly, now_ns: Callable[[], int]) -> None:  # noqa: ARG002 - see ``Attach``
         """Watch a replay; see ``Attach``."""
         assembly.settlement.witness = self._witness
 

@@ -12,10 +12,10 @@ from itertools import count
 from typing import Final, Protocol
 
 from streamproc.config import PipelineConfig
+from streamproc.connectors.playback import Arrival
 from streamproc.core import Columns, Executor, InvariantError, TopicPartition, VirtualClock
 from streamproc.engine import Infer, Send, Skip
 from streamproc.replay.playback.machine import ReplayMachine, Times
-from streamproc.replay.playback.timeline import Arrival
 from streamproc.runtime import Assembly, assemble
 from streamproc.telemetry import Accounts
 
@@ -25,10 +25,9 @@ _TOGETHER_MIN: Final = 64
 """As the service: so many events of one instant are taken in before anything is started."""
 _NEVER_NS: Final = 1 << 62
 
-Sent = Callable[[Send, int], None]
-"""Is told what is sent, and when."""
-Attach = Callable[[Assembly], Sent | None]
-"""Is shown the pipeline's parts before the first record; gives who is to be told what is sent."""
+Attach = Callable[[Assembly, Callable[[], int]], None]
+"""Is shown the pipeline's parts before the first record, to put a tap into its settlement, and how to tell the instant
+of the replay."""
 
 
 class Disturbance(Protocol):
@@ -117,7 +116,8 @@ class _Replay:
         self._assembly = assemble(config, executors, self._clock, sweeps=machine.sweeps)
         self._engine = self._assembly.engine
         self._accounts = self._assembly.accounts
-        self._sent = attach(self._assembly) if attach is not None else None
+        if attach is not None:
+            attach(self._assembly, self._clock.now_ns)
         self._times = Times(machine, size_max=config.batching.max_size, seed=seed)
         self._numbers = count()
         self._ends: list[tuple[int, int, int, Columns | Exception]] = []
@@ -137,12 +137,13 @@ class _Replay:
         first_ns = 0 if self._next is None else self._next.due_ns
         self._clock.advance_to(first_ns)
         while True:
-            self._report()
-            self._take_in(arrivals)
-            self._turn()
+            # What is acknowledged changes nothing that could be started: it needs no turn, as in the service.
+            ended, came = self._report(), self._take_in(arrivals)
+            if ended or came or self._is_woken:
+                self._turn()
             if self._next is None and not self._engine.draining:
                 self._engine.draining = True
-                continue
+                self._turn()
             next_ns = self._next_ns()
             if next_ns == _NEVER_NS:
                 break
@@ -170,9 +171,15 @@ class _Replay:
     def _has_room(self) -> bool:
         return self._accounts.in_flight < IN_FLIGHT_MAX
 
-    def _report(self) -> None:
-        """Tell the engine what has come to its end."""
-        now_ns = self._clock.now_ns()
+    @property
+    def _is_woken(self) -> bool:
+        """Whether the engine has asked to be asked again by now."""
+        wake_ns = self._engine.wake_ns
+        return wake_ns is not None and wake_ns <= self._clock.now_ns()
+
+    def _report(self) -> bool:
+        """Tell the engine what has come to its end; True where a batch has."""
+        now_ns, ended = self._clock.now_ns(), False
         while self._acknowledgements and self._acknowledgements[0][0] <= now_ns:
             at_ns, _, ticket = heapq.heappop(self._acknowledgements)
             self._engine.acknowledged(ticket, at_ns)
@@ -182,9 +189,11 @@ class _Replay:
                 self._engine.failed(run, outputs, at_ns)
             else:
                 self._engine.completed(run, outputs, at_ns)
+            ended = True
+        return ended
 
-    def _take_in(self, arrivals: Iterator[Arrival]) -> None:
-        """Give the engine what has come, as the service's intake does."""
+    def _take_in(self, arrivals: Iterator[Arrival]) -> bool:
+        """Give the engine what has come, as the service's intake does; True where there is more to be done."""
         now_ns, untouched = self._clock.now_ns(), 0
         while self._next is not None and self._next.due_ns <= now_ns and self._has_room:
             due_ns, batch = self._next
@@ -201,21 +210,19 @@ class _Replay:
             if untouched >= _TOGETHER_MIN:
                 self._turn()
                 untouched = 0
+        return untouched > 0
 
     def _turn(self) -> None:
-        """Do what the engine asks for."""
+        """Do what the engine asks for: all that it can ask for at this instant, since nothing ends in it."""
         now_ns = self._clock.now_ns()
-        while effects := self._engine.next_effects(now_ns):
-            for effect in effects:
-                match effect:
-                    case Send() as send:
-                        self._send(send, now_ns)
-                    case Infer() as infer:
-                        self._infer(infer, now_ns)
-                    case Skip(source=source):
-                        self._engine.skipped(
-                            source, None
-                        )  # what would be jumped over was not recorded
+        for effect in self._engine.next_effects(now_ns):
+            match effect:
+                case Send() as send:
+                    self._send(send, now_ns)
+                case Infer() as infer:
+                    self._infer(infer, now_ns)
+                case Skip(source=source):
+                    self._engine.skipped(source, None)  # what it would jump over was not recorded
 
     def _infer(self, infer: Infer, now_ns: int) -> None:
         try:
@@ -231,8 +238,6 @@ class _Replay:
 
     def _send(self, send: Send, now_ns: int) -> None:
         """The broker acknowledges a partition's records in their order."""
-        if self._sent is not None:
-            self._sent(send, now_ns)
         source = send.records.source
         at_ns = max(now_ns + self._times.send_ns(), self._acknowledged_ns.get(source, 0))
         if self.disturbance is not None:

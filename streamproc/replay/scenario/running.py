@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,16 +11,22 @@ import numpy as np
 
 from streamproc.config import load
 from streamproc.connectors.capture import CaptureReader
-from streamproc.core import BoolArray, ConfigError, Executor, Int64Array, Outcome, TopicPartition
-from streamproc.engine import Send, Settled
+from streamproc.core import (
+    BoolArray,
+    ConfigError,
+    Executor,
+    Int64Array,
+    Outcome,
+    OutRecords,
+    TopicPartition,
+)
+from streamproc.engine import Settled
 from streamproc.replay.playback import (
     Playback,
     Replayed,
     ReplayMachine,
     answering,
     arrivals,
-    environment,
-    environment_differences,
     replay_virtual,
     timing,
 )
@@ -28,9 +34,11 @@ from streamproc.replay.scenario.disturbed import FaultyMachine, disturbed
 from streamproc.replay.scenario.golden import Golden
 from streamproc.replay.scenario.options import Scenario
 from streamproc.replay.scenario.recorded_batches import read_batches
-from streamproc.runtime import Assembly, Pipeline, Sweep
+from streamproc.runtime import Assembly, Pipeline, Sweep, machine_facts
 from streamproc.telemetry import Accounts
 
+MACHINE_FACTS = ("machine", "cpu_features", "numpy", "onnxruntime")
+"""What the bytes of a model's outputs depend on; that it is another processor with the same features does not matter."""
 _PERCENTILES = {"p50": 50.0, "p99": 99.0, "p999": 99.9}
 
 
@@ -129,16 +137,25 @@ class _Seen:
     def __init__(self) -> None:
         self._outcomes = hashlib.sha256()
         self._decisions = hashlib.sha256()
+        self._now_ns: Callable[[], int] = lambda: 0
 
-    def attach(self, assembly: Assembly) -> "_Seen":
-        assembly.settlement.observer = self._ended
-        return self
+    def attach(self, assembly: Assembly, now_ns: Callable[[], int]) -> None:
+        """See ``Attach``."""
+        self._now_ns = now_ns
+        assembly.settlement.tap = self
 
-    def __call__(self, send: Send, now_ns: int) -> None:
-        for value in send.records.value:
-            self._decisions.update(b"%d\n" % now_ns + (value or b"") + b"\n")
+    def sent(
+        self,
+        source: TopicPartition,  # noqa: ARG002 - see Tap
+        offset: Int64Array,  # noqa: ARG002
+        records: OutRecords,
+        settled: Settled,  # noqa: ARG002
+    ) -> None:
+        """See ``Tap``."""
+        for value in records.value:
+            self._decisions.update(b"%d\n" % self._now_ns() + (value or b"") + b"\n")
 
-    def _ended(
+    def ended(
         self,
         source: TopicPartition,
         offset: Int64Array,
@@ -146,12 +163,14 @@ class _Seen:
         missed: BoolArray,
         final_ns: int,
     ) -> None:
+        """See ``Tap``."""
         for number, was_missed in zip(offset.tolist(), missed.tolist(), strict=True):
             outcome = Outcome.LATE if was_missed else settled.outcome
             told = f"{source.topic}/{source.partition}/{number} {outcome.word} {settled.reason} {final_ns}\n"
             self._outcomes.update(told.encode())
 
     def golden(self, accounts: Accounts, *, with_decisions: bool) -> Golden:
+        facts = machine_facts()
         counts: Counter[str] = Counter()
         for (outcome, reason), number in accounts.settled.items():
             if number:
@@ -160,7 +179,7 @@ class _Seen:
             counts=counts,
             outcomes=f"sha256:{self._outcomes.hexdigest()}",
             decisions=f"sha256:{self._decisions.hexdigest()}" if with_decisions else "",
-            machine=environment(),
+            machine={name: facts[name] for name in MACHINE_FACTS if name in facts},
         )
 
 
@@ -227,7 +246,11 @@ def _against(golden: Golden, kept: Golden) -> tuple[list[Verdict], list[str]]:
     ]
     if not kept.decisions or not golden.decisions:
         return found, []
-    differences = environment_differences(kept.machine)
+    differences = [
+        f"{name} {told or 'none'}, here {golden.machine.get(name) or 'none'}"
+        for name, told in kept.machine.items()
+        if golden.machine.get(name) != told
+    ]
     if differences:
         told = "; ".join(differences)
         return found, [f"the decisions' bytes are not compared: another machine made them ({told})"]

@@ -10,6 +10,7 @@ from streamproc.config import PipelineConfig
 from streamproc.core import NS_PER_MS, NS_PER_S, Clock, ModelInfo, process_cpu_ns
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.scheduling import make_accounts
+from streamproc.runtime.status import State, actions_of, status_of
 from streamproc.runtime.workers.messages import Job
 from streamproc.runtime.workers.process import WorkerProcess
 from streamproc.runtime.workers.slots import Slots
@@ -65,6 +66,7 @@ class WorkerGroup:
         self._started_ns = clock.now_ns()
         self._cpu_ns = process_cpu_ns()
         self._busy = (0, clock.now_ns())
+        self._paused = False
         self._joining = False
         self._running = False
         self._session_looks = max(1, int(config.source.session_timeout) // _LOOK_EVERY_NS)
@@ -104,14 +106,36 @@ class WorkerGroup:
                 for number, slot in enumerate(slots.numbers)
             ]
             async with endpoints(
-                self._config.telemetry.metrics.listen,
+                self._config.telemetry.metrics,
                 accounts=self.accounts,
                 gauges=self.gauges,
                 models=self.models,
                 readiness=self.readiness,
+                status=lambda: status_of(self),
+                actions=actions_of(self),
             ) as address:
                 await self._look_after(address)
         return self.summary()
+
+    def pause(self) -> None:
+        """Let no worker take in anything more; see ``Service``."""
+        self._paused = True
+        for worker in self.workers:
+            worker.pause()
+
+    def resume(self) -> None:
+        """Let the workers take in again."""
+        self._paused = False
+        for worker in self.workers:
+            worker.resume()
+
+    def state(self) -> State:
+        """What they are doing."""
+        if self._stopping.is_set():
+            return "stopping"
+        if not self._running:
+            return "starting"
+        return "paused" if self._paused else "running"
 
     def accounts(self) -> Accounts:
         """The books of all workers; those of a process that died are as it last told them."""

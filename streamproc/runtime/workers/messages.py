@@ -8,8 +8,8 @@ from streamproc.config import PipelineConfig
 from streamproc.core import ConfigError, ExternalError, InvariantError, ModelInfo
 from streamproc.telemetry import Accounts, Gauges
 
-Order: TypeAlias = Literal["join", "stop"]
-"""From the parent: join the group now; finish what was taken in and end."""
+Order: TypeAlias = Literal["join", "stop", "pause", "resume"]
+"""From the parent: join the group now; finish what was taken in and end; take in nothing more; take in again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ class SupervisedWorker:
         self._process: Life | None = None
         self._failed: Failed | None = None
         self._may_join = False
+        self._paused = False
         self._warm = False
         self._stopping = asyncio.Event()
         self._silent_looks = 0
@@ -127,6 +128,18 @@ class SupervisedWorker:
         self._may_join = True
         if self._warm and self._process is not None:
             self._process.tell("join")
+
+    def pause(self) -> None:
+        """Let it take in nothing more, now and in its next lives."""
+        self._paused = True
+        if self._process is not None:
+            self._process.tell("pause")
+
+    def resume(self) -> None:
+        """Let it take in again."""
+        self._paused = False
+        if self._process is not None:
+            self._process.tell("resume")
 
     def stop(self) -> None:
         """Let it finish what it has taken in, and end for good."""
@@ -179,6 +192,8 @@ class SupervisedWorker:
         try:
             if self._stopping.is_set():
                 self._process.tell("stop")
+            if self._paused:
+                self._process.tell("pause")
             return await self._process.live(self._hear)
         finally:
             self._process = None

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from streamproc.telemetry import Gauges, WorkerStates
+from streamproc.telemetry import Gauges, WorkerStates, total_states
 
 
 def total(gauges: Sequence[Gauges], workers: WorkerStates) -> Gauges:
@@ -30,4 +30,5 @@ def total(gauges: Sequence[Gauges], workers: WorkerStates) -> Gauges:
             source: s for g in gauges for source, s in g.event_time_skew_seconds.items()
         },
         workers=workers,
+        model=total_states([g.model for g in gauges if g.model is not None]),
     )

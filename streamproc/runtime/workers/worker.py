@@ -10,11 +10,12 @@ import socket
 import sys
 import threading
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import cast
 
 import uvloop
 
-from streamproc.connectors.kafka import KafkaRecordSource
+from streamproc.config import hide_in_logs, redact, secrets_of
 from streamproc.core import NS_PER_S, SystemClock, process_cpu_ns
 from streamproc.runtime.pipeline import Pipeline
 from streamproc.runtime.service import DRAIN_GRACE_NS, Service
@@ -74,6 +75,7 @@ def _set_up_logging(job: Job) -> None:
         level=job.log_level,
         format=f"%(asctime)s %(levelname)s worker {job.number}: %(name)s: %(message)s",
     )
+    hide_in_logs(partial(redact, secrets=secrets_of(job.config)))
     if job.log_level > logging.DEBUG:
         for name in ("aiokafka", "asyncio"):
             logging.getLogger(name).setLevel(max(job.log_level, logging.WARNING))
@@ -96,9 +98,7 @@ class Worker:
         self._orders = orders
         pipeline = Pipeline.from_config(job.config)
         clock = SystemClock()
-        self._source = KafkaRecordSource(
-            pipeline.source, group_id=pipeline.source.group_id or pipeline.name, clock=clock
-        )
+        self._source = pipeline.kafka_source(clock)
         self._parts = pipeline.parts(source=self._source, clock=clock)
         self._service = Service(pipeline, self._parts, before_join=self._wait_to_join)
         self._join = asyncio.Event()
@@ -122,6 +122,10 @@ class Worker:
             if order == "join":
                 self._cpu_ns = process_cpu_ns()
                 self._join.set()
+            elif order == "pause":
+                self._service.pause()
+            elif order == "resume":
+                self._service.resume()
             else:
                 self._stop()
         self._stop()  # the parent is gone

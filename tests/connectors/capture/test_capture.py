@@ -4,16 +4,25 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from mcap.reader import NonSeekingReader, make_reader
 
-from streamproc.connectors.capture import CaptureReader, CaptureWriter, Gap, Rotation, proto_text
-from streamproc.core import ConfigError, RecordBatch, TopicPartition, VirtualClock
+from streamproc.connectors.capture import (
+    CaptureReader,
+    CaptureWriter,
+    Gap,
+    Rotation,
+    SentBatch,
+    proto_text,
+)
+from streamproc.core import ConfigError, Outcome, RecordBatch, TopicPartition, VirtualClock
 from tests.support.captures import (
     METADATA,
+    SOURCE,
     START_NS,
     batch_of,
     decision_of,
@@ -95,6 +104,34 @@ def test_decisions_outcomes_schedule_and_gaps_come_back(tmp_path: Path) -> None:
         assert [tuple(entry) for entry in capture.schedule()] == [(START_NS, 7, b"\x00anything")]
         assert list(capture.gaps()) == [gap]
         assert capture.summary.gaps == (gap,)
+
+
+@pytest.mark.parametrize("lane", [0, -1, np.array([1, 0, -1])], ids=["one", "unknown", "each"])
+@pytest.mark.parametrize("row", [None, np.array([-1, 0, 3])], ids=["records", "rows"])
+@pytest.mark.parametrize("offset", [None, np.array([7, 8, 9])], ids=["several", "single"])
+def test_what_was_sent_together_reads_as_one_by_one(
+    tmp_path: Path, offset: Any, row: Any, lane: Any
+) -> None:
+    sent = SentBatch(
+        START_NS,
+        "decisions",
+        SOURCE,
+        offset,
+        row,
+        Outcome.DEGRADED,
+        "",
+        lane,
+        0,
+        [b"k", None, b""],
+        [b"v", b"", None],
+        [("streamproc-outcome", b"degraded")],
+        {1: [("traceparent", b"00-1")]},
+    )
+    with CaptureWriter(tmp_path / "f.mcap", METADATA) as writer:
+        writer.sent(sent)
+    one_by_one = list(sent.decisions(METADATA.lanes, ["full"]))
+    assert len(one_by_one) == 3
+    assert list(CaptureReader(tmp_path / "f.mcap").decisions()) == one_by_one
 
 
 def test_metadata_comes_back(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ class Ends:
     def __init__(self) -> None:
         self.found: dict[tuple[TopicPartition, int], tuple[Outcome, str, int]] = {}
 
-    def attach(self, assembly: Assembly) -> None:
+    def attach(self, assembly: Assembly, now_ns: Callable[[], int]) -> None:
         assembly.settlement.witness = self._witness
 
     def _witness(
@@ -74,14 +75,16 @@ class Live:
         self.broker = broker
         self._service = Service(
             config,
-            config.parts(source=self.source, sink=self.sink, executor=executor, clock=clock),
+            replace(
+                config.parts(source=self.source, sink=self.sink, executor=executor, clock=clock),
+                schedule=ScheduleLog(lambda data, _: self.entries.append(data)),
+            ),
             before_join=self._attach,
-            schedule=ScheduleLog(lambda data, _: self.entries.append(data)),
         )
 
     async def _attach(self) -> None:
         assert self._service._assembly is not None
-        self.ends.attach(self._service._assembly)
+        self.ends.attach(self._service._assembly, lambda: 0)
 
     async def run(self) -> None:
         async with asyncio.timeout(60):

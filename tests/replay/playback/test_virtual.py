@@ -1,33 +1,32 @@
 """A recording on the virtual clock."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 
 from streamproc.codecs import decode_decision
-from streamproc.core import RecordBatch
+from streamproc.core import OutRecords, RecordBatch
 from streamproc.replay.playback import Playback, Replayed, ReplayMachine, arrivals, replay_virtual
 from streamproc.runtime import Assembly, Pipeline
 from streamproc.testing import FakeExecutor
 from tests.replay.playback.recordings import MS, batch, machine, pipeline, reads, steady
 
-if TYPE_CHECKING:
-    from streamproc.engine import Send
-
 
 class Seen:
-    """What was sent."""
+    """What was sent; a tap."""
 
     def __init__(self) -> None:
-        self.sent: list[tuple[int, Send]] = []
+        self.values: list[bytes] = []
 
-    def attach(self, assembly: Assembly) -> Any:
-        return lambda send, now_ns: self.sent.append((now_ns, send))
+    def attach(self, assembly: Assembly, now_ns: Callable[[], int]) -> None:
+        assembly.settlement.tap = self
 
-    @property
-    def values(self) -> list[bytes]:
-        return [v for _, send in self.sent for v in send.records.value if v is not None]
+    def sent(self, source: Any, offset: Any, records: OutRecords, settled: Any) -> None:
+        self.values += [value for value in records.value if value is not None]
+
+    def ended(self, *_: Any) -> None:
+        """Nobody asks."""
 
 
 def replayed(

@@ -70,12 +70,12 @@ def test_what_is_violated_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_on_another_machine_the_bytes_are_not_compared(tmp_path: Path) -> None:
     asked = read_document(FOLDER / "sensor-normal.yaml", Scenario)
     golden = Golden.read(FOLDER / str(asked.assert_.golden))
-    elsewhere = replace(golden, decisions="sha256:00", machine={"cpu_flags": "another"})
+    elsewhere = replace(golden, decisions="sha256:00", machine={"cpu_features": "another"})
     (tmp_path / "elsewhere.txt").write_text(elsewhere.text())
     wanted = replace(asked.assert_, golden=str(tmp_path / "elsewhere.txt"))
     result = run_scenario(replace(asked, assert_=wanted), FOLDER)
     assert result.is_ok
-    assert "cpu_flags another, here" in result.notes[0]
+    assert "cpu_features another, here" in result.notes[0]
 
 
 def test_it_must_not_be_measured() -> None:

@@ -1,6 +1,6 @@
 """An overload on a virtual clock, recorded, and replayed with a change."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -86,21 +86,19 @@ class Day:
         told = CaptureMetadata(pipeline=self.config.name)
         clock = VirtualClock(START_NS)
         with CaptureWriter(path, told, clock=clock, durable=False, overwrite=True) as writer:
-            output = CaptureOutput(writer)
-
-            def attach(assembly: Assembly) -> object:
-                output.attach(assembly, (INFO,))
-                return output.sent
-
             kept = self.kept()
             for one in kept:
                 writer.records(one)
+
+            def attach(assembly: Assembly, now_ns: Callable[[], int]) -> None:
+                assembly.settlement.tap = CaptureOutput(writer, now_ns)
+
             replay_virtual(
                 self.config,
                 arrivals(lambda: kept, Playback()),
                 executors=[Silent(INFO, concurrency=self.executors, columns=1)],
                 machine=self.machine,
-                attach=attach,  # type: ignore[arg-type]  # a bound method is a Sent
+                attach=attach,
             )
         return path
 

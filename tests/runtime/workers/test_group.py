@@ -157,6 +157,21 @@ async def test_a_death_later_is_one_restart(topic_name: str) -> None:
         assert (await task)["workers"] == {"count": 2, "restarts": 1}
 
 
+async def test_a_pause_reaches_all_and_those_that_come_later(topic_name: str) -> None:
+    async with running(topic_name) as (world, _):
+        first, second = await world.both_ready()
+        assert world.group.state() == "running"
+        world.group.pause()
+        assert first.orders == second.orders == ["join", "pause"]
+        assert world.group.state() == "paused"
+        first.fail(ExternalError("source.kafka: no broker", retriable=True))
+        third = await world.lives.number(2)
+        assert third.orders == ["pause"]
+        world.group.resume()
+        assert third.orders == ["pause", "resume"]
+        assert second.orders == ["join", "pause", "resume"]
+
+
 async def test_the_end_by_number(topic_name: str) -> None:
     async with running(topic_name, stop_after=10) as (world, task):
         first, second = await world.both_ready()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
@@ -77,19 +78,28 @@ class KafkaBroker:
     """
 
     def __init__(
-        self, overrides: Mapping[str, str] | None = None, jvm: Sequence[str] = SMALL_JVM
+        self,
+        overrides: Mapping[str, str] | None = None,
+        jvm: Sequence[str] = SMALL_JVM,
+        *,
+        formatting: Sequence[str] = (),
+        probe: tuple[int, bool] | None = None,
     ) -> None:
         """Prepare it.
 
         Args:
             overrides: broker settings beside or instead of ours; ``advertised.listeners`` for a proxy in front.
             jvm: options of the Java machine.
+            formatting: further words for the formatting of its storage, such as SCRAM users.
+            probe: the port that shows that it answers, and whether it speaks TLS; by default the plain one.
         """
         self._jvm = tuple(jvm)
+        self._formatting = tuple(formatting)
         self._folder: Path | None = None
         self._program: Background | None = None
         self._port = free_port()
         controller = free_port()
+        self._probe = probe or (self._port, False)
         self.bootstrap = f"127.0.0.1:{self._port}"
         self._settings = {
             **_DEFAULTS,
@@ -107,6 +117,10 @@ class KafkaBroker:
         self.close()
 
     @property
+    def running(self) -> bool:
+        return self._program is not None and self._program.running
+
+    @property
     def pid(self) -> int:
         if self._program is None:
             msg = "the broker is not started"
@@ -119,14 +133,41 @@ class KafkaBroker:
         Raises:
             RuntimeError: it cannot be started, or did not answer; the text ends with its log.
         """
+        self.launch()
+        self.wait_ready()
+
+    def prepare(self) -> None:
+        """Make its folder, if that is not done yet.
+
+        Raises:
+            RuntimeError: it cannot be made.
+        """
         if (lacking := why_unavailable()) is not None:
             raise RuntimeError(lacking)
         if self._folder is None:
             self._folder = self._format()
+
+    def launch(self) -> None:
+        """Start it, without waiting: a node of a cluster is ready only when others are there.
+
+        In a thread that lives as long as the broker shall: it ends with the thread.
+
+        Raises:
+            RuntimeError: it cannot be started.
+        """
+        self.prepare()
+        assert self._folder is not None
         self._program = Background(
             self._java("kafka.Kafka", str(self._folder / "server.properties")),
             log=self._folder / "kafka.log",
         )
+
+    def wait_ready(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            RuntimeError: it did not; the text ends with its log.
+        """
         try:
             wait_until("Kafka's answer", self._ready_or_dead, timeout_s=90)
         except TimeoutError as error:
@@ -134,7 +175,7 @@ class KafkaBroker:
         except BaseException:  # Ctrl-C: leave nothing behind
             self.close()
             raise
-        if not self._program.running:
+        if self._program is not None and not self._program.running:
             what = f"Kafka ended with status {self._program.process.returncode}"
             raise self._failed(what)
 
@@ -167,7 +208,7 @@ class KafkaBroker:
         settings = {**self._settings, "log.dirs": str(folder / "data")}
         properties = folder / "server.properties"
         properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-        formatting = ["format", "-t", _CLUSTER_ID, "-c", str(properties)]
+        formatting = ["format", "-t", _CLUSTER_ID, "-c", str(properties), *self._formatting]
         done = subprocess.run(
             self._java("kafka.tools.StorageTool", *formatting),
             stdout=subprocess.PIPE,
@@ -187,13 +228,22 @@ class KafkaBroker:
         return RuntimeError(f"{what}; the end of its log:\n{log}")
 
     def _ready_or_dead(self) -> bool:
-        return (self._program is not None and not self._program.running) or _answers(self._port)
+        return (self._program is not None and not self._program.running) or _answers(*self._probe)
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, tls: bool) -> bool:
     """Whether a broker answers an ApiVersions request: a port that is open is too early."""
     api_versions, version, correlation_id, client_id = 18, 0, 1, b"test"
     body = struct.pack(">hhih4s", api_versions, version, correlation_id, len(client_id), client_id)
     with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
-        connection.sendall(struct.pack(">i", len(body)) + body)
-        return len(connection.recv(4)) == 4
+        if not tls:
+            return _asked(connection, body)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with context.wrap_socket(connection) as secured:
+            return _asked(secured, body)
+
+
+def _asked(connection: socket.socket, body: bytes) -> bool:
+    connection.sendall(struct.pack(">i", len(body)) + body)
+    return len(connection.recv(4)) == 4

@@ -14,7 +14,7 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec
 
 from tests.support.processes import wait_until
 
@@ -45,8 +45,13 @@ class Record:
     headers: tuple[tuple[str, bytes | None], ...]
 
 
+CREDENTIALS: dict[str, dict[str, Any]] = {}
+"""Settings of librdkafka for brokers that let nobody in without, by their address."""
+
+
 def _client(bootstrap: str) -> dict[str, Any]:
-    return {"bootstrap.servers": bootstrap, "log_level": 4}  # warnings, no news
+    settings = CREDENTIALS.get(bootstrap, {})
+    return {"bootstrap.servers": bootstrap, "log_level": 4, **settings}  # warnings, no news
 
 
 def _admin(bootstrap: str) -> AdminClient:
@@ -54,7 +59,11 @@ def _admin(bootstrap: str) -> AdminClient:
 
 
 def create_topics(
-    bootstrap: str, *names: str, partitions: int = 4, config: Mapping[str, str] | None = None
+    bootstrap: str,
+    *names: str,
+    partitions: int = 4,
+    replication: int = 1,
+    config: Mapping[str, str] | None = None,
 ) -> None:
     """Make topics, and wait until each partition has a leader.
 
@@ -62,12 +71,13 @@ def create_topics(
         bootstrap: the broker.
         names: the topics.
         partitions: of each.
+        replication: on how many brokers each of them is.
         config: of each, such as ``{"message.timestamp.type": "LogAppendTime"}`` or ``{"cleanup.policy": "compact"}``.
 
     Raises:
         KafkaException: the broker refused, for instance as the topic is there already.
     """
-    topics = [NewTopic(name, partitions, 1, config=dict(config or {})) for name in names]
+    topics = [NewTopic(name, partitions, replication, config=dict(config or {})) for name in names]
     admin = _admin(bootstrap)  # kept by name: its answers end with it
     for made in admin.create_topics(topics).values():
         made.result()
@@ -84,6 +94,39 @@ def delete_topics(bootstrap: str, *names: str) -> None:
     admin = _admin(bootstrap)
     for removed in admin.delete_topics(list(names)).values():
         removed.result()
+
+
+def has_topic(bootstrap: str, name: str) -> bool:
+    """Whether there is such a topic."""
+    return name in _admin(bootstrap).list_topics(timeout=10).topics
+
+
+def add_partitions(bootstrap: str, name: str, total: int) -> None:
+    """Let a topic have so many partitions, and wait until each has a leader."""
+    admin = _admin(bootstrap)
+    for made in admin.create_partitions([NewPartitions(name, total)]).values():
+        made.result()
+    wait_until(f"leaders of {name}", lambda: len(end_offsets(bootstrap, name)) == total)
+
+
+def delete_records(bootstrap: str, topic: str, before: Mapping[int, int]) -> None:
+    """Delete records, as retention does.
+
+    Args:
+        bootstrap: the brokers.
+        topic: of which topic.
+        before: by partition, the first offset that stays.
+    """
+    admin = _admin(bootstrap)
+    places = [TopicPartition(topic, number, offset) for number, offset in before.items()]
+    for deleted in admin.delete_records(places).values():
+        deleted.result()
+
+
+def delete_group(bootstrap: str, group: str) -> None:
+    """Forget a group that has no members, and what it has committed."""
+    admin = _admin(bootstrap)
+    admin.delete_consumer_groups([group])[group].result()
 
 
 def end_offsets(bootstrap: str, topic: str, admin: AdminClient | None = None) -> dict[int, int]:
@@ -249,3 +292,10 @@ def members(bootstrap: str, group: str) -> dict[str, set[int]]:
         }
         for member in found.members
     }
+
+
+def coordinator(bootstrap: str, group: str) -> int:
+    """The id of the broker that coordinates a group."""
+    admin = _admin(bootstrap)
+    found = admin.describe_consumer_groups([group], request_timeout=10)[group].result(20)
+    return int(found.coordinator.id)

@@ -1,0 +1,59 @@
+"""A batch's way through the model: its variants, and what is done where one fails."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from streamproc.core import Clock, Columns, Executor, ModelError, Reason
+from streamproc.engine import Infer, Rescued, rescue
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a batch went.
+
+    Attributes:
+        outputs: the model's, or what it raised, or what could be rescued.
+        took_ns: how long it took.
+        variant: which variant ran, 0 being the best.
+    """
+
+    outputs: Columns | Exception | Rescued
+    took_ns: int
+    variant: int
+
+
+def attempt(executors: Sequence[Executor], infer: Infer, clock: Clock) -> Ran:
+    """Run a batch once.
+
+    Args:
+        executors: of the model's variants, the best one's first.
+        infer: the batch.
+        clock: the time.
+    """
+    started_ns = clock.now_ns()
+    variant = infer.variant
+    outputs: Columns | Exception = ModelError(Reason.MODEL_UNAVAILABLE, "there is no variant")
+    for variant in _by_choice(len(executors), infer.variant):
+        try:
+            outputs = executors[variant].run(infer.inputs)
+        except Exception as error:  # noqa: BLE001 - a model may raise anything
+            outputs = error
+        if not (isinstance(outputs, ModelError) and outputs.reason == Reason.MODEL_UNAVAILABLE):
+            break
+    return Ran(outputs, clock.now_ns() - started_ns, variant)
+
+
+def try_again(executors: Sequence[Executor], infer: Infer, ran: Ran, clock: Clock) -> Ran:
+    """Look for the events at fault in a batch that failed; takes as many runs as that needs."""
+    if not isinstance(ran.outputs, Exception):
+        return ran
+    started_ns = clock.now_ns()
+    run = executors[ran.variant].run
+    rescued = rescue(run, infer.inputs, infer.size, ran.outputs)
+    return Ran(rescued, ran.took_ns + clock.now_ns() - started_ns, ran.variant)
+
+
+def _by_choice(count: int, first: int) -> Iterator[int]:
+    """The variant that is chosen, those that are cheaper, and then those that are better."""
+    yield from range(first, count)
+    yield from range(first - 1, -1, -1)

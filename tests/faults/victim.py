@@ -1,0 +1,183 @@
+"""``streamproc`` as a program that something befalls at a named point: ``STREAMPROC_FAULT=after_send:30``.
+
+The product has no hooks for faults. This wrapper patches its classes in the process that is to suffer, and
+nowhere else, and then runs the command as ever:
+
+- ``after_poll``: records were fetched, nothing is done with them yet;
+- ``after_inference``: the model has answered, nothing of it was sent;
+- ``after_send``: decisions were given to the producer, some of them may be on the wire;
+- ``after_acknowledgement``: the broker has them, nothing of it is committed;
+- ``before_commit``, ``after_commit``: around the storing of positions;
+
+and what is no end by itself:
+
+- ``hang_in_thread``, ``hang_on_loop``: a batch of the model never comes back, in a thread or on the event loop;
+- ``stuck_consumer``: the consumer gives nothing more, and raises nothing; another one would;
+- ``clock_jump``: the machine's wall clock is an hour ahead from there on.
+
+The number says at which passing of the point, as a process passes some of them thousands of times a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from streamproc.cli import program
+from streamproc.connectors.kafka import KafkaRecordSink, KafkaRecordSource
+from streamproc.runtime import driver
+from streamproc.runtime.driver import Driver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+VARIABLE = "STREAMPROC_FAULT"
+KILL_POINTS = (
+    "after_poll",
+    "after_inference",
+    "after_send",
+    "after_acknowledgement",
+    "before_commit",
+    "after_commit",
+)
+JUMP_S = 3600
+
+
+class Fuse:
+    """Counts how often a point is passed, and lets the fault happen at one of them."""
+
+    def __init__(self, passes: int, fault: Callable[[], None]) -> None:
+        self._left = passes
+        self._fault = fault
+
+    def passed(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self._fault()
+
+
+def arm(point: str, fuse: Fuse) -> None:
+    """Patch the place where the point is passed."""
+    match point:
+        case "after_poll":
+            _when_polled(fuse)
+        case "stuck_consumer":
+            _stuck_when_polled(fuse)
+        case "hang_in_thread" | "hang_on_loop":
+            if point == "hang_in_thread":
+                driver.INLINE_MAX_NS = 0
+            _around(Driver, "_run", fuse, before=True)
+        case "after_inference" | "clock_jump":
+            _around(Driver, "_ended", fuse, before=True)
+        case "after_send":
+            _around(KafkaRecordSink, "send", fuse, before=False)
+        case "after_acknowledgement":
+            _around(Driver, "_sent", fuse, before=False)
+        case "before_commit":
+            _when_committed(fuse, before=True)
+        case "after_commit":
+            _when_committed(fuse, before=False)
+
+
+def _around(kind: type, name: str, fuse: Fuse, *, before: bool) -> None:
+    plain = getattr(kind, name)
+
+    def patched(self: object, *args: object, **named: object) -> object:
+        if before:
+            fuse.passed()
+        answer = plain(self, *args, **named)
+        if not before:
+            fuse.passed()
+        return answer
+
+    setattr(kind, name, patched)
+
+
+def _when_polled(fuse: Fuse) -> None:
+    plain = KafkaRecordSource.poll
+
+    async def patched(self: KafkaRecordSource, **named: Any) -> object:
+        batches = await plain(self, **named)
+        if batches:
+            fuse.passed()
+        return batches
+
+    KafkaRecordSource.poll = patched  # type: ignore[method-assign,assignment]
+
+
+def _stuck_when_polled(fuse: Fuse) -> None:
+    plain, stuck = KafkaRecordSource.poll, _Stuck.ones
+
+    async def patched(self: KafkaRecordSource, **named: Any) -> object:
+        _Stuck.polled = self
+        fuse.passed()
+        if self in stuck:
+            await asyncio.sleep(0.1)
+            return []
+        return await plain(self, **named)
+
+    KafkaRecordSource.poll = patched  # type: ignore[method-assign,assignment]
+
+
+class _Stuck:
+    """Which consumers are stuck, and which was polled last."""
+
+    ones: ClassVar[set[KafkaRecordSource]] = set()
+    polled: ClassVar[KafkaRecordSource | None] = None
+
+
+def _when_committed(fuse: Fuse, *, before: bool) -> None:
+    plain = KafkaRecordSource.commit
+
+    async def patched(self: KafkaRecordSource, positions: Any) -> None:
+        if before:
+            fuse.passed()
+        await plain(self, positions)
+        if not before:
+            fuse.passed()
+
+    KafkaRecordSource.commit = patched  # type: ignore[method-assign]
+
+
+def end_at_once() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def forever() -> None:
+    threading.Event().wait()
+
+
+def get_stuck() -> None:
+    if _Stuck.polled is not None:
+        _Stuck.ones.add(_Stuck.polled)
+
+
+def jump() -> None:
+    plain = time.time_ns
+
+    def ahead() -> int:
+        return plain() + JUMP_S * 1_000_000_000
+
+    time.time_ns = ahead
+
+
+_FAULTS: dict[str, Callable[[], None]] = {
+    **dict.fromkeys(KILL_POINTS, end_at_once),
+    "hang_in_thread": forever,
+    "hang_on_loop": forever,
+    "stuck_consumer": get_stuck,
+    "clock_jump": jump,
+}
+
+
+if __name__ == "__main__":
+    name, _, passes = os.environ[VARIABLE].partition(":")
+    if name not in _FAULTS:
+        sys.exit(f"{VARIABLE}: there is no point {name!r}: there are {', '.join(_FAULTS)}")
+    arm(name, Fuse(int(passes or 1), _FAULTS[name]))
+    program()
