@@ -25,14 +25,17 @@ COMMANDS = {
     "manifest": "Write down which files a model is made of.",
     "dlq": "Dead letters: list them, look at one, put some back.",
     "replay": "A recording through the pipeline again.",
+    "scenario": "Scenarios: recordings, what goes wrong, and what must come of it.",
     "sweep": "A recording replayed with several values of a setting.",
     "simulate": "The scheduler on a virtual clock, under any load.",
+    "diff": "What a candidate decides otherwise than the baseline.",
+    "why": "Where an event's time went, and what would have saved it.",
     "doctor": "What this machine has and lacks.",
     "schema": "Print the JSON Schemas.",
 }
 """The commands and their one line; each is the function of this name in the module of this name, with ``_`` behind
 what is a word of Python."""
-LATER = ("diff", "bench", "profile", "optimize", "slo", "why", "top")
+LATER = ("bench", "profile", "optimize", "slo", "top")
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[
     1
 ]  # typer's own, or click's: depends on typer's version

@@ -1,6 +1,7 @@
 """The pipeline's file: read, checked and described; its objects are what a Python user writes by hand."""
 
 from streamproc.config.checks import check
+from streamproc.config.documents import read_document
 from streamproc.config.loaded import LoadedConfig
 from streamproc.config.loader import load, parse
 from streamproc.config.log_redaction import hide_in_logs
@@ -19,6 +20,7 @@ __all__ = [
     "json_schema",
     "load",
     "parse",
+    "read_document",
     "redact",
     "secrets_of",
     "written",

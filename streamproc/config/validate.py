@@ -39,7 +39,7 @@ def read_parts(root: Node, *, gone: AbstractSet[Path], problems: list[Problem]) 
     parts: dict[str, Any] = {}
     for name, field in keys.items():
         if name in root.value:
-            found, value = _read(field.type, root.value[name].plain())
+            found, value = read_part(field.type, root.value[name].plain())
             problems += [root.problem((name, *path), message) for path, message in found.items()]
             if value is not None:
                 parts[field.name] = value[0]
@@ -51,7 +51,7 @@ def read_parts(root: Node, *, gone: AbstractSet[Path], problems: list[Problem]) 
     return parts
 
 
-def _read(
+def read_part(
     annotation: Any,  # noqa: ANN401 - a type as a value
     value: object,
 ) -> tuple[dict[Path, str], tuple[object] | None]:

@@ -1,6 +1,12 @@
 """A run as one HTML page, to be looked at, kept and sent on."""
 
 from streamproc.reports.comparison import ComparedRun, Comparison, render_comparison
+from streamproc.reports.difference import (
+    ReportedBound,
+    ReportedDifference,
+    ReportedSide,
+    render_difference,
+)
 from streamproc.reports.files import ReportFile
 from streamproc.reports.page import render
 from streamproc.reports.quantities import share
@@ -14,11 +20,15 @@ __all__ = [
     "ComparedRun",
     "Comparison",
     "ReportFile",
+    "ReportedBound",
+    "ReportedDifference",
+    "ReportedSide",
     "Run",
     "SweepPage",
     "SweptRun",
     "render",
     "render_comparison",
+    "render_difference",
     "render_sweep",
     "share",
 ]

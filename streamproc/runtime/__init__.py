@@ -14,7 +14,13 @@ from streamproc.runtime.machine import machine_facts
 from streamproc.runtime.parts import Parts
 from streamproc.runtime.pipeline import Pipeline
 from streamproc.runtime.recording import metadata_of, outcome_columns, sent_batch
-from streamproc.runtime.scheduling import lane_specs, transaction_interval_ns
+from streamproc.runtime.scheduling import (
+    lane_budgets_ns,
+    lane_specs,
+    make_lanes,
+    make_offering,
+    transaction_interval_ns,
+)
 from streamproc.runtime.service import DRAIN_GRACE_NS, Service
 from streamproc.runtime.workers import WorkerGroup
 
@@ -30,11 +36,14 @@ __all__ = [
     "assemble",
     "attempt",
     "dead_letter_topic",
+    "lane_budgets_ns",
     "lane_specs",
     "machine_facts",
     "make_decider",
     "make_decoder",
     "make_features",
+    "make_lanes",
+    "make_offering",
     "metadata_of",
     "outcome_columns",
     "sent_batch",

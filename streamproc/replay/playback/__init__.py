@@ -33,7 +33,7 @@ from streamproc.replay.playback.output import CaptureOutput
 from streamproc.replay.playback.produce import Produced, produce, same_cluster
 from streamproc.replay.playback.recorded import replay_recorded
 from streamproc.replay.playback.reproduced import Comparison, Reproduced
-from streamproc.replay.playback.virtual import Attach, Replayed, replay_virtual
+from streamproc.replay.playback.virtual import Attach, Disturbance, Replayed, replay_virtual
 
 __all__ = [
     "COPY_PARTITIONS",
@@ -41,6 +41,7 @@ __all__ = [
     "Attach",
     "CaptureOutput",
     "Comparison",
+    "Disturbance",
     "LocalSink",
     "Playback",
     "PlayedSource",

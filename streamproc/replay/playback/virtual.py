@@ -9,7 +9,7 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Final
+from typing import Final, Protocol
 
 from streamproc.config import PipelineConfig
 from streamproc.connectors.playback import Arrival
@@ -28,6 +28,22 @@ _NEVER_NS: Final = 1 << 62
 Attach = Callable[[Assembly, Callable[[], int]], None]
 """Is shown the pipeline's parts before the first record, to put a tap into its settlement, and how to tell the instant
 of the replay."""
+
+
+class Disturbance(Protocol):
+    """What goes wrong in a replay, and when."""
+
+    def run_ns(self, now_ns: int, took_ns: int) -> int:
+        """How long a batch takes that begins now, and would take so long."""
+        ...
+
+    def failure(self, now_ns: int) -> Exception | None:
+        """What the model raises for a batch that begins now; None where it answers."""
+        ...
+
+    def acknowledged_ns(self, now_ns: int, at_ns: int) -> int:
+        """When the broker acknowledges what is sent now, and would be acknowledged at an instant."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +78,7 @@ def replay_virtual(
     machine: ReplayMachine,
     seed: int = 0,
     attach: Attach | None = None,
+    disturbance: Disturbance | None = None,
 ) -> Replayed:
     """Let all of it come to its end.
 
@@ -72,12 +89,15 @@ def replay_virtual(
         machine: how long batches and sendings take.
         seed: of the times that are drawn.
         attach: is shown the parts before the first record.
+        disturbance: what goes wrong; None for nothing.
 
     Raises:
         ConfigError: the model's inputs or outputs do not fit the pipeline.
         InvariantError: an event was lost.
     """
-    return _Replay(config, executors, machine, seed, attach).run(iter(arrivals))
+    replay = _Replay(config, executors, machine, seed, attach)
+    replay.disturbance = disturbance
+    return replay.run(iter(arrivals))
 
 
 class _Replay:
@@ -109,6 +129,7 @@ class _Replay:
         self._next: Arrival | None = None
         self._held_ns = 0
         self._records = 0
+        self.disturbance: Disturbance | None = None
 
     def run(self, arrivals: Iterator[Arrival]) -> Replayed:
         """All of it."""
@@ -208,12 +229,17 @@ class _Replay:
         """Run a batch as the service does, with what that tries where it fails; it takes the variant's time once."""
         ran = attempt(self._executors, infer, self._clock)
         ran = try_again(self._executors, infer, ran, self._clock)
-        end_ns = now_ns + self._times.run_ns(ran.variant, infer.size)
-        heapq.heappush(self._ends, (end_ns, next(self._numbers), infer, ran))
+        took_ns = self._times.run_ns(ran.variant, infer.size)
+        if self.disturbance is not None:
+            took_ns = self.disturbance.run_ns(now_ns, took_ns)
+            ran = replace(ran, outputs=self.disturbance.failure(now_ns) or ran.outputs)
+        heapq.heappush(self._ends, (now_ns + took_ns, next(self._numbers), infer, ran))
 
     def _send(self, send: Send, now_ns: int) -> None:
         """The broker acknowledges a partition's records in their order."""
         source = send.records.source
         at_ns = max(now_ns + self._times.send_ns(), self._acknowledged_ns.get(source, 0))
+        if self.disturbance is not None:
+            at_ns = self.disturbance.acknowledged_ns(now_ns, at_ns)
         self._acknowledged_ns[source] = at_ns
         heapq.heappush(self._acknowledgements, (at_ns, next(self._numbers), send.ticket))
