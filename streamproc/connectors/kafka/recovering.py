@@ -129,6 +129,7 @@ class RecoveringSource:
         old = self._relay
         if old is None:
             return
+        self._source.require_membership()  # an identity that another process has is not taken back
         if not self._changing:
             self._changing = True
             await self._commit_last(await old.hand_over())

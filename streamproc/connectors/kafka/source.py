@@ -139,7 +139,7 @@ class KafkaRecordSource:
         """The next records; see ``Source``."""
         consumer = self._client
         asked = self._lists.ask(records_max) if self._lists else records_max
-        self._require_membership()
+        self.require_membership()
         try:
             fetched = await consumer.getmany(timeout_ms=timeout_ns // NS_PER_MS, max_records=asked)
         except OffsetOutOfRangeError as error:
@@ -334,7 +334,7 @@ class KafkaRecordSource:
         if self._consumer is not None:
             self._not_taken_over = error
 
-    def _require_membership(self) -> None:
+    def require_membership(self) -> None:
         """See that what the group gave us is ours.
 
         Raises:
