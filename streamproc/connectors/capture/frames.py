@@ -86,14 +86,18 @@ def pack_records(batch: RecordBatch) -> Item:
 def unpack_records(item: Item) -> RecordBatch:
     """The batch of an item."""
     _, _, topic, partition, offset, timestamp_ns, key, value, headers, *rest = item
+    arrival_ns, end_position, behind, timestamp_type = rest
     return RecordBatch(
-        TopicPartition(topic, partition),
-        np.frombuffer(offset, np.int64),
-        np.frombuffer(timestamp_ns, np.int64),
-        key,
-        value,
-        headers,
-        *rest,
+        source=TopicPartition(topic, partition),
+        offset=np.frombuffer(offset, np.int64),
+        timestamp_ns=np.frombuffer(timestamp_ns, np.int64),
+        key=key,
+        value=value,
+        headers=headers,
+        arrival_ns=arrival_ns,
+        end_position=end_position,
+        behind=behind,
+        timestamp_type=timestamp_type,
     )
 
 
