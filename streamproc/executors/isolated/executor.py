@@ -71,8 +71,8 @@ class IsolatedExecutor:
         self._slowest_ns = 0
         self._failed_ns: int | None = None
         self.concurrency = concurrency
-        count = concurrency + options.spare
-        self._pool = Pool(job, count, start_timeout=options.start_timeout, name=name)
+        self._processes = concurrency + options.spare
+        self._pool = Pool(job, self._processes, start_timeout=options.start_timeout, name=name)
         try:
             self.info = self._pool.first().info
         except BaseException:
@@ -99,6 +99,7 @@ class IsolatedExecutor:
                     f"the model {self._name} failed again and again, and is left alone for a while"
                 )
                 raise ModelError(Reason.MODEL_UNAVAILABLE, detail)
+        killed = 0
         while True:
             try:
                 life = self._pool.take(_TAKE_S)
@@ -109,6 +110,12 @@ class IsolatedExecutor:
                 return self._run(life, inputs)
             except GoneError:
                 self._pool.discard(life)
+            except ModelError:
+                # Who kills one may kill them all: the batch is tried on as many as there were before it counts.
+                killed += life.was_killed
+                if not life.was_killed or killed >= self._processes:
+                    self._failed()
+                    raise
 
     def close(self) -> None:
         """Kill the processes; a batch under way fails."""
@@ -122,7 +129,6 @@ class IsolatedExecutor:
         except ModelError as error:
             log.warning("model %s, a batch of %d: %s", self._name, size, error)
             self._pool.discard(life)
-            self._failed()
             raise
         except GoneError:
             raise

@@ -80,6 +80,7 @@ class Life:
     Attributes:
         pid: its number.
         pidfd: becomes readable when it is dead.
+        was_killed: True once it is known that a SIGKILL ended it, and not ours: an operator's, or the kernel's.
 
     Raises:
         OSError: the machine has no room for it.
@@ -112,6 +113,8 @@ class Life:
         self.pid = self._process.pid
         self.pidfd = os.pidfd_open(self.pid)
         self._ended: str | None = None
+        self.was_killed = False
+        self._given_up = False
         with contextlib.suppress(OSError):  # one that is dead already is noticed soon
             self._channel.send(pickle.dumps(job))
 
@@ -176,6 +179,7 @@ class Life:
 
     def kill(self) -> None:
         """SIGKILL; whoever waits for its answer hears that it is dead."""
+        self._given_up = True
         self._process.kill()
 
     def bury(self) -> None:
@@ -219,9 +223,11 @@ class Life:
         if self._ended is None:
             dead = select.poll()
             dead.register(self.pidfd, select.POLLIN)
-            if not dead.poll(_LAST_BREATH_MS):  # its channel may close a moment before it is dead
+            is_dead = bool(dead.poll(_LAST_BREATH_MS))  # its channel may close a moment before
+            if not is_dead:
                 self._process.kill()
             code = self._process.wait()
+            self.was_killed = is_dead and not self._given_up and code == -signal.SIGKILL
             self._ended = f"ended with exit code {code}"
             if code < 0:
                 self._ended = f"was killed by {signal.Signals(-code).name}"
