@@ -61,12 +61,12 @@ class _Running:
     started_ns: int
     size: int
     count: int
-    deadline_ns: int
+    end_by_ns: int
+    """When it must have ended for all its events to be in time."""
     latency: LatencyModel
     probe: bool
-    planned_ns: int
-    """When its decisions were to be with the broker."""
-    send_ns: int
+    fits: bool
+    """Whether it was planned to."""
 
 
 class Scheduler:
@@ -296,16 +296,16 @@ class Scheduler:
     def _start(self, formed: Formed, variant: int, now_ns: int, probe: bool, draining: bool) -> Run:  # noqa: FBT001
         self._runs_total += 1
         self._slots_free -= 1
-        run_ns = self._variants[variant].latency.predict_ns(formed.size)
+        latency = self._variants[variant].latency
+        end_by_ns = formed.earliest_ns - self._send.send_ns
         self._running[self._runs_total] = _Running(
             now_ns,
             formed.size,
             len(formed.number),
-            formed.earliest_ns,
-            self._variants[variant].latency,
+            end_by_ns,
+            latency,
             probe,
-            now_ns + run_ns + self._send.send_ns,
-            self._send.send_ns,
+            now_ns + latency.predict_ns(formed.size) <= end_by_ns,
         )
         self._last_run_ns = now_ns
         reason: BatchReason = "drain" if draining and formed.bound == "idle" else formed.bound
@@ -333,8 +333,8 @@ class Scheduler:
         took_ns = finished_ns - ran.started_ns
         if ran.probe and took_ns < latency.predict_ns(ran.size):
             latency.forget()
-        in_time = finished_ns + ran.send_ns <= ran.deadline_ns
-        if ran.planned_ns <= ran.deadline_ns:
+        in_time = finished_ns <= ran.end_by_ns
+        if ran.fits:
             latency.judge(ran.size, took_ns, in_time=in_time)
         latency.observe(ran.size, took_ns)
         self._former.completed(ran.count, in_time=in_time)

@@ -21,7 +21,7 @@ from streamproc.config import load
 from streamproc.runtime import Pipeline, Service
 from tests.benchmarks.workloads import WORKLOADS
 from tests.support import Background, wait_until
-from tests.support.kafka import Message, Record, create_topics, fill, read, stream
+from tests.support.kafka import Message, Record, committed, create_topics, fill, read, stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -420,3 +420,27 @@ def times_left_out(output: Output) -> bytes:
     """What a repeat of a decision must have in common with the first."""
     kept = msgspec.structs.replace(output, decided_ns=0, outcome="")
     return msgspec.json.encode(kept)
+
+
+def run_under_load(kafka: KafkaBroker, config: Path, name: str, *, rate: int, events: int) -> Any:
+    """Run a pipeline as a program under a steady load, until nothing comes any more.
+
+    Args:
+        kafka: the broker.
+        config: the pipeline's file.
+        name: of its group and its source topic, which has two partitions.
+        rate: events a second.
+        events: how many.
+
+    Returns:
+        what the program printed at its end.
+    """
+    command = Command(config, "--stop-when-idle", "1s")
+    try:
+        wait_until("its start", lambda: len(committed(kafka.bootstrap, name, name)) == 2)
+        with Load(kafka.bootstrap, name, rate=rate, events=events) as load:
+            load.wait(60 + events / rate)
+        assert command.process.wait(60) == 0, command.log_tail()
+    finally:
+        command.kill()
+    return command.answer()

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tests.integration.pipelines import (
-    Command,
-    Load,
     assert_adds_up,
     decisions,
     ids,
     letter_ids,
     report,
+    run_under_load,
     size_of,
     write_config,
 )
-from tests.support import wait_until
-from tests.support.kafka import committed, create_topics, read
+from tests.support.kafka import create_topics, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,16 +51,7 @@ def test_overload_sheds_and_what_is_on_time_is_with_the_broker_in_time(
         model={"executor": {"simulated": {"fixed": "5ms", "per_event": "1900us"}}},
         outcomes={"shed_topic": shed},
     )
-    command = Command(config, "--stop-when-idle", "1s")
-    try:
-        wait_until("its start", lambda: len(committed(kafka.bootstrap, topic_name, source)) == 2)
-        with Load(kafka.bootstrap, source, rate=RATE, events=EVENTS) as load:
-            load.wait(60 + EVENTS / RATE)
-        assert command.process.wait(60) == 0, command.log_tail()
-    finally:
-        command.kill()
-
-    summary = command.answer()
+    summary = run_under_load(kafka, config, topic_name, rate=RATE, events=EVENTS)
     assert_adds_up(summary)
     made = decisions(kafka.bootstrap, sink)
     given_up = letter_ids(read(kafka.bootstrap, shed))

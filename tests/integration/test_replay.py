@@ -9,9 +9,8 @@ import numpy as np
 from streamproc.connectors.capture import CaptureMetadata, CaptureReader, CaptureWriter
 from streamproc.core import RecordBatch, TopicPartition
 from tests.cli.support import streamproc
-from tests.integration.pipelines import Command, Load, assert_adds_up, write_config
-from tests.support import wait_until
-from tests.support.kafka import committed, create_topics, read
+from tests.integration.pipelines import assert_adds_up, run_under_load, set_up, write_config
+from tests.support.kafka import create_topics, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,32 +26,21 @@ def test_every_outcome_of_an_overloaded_run_comes_again(
     kafka: KafkaBroker, topic_name: str, tmp_path: Path
 ) -> None:
     """5 ms a batch and 1.9 ms an event: at most 500 events/s; 2,000 are offered."""
-    source, sink = topic_name, f"{topic_name}-out"
-    create_topics(kafka.bootstrap, source, sink, partitions=2)
-    config = write_config(
+    setup = set_up(
+        kafka,
+        topic_name,
         tmp_path,
-        name=topic_name,
-        bootstrap=kafka.bootstrap,
-        topic=source,
-        sink=sink,
+        partitions=2,
         source={"kafka": {"fetch_max_wait": "5ms"}},
         deadline={"budget": "50ms"},
         model={"executor": {"simulated": {"fixed": "5ms", "per_event": "1900us"}}},
         record={"path": str(tmp_path / "recording")},
     )
-    command = Command(config, "--stop-when-idle", "1s")
-    try:
-        wait_until("its start", lambda: len(committed(kafka.bootstrap, topic_name, source)) == 2)
-        with Load(kafka.bootstrap, source, rate=RATE, events=EVENTS) as load:
-            load.wait(60 + EVENTS / RATE)
-        assert command.process.wait(60) == 0, command.log_tail()
-    finally:
-        command.kill()
-    live = command.answer()
+    live = run_under_load(kafka, setup.config, topic_name, rate=RATE, events=EVENTS)
     assert_adds_up(live)
     assert live["outcomes"]["shed"], "no overload, no test"
 
-    words = ("replay", str(tmp_path / "recording"), str(config))
+    words = ("replay", str(tmp_path / "recording"), str(setup.config))
     again = streamproc(*words, "--clock", "recorded", "--out", "again.mcap", "--json", cwd=tmp_path)
 
     assert again.code == 0, again.err

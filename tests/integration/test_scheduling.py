@@ -17,10 +17,10 @@ from tests.integration.pipelines import (
     assert_adds_up,
     decisions,
     report,
+    set_up,
     size_of,
-    write_config,
 )
-from tests.support.kafka import Message, committed, create_topics, end_offsets, fill
+from tests.support.kafka import Message, committed, end_offsets, fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,14 +64,11 @@ def test_a_lane_in_front_keeps_its_promise_under_overload(
     kafka: KafkaBroker, topic_name: str, tmp_path: Path
 ) -> None:
     """At most 500 events/s, 1,000 are offered, every fifth in the lane in front."""
-    source, sink = topic_name, f"{topic_name}-out"
-    create_topics(kafka.bootstrap, source, sink, partitions=2)
-    config = write_config(
+    source, sink, config = set_up(
+        kafka,
+        topic_name,
         tmp_path,
-        name=topic_name,
-        bootstrap=kafka.bootstrap,
-        topic=source,
-        sink=sink,
+        partitions=2,
         source={"kafka": {"fetch_max_wait": "5ms"}},
         codec={"json": {"fields": {"symbol": "str", "features": "float32[16]"}}},
         deadline={"budget": "300ms"},
@@ -116,14 +113,11 @@ def test_under_load_a_cheaper_variant_decides_and_then_the_best_again(
     kafka: KafkaBroker, topic_name: str, tmp_path: Path
 ) -> None:
     """The best can answer 900 events/s: 2,000 are offered for 3 s, and then 100."""
-    source, sink = topic_name, f"{topic_name}-out"
-    create_topics(kafka.bootstrap, source, sink, partitions=2)
-    config = write_config(
+    source, sink, config = set_up(
+        kafka,
+        topic_name,
         tmp_path,
-        name=topic_name,
-        bootstrap=kafka.bootstrap,
-        topic=source,
-        sink=sink,
+        partitions=2,
         source={"kafka": {"fetch_max_wait": "5ms"}},
         deadline={"budget": "200ms"},
         batching={"max_size": 64},
@@ -177,8 +171,16 @@ def test_under_load_a_cheaper_variant_decides_and_then_the_best_again(
 def test_a_backlog_older_than_the_budget_is_jumped_over(
     kafka: KafkaBroker, topic_name: str, tmp_path: Path
 ) -> None:
-    source, sink = topic_name, f"{topic_name}-out"
-    create_topics(kafka.bootstrap, source, sink, partitions=2)
+    source, sink, config = set_up(
+        kafka,
+        topic_name,
+        tmp_path,
+        partitions=2,
+        source={"kafka": {"fetch_max_wait": "5ms"}},
+        deadline={"budget": "200ms"},
+        shed=["expired", "planner", "skip_ahead"],
+        model={"executor": simulated("1ms", "100us")},
+    )
     old_ms = time.time_ns() // 1_000_000 - 60 * MS_PER_S
     backlog = 200_000
     fill(
@@ -188,17 +190,6 @@ def test_a_backlog_older_than_the_budget_is_jumped_over(
             m._replace(timestamp_ms=old_ms + n * 50 * MS_PER_S // backlog)
             for n, m in enumerate(TICK.messages(backlog))
         ),
-    )
-    config = write_config(
-        tmp_path,
-        name=topic_name,
-        bootstrap=kafka.bootstrap,
-        topic=source,
-        sink=sink,
-        source={"kafka": {"fetch_max_wait": "5ms"}},
-        deadline={"budget": "200ms"},
-        shed=["expired", "planner", "skip_ahead"],
-        model={"executor": simulated("1ms", "100us")},
     )
     with Load(kafka.bootstrap, source, rate=500) as load, InThread(config) as pipeline:
         pipeline.ready()

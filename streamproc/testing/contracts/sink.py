@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from streamproc.connectors.kafka import partition_of
 from streamproc.core import NS_PER_S, Clock, OutRecords, Sink, TopicPartition
 from streamproc.testing.broker import StoredRecord
 from streamproc.testing.contracts.checking import LIMIT_S, limited, see
+
+S = TypeVar("S", bound=Sink)
 
 STOP_NS = int(LIMIT_S) * NS_PER_S // 2
 
@@ -57,8 +59,8 @@ class _Acknowledgement:
 
 
 @asynccontextmanager
-async def _started(bed: SinkBed) -> AsyncIterator[Sink]:
-    sink = bed.make()
+async def started(sink: S) -> AsyncIterator[S]:
+    """A sink between its start and its stop."""
     async with limited("the sink's start"):
         await sink.start()
     try:
@@ -85,7 +87,7 @@ async def writes_what_it_is_given(bed: SinkBed) -> None:
         shared,
         {0: (("own", b"a"), ("own", b"b")), 3: (("own", b""),)},
     )
-    async with _started(bed) as sink:
+    async with started(bed.make()) as sink:
         await _send(sink, records)
     found = await bed.read(bed.topic)
     see(
@@ -100,7 +102,7 @@ async def writes_what_it_is_given(bed: SinkBed) -> None:
 
 async def acknowledges_once_and_later(bed: SinkBed) -> None:
     """``done`` is called once, after ``send`` has returned, with an instant of its clock."""
-    async with _started(bed) as sink:
+    async with started(bed.make()) as sink:
         acknowledgement = _Acknowledgement()
         before_ns = bed.clock.now_ns()
         sink.send(some(bed, 0, count=3), acknowledgement)
@@ -118,7 +120,7 @@ async def acknowledges_once_and_later(bed: SinkBed) -> None:
 
 async def keeps_the_order_of_a_partition(bed: SinkBed) -> None:
     """Records for one output partition stand in the order in which they were sent."""
-    async with _started(bed) as sink:
+    async with started(bed.make()) as sink:
         results = []
         for number in range(60):
             acknowledgement = _Acknowledgement()
@@ -138,7 +140,7 @@ async def keeps_the_order_of_a_partition(bed: SinkBed) -> None:
 
 async def uses_the_input_partition_number(bed: SinkBed) -> None:
     """Where both topics have equally many partitions and the key is the record's: the same number."""
-    async with _started(bed) as sink:
+    async with started(bed.make()) as sink:
         for partition in (0, 1, 2):
             await _send(sink, some(bed, partition, count=2, key=b"same"))
     found = [(r.partition, r.value) for r in await bed.read(bed.topic)]
@@ -152,7 +154,7 @@ async def uses_the_hash_of_the_key(bed: SinkBed) -> None:
     """For a new key, or another number of partitions: murmur2 of the key; without a key one partition."""
     keys = [f"key-{n}".encode() for n in range(20)]
     source = TopicPartition(bed.input_topic, 1)
-    async with _started(bed) as sink:
+    async with started(bed.make()) as sink:
         for topic, rekeyed in ((bed.topic, True), (bed.other_topic, False)):
             values: list[bytes | None] = [b"v"] * len(keys)
             await _send(sink, OutRecords(topic, source, [*keys], values, rekeyed=rekeyed))

@@ -1,8 +1,8 @@
 """The contract of a transactional sink."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +14,7 @@ from streamproc.core import (
     TransactionalSink,
 )
 from streamproc.testing.contracts.checking import limited, see
-from streamproc.testing.contracts.sink import STOP_NS, SinkBed, some
+from streamproc.testing.contracts.sink import SinkBed, some, started
 
 
 class TransactionalSinkBed(SinkBed, Protocol):
@@ -43,18 +43,6 @@ class _Results:
         self.given.append(result)
 
 
-@asynccontextmanager
-async def _started(bed: TransactionalSinkBed) -> AsyncIterator[TransactionalSink]:
-    sink = bed.make()
-    async with limited("the sink's start"):
-        await sink.start()
-    try:
-        yield sink
-    finally:
-        async with limited("the sink's stop"):
-            await sink.stop(timeout_ns=STOP_NS)
-
-
 def _progress(
     bed: TransactionalSinkBed, position: int, *beyond: int
 ) -> dict[TopicPartition, Progress]:
@@ -79,7 +67,7 @@ async def _values(bed: TransactionalSinkBed) -> list[bytes | None]:
 
 async def publishes_at_the_commit(bed: TransactionalSinkBed) -> None:
     """Before it nobody sees anything, and nobody is told; then all is there, with the positions."""
-    async with _started(bed) as sink:
+    async with started(bed.make()) as sink:
         done = _Results()
         before_ns = bed.clock.now_ns()
         sink.send(some(bed, 1, count=3), done)
@@ -101,7 +89,7 @@ async def publishes_at_the_commit(bed: TransactionalSinkBed) -> None:
 
 async def what_comes_during_a_commit_is_in_the_next_one(bed: TransactionalSinkBed) -> None:
     """It is neither lost nor published with the one before."""
-    async with _started(bed) as sink:
+    async with started(bed.make()) as sink:
         first, second = _Results(), _Results()
         sink.send(some(bed, 1, count=2), first)
         committing = asyncio.ensure_future(sink.commit(_progress(bed, 2)))
@@ -121,7 +109,7 @@ async def what_comes_during_a_commit_is_in_the_next_one(bed: TransactionalSinkBe
 
 async def positions_alone_are_stored(bed: TransactionalSinkBed) -> None:
     """A commit without records stores the progress, and one without anything does nothing."""
-    async with _started(bed) as sink:
+    async with started(bed.make()) as sink:
         await _commit(sink, _progress(bed, 7))
         await _commit(sink, {})
         stored = await _stored(bed)
@@ -130,7 +118,7 @@ async def positions_alone_are_stored(bed: TransactionalSinkBed) -> None:
 
 async def an_aborted_transaction_leaves_nothing(bed: TransactionalSinkBed) -> None:
     """``AbortedError``: no record, no position, nobody is told; and the sink goes on."""
-    async with _started(bed) as sink:
+    async with started(bed.make()) as sink:
         await _commit(sink, _progress(bed, 1))
         done = _Results()
         await bed.break_next(sink)
@@ -155,7 +143,7 @@ async def an_aborted_transaction_leaves_nothing(bed: TransactionalSinkBed) -> No
 async def publishes_nothing_when_it_stops(bed: TransactionalSinkBed) -> None:
     """What is not committed when it stops is not published."""
     done = _Results()
-    async with _started(bed) as sink:
+    async with started(bed.make()) as sink:
         sink.send(some(bed, 1, count=2), done)
         await asyncio.sleep(0)
     see(not done.given, f"done was told {done.given} without a commit")
@@ -164,7 +152,7 @@ async def publishes_nothing_when_it_stops(bed: TransactionalSinkBed) -> None:
 
 async def keeps_the_order_of_a_partition(bed: TransactionalSinkBed) -> None:
     """Records for one output partition stand in the order in which they were sent, over many transactions."""
-    async with _started(bed) as sink:
+    async with started(bed.make()) as sink:
         for number in range(30):
             sink.send(some(bed, number % 3, count=4, start=number), _Results())
             if number % 7 == 0:

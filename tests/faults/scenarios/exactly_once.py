@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING
 
 from tests.faults import nemeses
@@ -70,18 +69,15 @@ _FAULTS: dict[str, tuple[str, Act]] = {
     "random_minute": ("a minute of random faults, one after the other", random_minute),
 }
 
-if importlib.util.find_spec("streamproc.connectors.kafka.transactional_sink") is not None:
-    for _point in TRANSACTION_POINTS:
-        register(
-            Scenario(
-                name=f"exactly_once_kill_{_point}",
-                fault=f"SIGKILL {_point.replace('_', ' ')}, twice in a row",
-                promise=PROMISE,
-                act=_exactly_once(killed_at(_point)),
-                quick=_point == _QUICK,
-            )
+for _point in TRANSACTION_POINTS:
+    register(
+        Scenario(
+            name=f"exactly_once_kill_{_point}",
+            fault=f"SIGKILL {_point.replace('_', ' ')}, twice in a row",
+            promise=PROMISE,
+            act=_exactly_once(killed_at(_point)),
+            quick=_point == _QUICK,
         )
-    for _name, (_fault, _act) in _FAULTS.items():
-        register(
-            Scenario(f"exactly_once_{_name}", _fault, PROMISE, _exactly_once(_act), quick=False)
-        )
+    )
+for _name, (_fault, _act) in _FAULTS.items():
+    register(Scenario(f"exactly_once_{_name}", _fault, PROMISE, _exactly_once(_act), quick=False))
