@@ -1,7 +1,7 @@
 """From a configuration to an engine: every part made and joined, in one place."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
@@ -64,6 +64,7 @@ class Assembly:
         sweeps: what each variant of the model was measured to take.
         transaction: says what is to be committed; None where outcomes are final one by one.
         ledger: what became of each record; None where nobody asks.
+        secrets: the texts that dead letters do not show; a reload adds to them.
     """
 
     engine: Engine
@@ -75,6 +76,7 @@ class Assembly:
     sweeps: tuple[Sweep, ...]
     transaction: OpenTransaction | None = None
     ledger: Ledger | None = None
+    secrets: set[str] = field(default_factory=set, repr=False)
 
 
 def assemble(
@@ -132,6 +134,7 @@ def assemble(
     settlement = Settlement(
         accounts, partitions, scheduler, tracer, transactional=transactional, ledger=ledger
     )
+    secrets = set(secrets_of(config))
     times = EventTimes(config.event_time, config.deadline, lane_budgets_ns(config))
     parts = EngineParts(
         clock=clock,
@@ -155,7 +158,7 @@ def assemble(
             clock=clock,
             decider=decider,
             encoders=[make_encoder(config, model) for model in models],
-            destinations=_destinations(config),
+            destinations=_destinations(config, secrets),
             partitions=partitions,
             scheduler=scheduler,
             settlement=settlement,
@@ -183,6 +186,7 @@ def assemble(
         swept,
         transaction,
         ledger,
+        secrets,
     )
 
 
@@ -229,7 +233,7 @@ def dead_letter_topic(config: PipelineConfig) -> str | None:
     return f"{config.name}.dlq" if topic == "" else topic
 
 
-def _destinations(config: PipelineConfig) -> Destinations:
+def _destinations(config: PipelineConfig, secrets: set[str]) -> Destinations:
     sink = config.sink
     options = sink if isinstance(sink, KafkaSink) else KafkaSink(sink.topic)
     return Destinations(
@@ -240,5 +244,5 @@ def _destinations(config: PipelineConfig) -> Destinations:
         rekeyed=config.key is not None,
         bytes_max=int(options.max_record),
         headers=frozenset(options.headers),
-        redact=partial(redact, secrets=secrets_of(config)),
+        redact=partial(redact, secrets=secrets),
     )

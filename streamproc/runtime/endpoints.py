@@ -12,6 +12,7 @@ from streamproc.web import Action, Guard, OpsServer, ops_app
 async def endpoints(
     metrics: Metrics,
     *,
+    token: Callable[[], str | None],
     accounts: Callable[[], Accounts],
     gauges: Callable[[], Gauges],
     models: Callable[[], Sequence[ModelInfo]],
@@ -22,7 +23,8 @@ async def endpoints(
     """``/metrics``, ``/livez``, ``/readyz`` and ``/api``; gives their address.
 
     Args:
-        metrics: where they are, and who may ask them.
+        metrics: where they are.
+        token: says what who asks them must show at the moment.
         accounts: the books.
         gauges: how things stand now.
         models: the models that are loaded now.
@@ -41,7 +43,7 @@ async def endpoints(
     app = ops_app(
         registry=make_registry(collector), readiness=readiness, status=status, actions=actions
     )
-    server = OpsServer(Guard(app, metrics.token), host, int(port))
+    server = OpsServer(Guard(app, token), host, int(port))
     try:
         await server.start()
         yield server.address

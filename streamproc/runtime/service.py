@@ -18,6 +18,7 @@ from streamproc.core import (
 from streamproc.engine import ScheduleLog
 from streamproc.runtime.assembly import Assembly, assemble
 from streamproc.runtime.commits import make_ledger_commits, make_transactions
+from streamproc.runtime.credentials import Credentials
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.exporting import exporter_of
@@ -184,6 +185,10 @@ class Service:
     def _executors(self) -> tuple[Executor, ...]:
         return self._reloader.executors if self._reloader else self._parts.executors
 
+    def _token(self) -> str | None:
+        config = self._reloader.config if self._reloader else self._config
+        return config.telemetry.metrics.token
+
     def readiness(self) -> Mapping[str, bool]:
         """What readiness waits for, and whether it is there."""
         return {
@@ -231,6 +236,7 @@ class Service:
             driver=driver,
             clock=parts.clock,
             reread=self._reread,
+            credentials=Credentials(self._config, parts.source, parts.sink),
         )
         self._intake = IntakeLoop(
             source=parts.source,
@@ -260,6 +266,7 @@ class Service:
         self._intake.held = self._paused
         async with endpoints(
             self._config.telemetry.metrics,
+            token=self._token,
             accounts=lambda: assembly.accounts,
             gauges=self.gauges,
             models=self.models,

@@ -6,6 +6,7 @@ from streamproc.connectors.kafka.options import KafkaSink, KafkaSource
 from streamproc.connectors.kafka.partitioning import partition_of, rows_by_partition
 from streamproc.connectors.kafka.producers import Producers
 from streamproc.connectors.kafka.recovering import RecoveringSource
+from streamproc.connectors.kafka.renewal import FIXED, Renewable, fingerprint, try_out
 from streamproc.connectors.kafka.security import OTHER_NAMES, named
 from streamproc.connectors.kafka.security import problems as security_problems
 from streamproc.connectors.kafka.sink import KafkaRecordSink
@@ -22,6 +23,7 @@ from streamproc.connectors.kafka.transactional_sink import KafkaTransactionalSin
 from streamproc.connectors.kafka.unread import Unread
 
 __all__ = [
+    "FIXED",
     "OTHER_NAMES",
     "Access",
     "EmbeddedBroker",
@@ -32,6 +34,7 @@ __all__ = [
     "KafkaTransactionalSink",
     "Producers",
     "RecoveringSource",
+    "Renewable",
     "TopicShape",
     "TopicTail",
     "Unread",
@@ -39,9 +42,11 @@ __all__ = [
     "check_reachable",
     "cluster_id",
     "create_topics",
+    "fingerprint",
     "named",
     "partition_of",
     "rows_by_partition",
     "security_problems",
     "topic_shapes",
+    "try_out",
 ]

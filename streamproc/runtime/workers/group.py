@@ -113,6 +113,7 @@ class WorkerGroup:
             ]
             async with endpoints(
                 self._config.telemetry.metrics,
+                token=lambda: self._config.telemetry.metrics.token,
                 accounts=self.accounts,
                 gauges=self.gauges,
                 models=self.models,
