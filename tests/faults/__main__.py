@@ -6,7 +6,8 @@ import argparse
 import secrets
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from tests.faults.scenario import Scenario
 
 
-AT_A_TIME = 2
+SHARED_AT_A_TIME = 2
 """Most of a scenario is waiting: for a session to end, for a fault to be over, for a program to start."""
 
 
@@ -82,16 +83,18 @@ def _words(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _play(plays: Sequence[tuple[Scenario, int]]) -> Iterator[Result]:
-    """Those that leave brokers and network alone some at a time, then the others one by one."""
-    shared = [(each, seed) for each, seed in plays if each.shares]
-    alone = [(each, seed) for each, seed in plays if not each.shares]
-    with KafkaCluster() as cluster:
-        with ThreadPoolExecutor(AT_A_TIME) as pool:
-            running = [pool.submit(play, cluster, each, seed) for each, seed in shared]
-            for number, done in enumerate(as_completed(running), 1):
-                yield _told(done.result(), f"{number}/{len(plays)}")
-        for number, (each, seed) in enumerate(alone, len(shared) + 1):
-            yield _told(play(cluster, each, seed), f"{number}/{len(plays)}")
+    """Those that leave brokers and network alone some at a time, and beside them the others, on brokers of their own."""
+    with ExitStack() as stack:
+        running: list[Future[Result]] = []
+        for shares, at_a_time in ((True, SHARED_AT_A_TIME), (False, 1)):
+            lane = [(each, seed) for each, seed in plays if each.shares is shares]
+            if not lane:
+                continue
+            cluster = stack.enter_context(KafkaCluster())
+            pool = stack.enter_context(ThreadPoolExecutor(at_a_time))
+            running += [pool.submit(play, cluster, each, seed) for each, seed in lane]
+        for number, done in enumerate(as_completed(running), 1):
+            yield _told(done.result(), f"{number}/{len(plays)}")
 
 
 def _told(result: Result, number: str) -> Result:
