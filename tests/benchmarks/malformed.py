@@ -37,7 +37,7 @@ from tests.support.kafka import (
     read,
     why_unavailable,
 )
-from tests.support.malformed import FIELDS, LENGTH, corpus, valid
+from tests.support.malformed import FIELDS, LENGTH, Malformed, corpus, valid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,8 @@ class Trial:
         self._seed = seed
         self._source, self._sink, self._letters = name, f"{name}-out", f"{name}.dlq"
         self._good = self._bad = 0
-        self._bad_ranges: dict[int, range] = {}
+        self._expected: dict[str, Malformed] = {}
+        """By id, in the order of each partition."""
         create_topics(self._bootstrap, self._source, self._sink, partitions=PARTITIONS)
         MODEL.write_model(folder / "model.onnx")
         port = free_port()
@@ -117,16 +118,19 @@ class Trial:
         """Let so many good events wait, and be decided."""
         rng = np.random.default_rng([self._seed, self._good])
         self._good += count
-        return self._round(what, [(None, orjson.dumps(valid(rng)), ()) for _ in range(count)])
+        return self._round(
+            what, [Malformed(None, orjson.dumps(valid(rng)), ()) for _ in range(count)]
+        )
 
     def malformed(self, count: int) -> Round:
         """The same of records that cannot be decided."""
-        before = end_offsets(self._bootstrap, self._source)
+        begin = end_offsets(self._bootstrap, self._source)
+        records = list(corpus(self._seed, count))
         self._bad += count
-        found = self._round("malformed", list(corpus(self._seed, count)))
-        after = end_offsets(self._bootstrap, self._source)
-        self._bad_ranges = {number: range(before[number], after[number]) for number in after}
-        return found
+        for number, record in enumerate(records):
+            partition, place = number % PARTITIONS, number // PARTITIONS
+            self._expected[f"{self._source}/{partition}/{begin[partition] + place}"] = record
+        return self._round("malformed", records)
 
     def problems(self) -> list[str]:
         """End it, and look at the books: what does not hold, in words."""
@@ -153,16 +157,15 @@ class Trial:
 
     def _letter_problems(self) -> Iterator[str]:
         """Each bad record once, as it came, with a reason, in its partition's order."""
-        inputs = {
-            f"{r.topic}/{r.partition}/{r.offset}": r for r in read(self._bootstrap, self._source)
-        }
         letters = read(self._bootstrap, self._letters, at_least=self._bad)
-        for number, offsets in self._bad_ranges.items():
+        for number in range(PARTITIONS):
             about = letter_ids(r for r in letters if r.partition == number)
-            if about != [f"{self._source}/{number}/{offset}" for offset in offsets]:
+            begin = f"{self._source}/{number}/"
+            if about != [event for event in self._expected if event.startswith(begin)]:
                 yield f"partition {number}: the dead letters are not those of the records, in order"
+                return
         for letter, about in zip(letters, letter_ids(letters), strict=True):
-            told, event = headers(letter), inputs[about]
+            told, event = headers(letter), self._expected[about]
             reason = (told["streamproc-reason"] or b"").decode()
             if reason not in REASONS or not told["streamproc-detail"]:
                 yield f"{about}: the reason {reason!r}, detail {told['streamproc-detail']!r}"
@@ -189,7 +192,7 @@ class Trial:
             "telemetry": {"metrics": {"listen": listen, "token": TOKEN}},
         }
 
-    def _round(self, what: str, records: list[Any]) -> Round:
+    def _round(self, what: str, records: list[Malformed]) -> Round:
         self._post("pause")
         messages = (
             Message(value, key, more, number % PARTITIONS)
