@@ -140,6 +140,9 @@ class Model:
         if not self.variants and self.path is None and isinstance(self.executor, OnnxRuntime):
             msg = "path is missing: name the ONNX file, variants, or executor: {python: {callable: ...}}"
             raise ValueError(msg)
+        if self.signature is not None and all(v.path is None for v in self.ladder):
+            msg = "signature must not stand where the model has no file that could be signed: remove it"
+            raise ValueError(msg)
 
     @property
     def rules(self) -> Rules:
