@@ -20,6 +20,7 @@ from streamproc.scheduling import (
     Variant,
     shed_policies,
 )
+from streamproc.slo import latencies_ns
 from streamproc.telemetry import Accounts, names
 
 SEND_SHARE = 2
@@ -70,7 +71,7 @@ def make_accounts(config: PipelineConfig) -> Accounts:
     ]
     return Accounts(
         pipeline=config.name,
-        exact_bounds_ns=sorted({lane.budget_ns for lane in lanes}),
+        exact_bounds_ns=sorted({lane.budget_ns for lane in lanes} | latencies_ns(config.slo)),
         lanes=[lane.name for lane in lanes],
         shed_reasons=reasons,
     )
