@@ -105,7 +105,7 @@ class AlertBook:
 
     def restore(self, firing: Iterable[Alert]) -> None:
         """What fired when another life ended; it is told once more where it still does."""
-        self._firing = {alert.fingerprint: _Firing(alert, 0) for alert in firing}
+        self._firing = {alert.fingerprint: _Firing(alert, -(1 << 62)) for alert in firing}
 
 
 @dataclass(frozen=True, slots=True)

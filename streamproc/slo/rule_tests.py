@@ -189,7 +189,8 @@ class RuleTests:
     ) -> dict[str, str]:
         one_of_each = {name: value.split("|")[0] for name, value in series.labels.items()}
         written = Series(series.metric, {**one_of_each, **self._labels}).selector()
-        values, total = [], 0.0
+        values: list[str] = []
+        total = 0.0
         for share, phase in zip(shares, phases, strict=True):
             steps = phase.length_ns // self.step_ns - (0 if not values else 1)
             if phase.events is None:

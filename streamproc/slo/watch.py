@@ -64,6 +64,14 @@ class Standing:
         """Whether any short window burns faster than the budget allows."""
         return any(burn.short >= 1.0 for burn in self.burns)
 
+    @property
+    def firing(self) -> dict[str, int]:
+        """How many alerts fire, by severity; absence is a page."""
+        counts = {"page": int(self.absent), "ticket": 0}
+        for burn in self.burns:
+            counts[burn.pair.severity] += burn.firing
+        return counts
+
     def fires(self, severity: str) -> bool:
         """Whether a page, or at least a ticket, fires."""
         wanted = ("page",) if severity == "page" else ("page", "ticket")

@@ -11,6 +11,7 @@ from streamproc.connectors.kafka.security import problems as security_problems
 from streamproc.connectors.kafka.sink import KafkaRecordSink
 from streamproc.connectors.kafka.source import KafkaRecordSource
 from streamproc.connectors.kafka.tail import TopicTail
+from streamproc.connectors.kafka.topic_writer import TopicWriter
 from streamproc.connectors.kafka.topics import (
     TopicShape,
     absent,
@@ -34,6 +35,7 @@ __all__ = [
     "RecoveringSource",
     "TopicShape",
     "TopicTail",
+    "TopicWriter",
     "Unread",
     "absent",
     "check_reachable",
