@@ -293,6 +293,10 @@ class Engine:
         self._intake.times.set_lane_budgets(lane_budgets_ns)
         self._batch_room = batch_room
 
+    def hold_variant(self, floor: int) -> None:
+        """Let this variant of the model or a cheaper one decide, whatever the load; 0 gives the choice back."""
+        self._scheduler.hold_variant(floor)
+
     def skipped(self, source: TopicPartition, jump: Jump | None) -> None:
         """The source has jumped over what a ``Skip`` effect asked for; None where there was nothing to jump."""
         partition = self._partitions.find(source)
