@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from streamproc.config.checks import findings
+from streamproc.config.ends import resolve_ends
 from streamproc.config.kafka_names import rename
 from streamproc.config.loaded import LoadedConfig
 from streamproc.config.not_yet import take_out
@@ -83,6 +84,7 @@ def parse(
     resolve_files(root, folder, found)
     parts = read_parts(root, gone=gone, problems=found)
     _resolve_model_paths(root, parts, folder, found)
+    resolve_ends(root, parts, folder, found)
     found += [root.problem(path, message) for path, message in findings(parts)]
     hopeless = {dotted(path) for path in unresolved}
     problems += [problem for problem in found if problem.key not in hopeless]

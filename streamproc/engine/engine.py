@@ -324,7 +324,7 @@ class Engine:
         )
         self._accounts.batch(len(events), run.reason, room=self._batch_room)
         self._accounts.stage("queue", now_ns - events.admitted_ns)
-        self._effects.append(Infer(run.run, len(events), events.inputs, run.variant))
+        self._effects.append(Infer(run.run, len(events), events.inputs, run.variant, run.cost))
 
     def _skip(self, skip: SkipTo) -> None:
         partition = self._partitions.at(skip.partition)

@@ -316,7 +316,8 @@ class Scheduler:
         )
         self._last_run_ns = now_ns
         reason: BatchReason = "drain" if draining and formed.bound == "idle" else formed.bound
-        return Run(self._runs_total, np.sort(formed.number), reason, variant)
+        cost = formed.size if self._former.has_costs else 0
+        return Run(self._runs_total, np.sort(formed.number), reason, variant, cost)
 
     def complete(self, run: int, finished_ns: int, *, failed: bool = False) -> None:
         """A run has ended.
