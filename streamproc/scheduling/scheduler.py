@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from streamproc.core import BoolArray, Int64Array, InvariantError
+from streamproc.core import BoolArray, Int64Array, InvariantError, light
 from streamproc.scheduling.demand import ArrivalRate, demand_workers
 from streamproc.scheduling.forming import Formed, Former
 from streamproc.scheduling.ladder import Variant, VariantLadder
@@ -56,6 +56,7 @@ class Reload:
     send_ceiling_ns: int
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class _Running:
     started_ns: int
