@@ -255,11 +255,14 @@ def _union(arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401
         return file_type(members[0]) | None
     sections = [member for member in members if is_section(member)]
     words = [member for member in members if get_origin(member) is Literal]
+    lists = [member for member in members if get_origin(member) in (Sequence, tuple)]
 
     def tag(value: object) -> str:
         best = next((word for word in words if value in get_args(word)), members[0])
         if isinstance(value, dict) and sections:
             best = max(sections, key=lambda s: _likeness(s, value))  # the first of equals
+        elif isinstance(value, list) and lists:
+            best = lists[0]
         return tag_of(best)
 
     tagged = tuple(Annotated[file_type(member), Tag(tag_of(member))] for member in members)

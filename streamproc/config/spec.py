@@ -19,6 +19,7 @@ from streamproc.scheduling import (
     ShedName,
     ShedPolicy,
 )
+from streamproc.slo import Alerts, Objective
 from streamproc.telemetry import Telemetry
 
 
@@ -50,6 +51,8 @@ class PipelineConfig:
             ``exactly_once``, by transactions, nothing for those who read ``read_committed``.
         ordering: whose decisions leave in the order of their events.
         telemetry: what the pipeline tells of itself.
+        slo: what is promised of the events; in the file an item may be the path of an OpenSLO file instead.
+        alerts: who is told when a promise is at risk.
         record: a recording of what goes in and out; null makes none.
     """
 
@@ -73,4 +76,6 @@ class PipelineConfig:
     delivery: Literal["at_least_once", "exactly_once"] = "at_least_once"
     ordering: Ordering = "key"
     telemetry: Telemetry = field(default_factory=Telemetry)
+    slo: Sequence[Objective] = ()
+    alerts: Alerts = field(default_factory=Alerts)
     record: Record | None = None

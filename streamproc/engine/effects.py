@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from streamproc.core import Columns, OutRecords, TopicPartition
+from streamproc.core import Columns, OutRecords, TopicPartition, light
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Infer:
     """Run the model, then call ``completed`` or ``failed`` with the run's number.
@@ -25,6 +26,7 @@ class Infer:
     cost: int = 0
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Send:
     """Send records, then call ``acknowledged`` with the ticket.

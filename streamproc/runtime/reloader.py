@@ -4,15 +4,18 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from streamproc.config import PipelineConfig, secrets_of
 from streamproc.core import NS_PER_S, Clock, ConfigError, Executor, ExternalError
 from streamproc.executors import Model, PythonModel, look_at
 from streamproc.runtime.assembly import Assembly
+from streamproc.runtime.braking import braked, floor_of
 from streamproc.runtime.credentials import Credentials, Renewal
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.reload import RELOADED, Prepared, check_reload, files_of, prepare, words_of
+from streamproc.slo import Measures
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +63,7 @@ class Reloader:
         self._reread = reread
         self._credentials = credentials
         self._secrets = assembly.secrets
+        self._measures = Measures()
         self._one_at_a_time = asyncio.Lock()
 
     async def reload(self, config: PipelineConfig | None = None) -> Mapping[str, object]:
@@ -90,6 +94,27 @@ class Reloader:
                 log.error("reload %s, what ran goes on: %s", result, _one_line(error))  # noqa: TRY400
                 raise
             return self._put_in(prepared, renewals)
+
+    def brake(self, measures: Measures) -> None:
+        """Do what a burning budget asks for, between two batches; a reload keeps to it until it is taken back."""
+        moved = measures.max_queue != self._measures.max_queue
+        self._measures = measures
+        if moved:
+            self._put_into_engine(
+                Prepared.of_the_same(self.config, self.executors, self._compute, self._latency),
+                "what a burning budget asks for",
+            )
+        else:
+            self._hold(self.config)
+
+    def _put_into_engine(self, prepared: Prepared, words: str) -> None:
+        config = braked(prepared.config, self._measures)
+        replace(prepared, config=config).put_into(self._engine, words)
+        self._hold(prepared.config)
+
+    def _hold(self, config: PipelineConfig) -> None:
+        ladder = [variant.name for variant in config.model.ladder]
+        self._engine.hold_variant(floor_of(ladder, self._measures))
 
     async def watch(self) -> None:
         """Reload where a file of the model has changed, and been left alone since; until cancelled."""
@@ -137,8 +162,8 @@ class Reloader:
         changed = [
             key for key in RELOADED if getattr(self.config, key) != getattr(prepared.config, key)
         ]
-        if changed or prepared.executors is not self.executors:
-            prepared.put_into(self._engine, "; ".join((words, *changed)))
+        if {*changed} - {"slo"} or prepared.executors is not self.executors:
+            self._put_into_engine(prepared, "; ".join((words, *changed)))
             self._driver.swap(prepared.executors, prepared.compute)
         changed += [f"{renewal.end}.kafka.security" for renewal in renewals]
         if self.config.telemetry != prepared.config.telemetry:

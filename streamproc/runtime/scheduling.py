@@ -20,6 +20,7 @@ from streamproc.scheduling import (
     Variant,
     shed_policies,
 )
+from streamproc.slo import latencies_ns
 from streamproc.telemetry import Accounts, names
 
 SEND_SHARE = 2
@@ -68,9 +69,12 @@ def make_accounts(config: PipelineConfig) -> Accounts:
         for name, kind in SHED_POLICIES.items()
         if kind is not SkipAhead and has_policy(config, kind)
     ]
+    brakes = [o.on_burn for o in config.slo if o.on_burn is not None]
+    if any(b.max_queue is not None for b in brakes) and Reason.TAIL_DROP not in reasons:
+        reasons.append(Reason.TAIL_DROP)
     return Accounts(
         pipeline=config.name,
-        exact_bounds_ns=sorted({lane.budget_ns for lane in lanes}),
+        exact_bounds_ns=sorted({lane.budget_ns for lane in lanes} | latencies_ns(config.slo)),
         lanes=[lane.name for lane in lanes],
         shed_reasons=reasons,
     )

@@ -230,7 +230,7 @@ class _Replay:
             stopped=stopped,
         )
 
-    def _do(self, call: Call) -> None:  # noqa: C901 - one line for each
+    def _do(self, call: Call) -> None:  # noqa: C901, PLR0912 - one line for each
         tape, engine = self._tape, self._engine
         match call:
             case Call.INGEST:
@@ -259,6 +259,8 @@ class _Replay:
             case Call.SKIPPED:
                 source, start, end = tape.source(), tape.number(), tape.number()
                 engine.skipped(source, None if start < 0 else Jump(start, end))
+            case Call.HOLD:
+                engine.hold_variant(tape.number())
             case Call.DRAINING:
                 engine.draining = bool(tape.number())
             case Call.CLOCK | Call.RUN | Call.RELOADED:

@@ -5,6 +5,7 @@ import logging
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from streamproc.config import PipelineConfig, group_of, kafka_source
 from streamproc.core import NS_PER_MS, NS_PER_S, Clock, ModelInfo, process_cpu_ns
@@ -12,6 +13,7 @@ from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.reload import check_reload, reloaded
 from streamproc.runtime.reloader import Reread
 from streamproc.runtime.scheduling import make_accounts
+from streamproc.runtime.slo_watch import SloWatch
 from streamproc.runtime.slots import Slots
 from streamproc.runtime.status import State, actions_of, status_of
 from streamproc.runtime.workers.messages import Job
@@ -19,6 +21,7 @@ from streamproc.runtime.workers.process import WorkerProcess
 from streamproc.runtime.workers.supervised import StartLife, SupervisedWorker
 from streamproc.runtime.workers.totals import total
 from streamproc.runtime.workers.worker import END_GRACE_NS
+from streamproc.slo import Measures
 from streamproc.telemetry import Accounts, Gauges, Metrics, Summary, WorkerStates
 
 log = logging.getLogger(__name__)
@@ -67,6 +70,7 @@ class WorkerGroup:
         self._redact = redact
         self._start = start
         self._reread = reread
+        self._slo = SloWatch(config, clock, accounts=self.accounts, brake=self.brake)
         self._one_at_a_time = asyncio.Lock()
         self._stopping = asyncio.Event()
         self._started_ns = clock.now_ns()
@@ -112,14 +116,14 @@ class WorkerGroup:
                 for number, slot in enumerate(slots.numbers)
             ]
             async with endpoints(
-                self._config.telemetry.metrics,
-                token=lambda: self._config.telemetry.metrics.token,
+                lambda: self._config.telemetry.metrics,
                 accounts=self.accounts,
                 gauges=self.gauges,
                 models=self.models,
                 readiness=self.readiness,
                 status=lambda: status_of(self),
                 actions=actions_of(self),
+                more=(self._slo.collector,),
             ) as address:
                 await self._look_after(address)
         return self.summary()
@@ -159,8 +163,18 @@ class WorkerGroup:
             for worker, its in pairs:
                 worker.keep(its)
             self._config = reloaded(self._config, config)
+            self._slo.change(self._config)
         models = [{"variant": m.variant, "digest": m.digest} for m in self.models()]
         return {"reloaded": True, "workers": self._count, "models": models}
+
+    def brake(self, measures: Measures) -> None:
+        """Let all workers do this about a burning budget."""
+        for worker in self.workers:
+            worker.brake(measures)
+
+    def objectives(self) -> list[dict[str, Any]]:
+        """How the objectives stand, over the books of all workers."""
+        return self._slo.view()
 
     def state(self) -> State:
         """What they are doing."""
@@ -222,6 +236,7 @@ class WorkerGroup:
         """Let the workers live until the end is asked for, and then let them end."""
         lives = {asyncio.create_task(worker.run()) for worker in self.workers}
         stop = asyncio.create_task(self._stopping.wait())
+        watching = asyncio.create_task(self._slo.run())
         try:
             while not self._stopping.is_set() and not self._is_done():
                 done, _ = await asyncio.wait(
@@ -234,6 +249,7 @@ class WorkerGroup:
                 self._look(address)
         finally:
             stop.cancel()
+            watching.cancel()
             for worker in self.workers:
                 worker.stop()
             _, late = await asyncio.wait(lives, timeout=END_GRACE_NS / NS_PER_S)
@@ -241,7 +257,7 @@ class WorkerGroup:
                 log.warning("%d workers did not end in time: they are killed", len(late))
             for life in late:
                 life.cancel()
-            await asyncio.gather(stop, *lives, return_exceptions=True)
+            await asyncio.gather(stop, watching, *lives, return_exceptions=True)
 
     def _look(self, address: str | None) -> None:
         """See how the workers are, and let them go on when all have come so far."""
