@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, kafka_sink, kafka_source
 from streamproc.connectors.kafka import Access, TopicTail
 from streamproc.core import NS_PER_MS, Clock, ConfigError, ExternalError
 from streamproc.slo import LabelCounts, LabelJoin
@@ -66,12 +66,12 @@ class LabelTopic:
                 await asyncio.sleep(_BACKOFF_S)
 
     async def _read(self) -> None:
-        config, source = self._config, self._config.source
+        source = kafka_source(self._config, "slo.labels")
+        sink = kafka_sink(self._config, "slo.labels")
         topics = {join.options.topic for join in self._joins.values()}
         longest_ns = max(int(join.options.within) for join in self._joins.values())
         since_ns = self._clock.now_ns() - longest_ns
-        sink = Access.of_sink(config.sink, source)
-        decisions = TopicTail(sink, [config.sink.topic], source, self._clock)
+        decisions = TopicTail(Access.of_sink(sink, source), [sink.topic], source, self._clock)
         labels = TopicTail(Access.of_source(source), sorted(topics), source, self._clock)
         try:
             await decisions.start(since_ns=since_ns)
