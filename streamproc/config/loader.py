@@ -8,9 +8,11 @@ from types import MappingProxyType
 from typing import Any
 
 from streamproc.config.checks import findings
+from streamproc.config.ends import resolve_ends
 from streamproc.config.kafka_names import rename
 from streamproc.config.loaded import LoadedConfig
 from streamproc.config.not_yet import take_out
+from streamproc.config.openslo import read_files
 from streamproc.config.overrides import apply, from_arguments, from_environment
 from streamproc.config.secrets import Secret, read_again, redact, resolve
 from streamproc.config.security_checks import resolve_files
@@ -74,6 +76,7 @@ def parse(
     apply(root, from_arguments(overrides, problems), problems)
     rename(root, problems)  # an override's value may be a mapping with Kafka's names
     gone = take_out(root, problems)
+    read_files(root, folder, problems)
     read_again(root, folder)
     secrets, unresolved = resolve(root, folder=folder, environ=environ, problems=problems)
 
@@ -81,6 +84,7 @@ def parse(
     resolve_files(root, folder, found)
     parts = read_parts(root, gone=gone, problems=found)
     _resolve_model_paths(root, parts, folder, found)
+    resolve_ends(root, parts, folder, found)
     found += [root.problem(path, message) for path, message in findings(parts)]
     hopeless = {dotted(path) for path in unresolved}
     problems += [problem for problem in found if problem.key not in hopeless]

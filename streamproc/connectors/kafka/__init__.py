@@ -12,6 +12,7 @@ from streamproc.connectors.kafka.sink import KafkaRecordSink
 from streamproc.connectors.kafka.source import KafkaRecordSource
 from streamproc.connectors.kafka.stored_errors import heed_stored_errors
 from streamproc.connectors.kafka.tail import TopicTail
+from streamproc.connectors.kafka.topic_writer import TopicWriter
 from streamproc.connectors.kafka.topics import (
     TopicShape,
     absent,
@@ -35,6 +36,7 @@ __all__ = [
     "RecoveringSource",
     "TopicShape",
     "TopicTail",
+    "TopicWriter",
     "Unread",
     "absent",
     "check_reachable",
