@@ -8,10 +8,10 @@ from dataclasses import fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from streamproc.cli.feature_words import feature_words
 from streamproc.cli.machine import cpu_name
 from streamproc.config import PipelineConfig, is_sensitive
 from streamproc.core import VERSION, Duration, ModelInfo
-from streamproc.engine import PythonFunction
 from streamproc.runtime import dead_letter_topic
 from streamproc.scheduling import SHED_POLICIES, ShedName, ShedPolicy, shed_policies
 
@@ -45,9 +45,7 @@ def _pipeline(config: PipelineConfig) -> dict[str, str]:
         "writes": config.sink.topic,
         "dead letters": dead_letter_topic(config) or "counted and dropped",
         "codec": type(config.codec).__name__.removesuffix("Codec").lower(),
-        "features": features.python
-        if isinstance(features, PythonFunction)
-        else ", ".join(features),
+        "features": feature_words(features),
         "deadline": f"{deadline.budget} from the {deadline.from_.replace('_', ' ')}",
         "late decisions": "published, flagged late" if config.late == "publish" else "dropped",
         "batching": f"{batching.policy}, at most {batching.max_size:,} events",

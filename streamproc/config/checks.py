@@ -11,6 +11,7 @@ from typing import Any
 
 from streamproc.codecs import ArrowCodec, Codec, FieldType, JsonCodec, TensorCodec
 from streamproc.config.delivery_checks import DELIVERY_CHECKS
+from streamproc.config.feature_checks import FEATURE_CHECKS
 from streamproc.config.foreign_names import nearest
 from streamproc.config.recording_checks import RECORDING_CHECKS
 from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
@@ -21,6 +22,7 @@ from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Problem
 from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
 from streamproc.executors import Model, OnnxRuntime, PythonModel, Simulated
+from streamproc.features import Feature
 
 _TOPIC = re.compile(r"^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$")
 """Kafka's rule: org.apache.kafka.common.internals.Topic."""
@@ -117,16 +119,20 @@ def _time(codec: Codec, name: str | None, path: Path) -> Iterator[Finding]:
             yield path, f"must be a field that is a whole number, {name} is {field}"
 
 
-def _features(codec: Codec, features: Sequence[str] | PythonFunction) -> Iterator[Finding]:
+def _features(
+    codec: Codec, features: Sequence[str | Feature] | PythonFunction
+) -> Iterator[Finding]:
     if isinstance(features, PythonFunction):
         yield from _function(features.python, ("features", "python"))
         return
     for position, name in enumerate(features):
+        if not isinstance(name, str):
+            continue
         path: Path = ("features", position)
         field = yield from _field(codec, name, path)
         if field and field.dtype == "str":
             yield path, f"must be a field of numbers, {name} is a str"
-    yield from _repeated(features, ("features",))
+    yield from _repeated([f for f in features if isinstance(f, str)], ("features",))
 
 
 def _field(codec: Codec, name: str, path: Path) -> Generator[Finding, None, FieldType | None]:
@@ -172,12 +178,16 @@ def _model(model: Model) -> Iterator[Finding]:
             yield ("model", "variants", place, "name"), f"{name!r} is named before; keep one"
 
 
-def _model_inputs(model: Model, features: Sequence[str] | PythonFunction) -> Iterator[Finding]:
+def _model_inputs(
+    model: Model, features: Sequence[str | Feature] | PythonFunction
+) -> Iterator[Finding]:
     if isinstance(features, PythonFunction) or not features:
         return
+    if any(not isinstance(feature, str) for feature in features):
+        return  # what operators make is known when the parts are joined
     for name in model.inputs:
         if name not in features:
-            message = f"{name!r} is not among the features: {', '.join(features)}"
+            message = f"{name!r} is not among the features: {', '.join(map(str, features))}"
             yield ("model", "inputs", name), message
 
 
@@ -256,6 +266,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_source_topics, ("source",)),
     (_topics_out, ("source", "sink")),
     (_undecided, ("name", "source", "sink", "outcomes")),
+    *FEATURE_CHECKS,
     *DELIVERY_CHECKS,
     *SCHEDULING_CHECKS,
     *RECORDING_CHECKS,

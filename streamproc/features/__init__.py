@@ -3,6 +3,18 @@
 from streamproc.features.expressions import Expression
 from streamproc.features.fields import FieldFeatures
 from streamproc.features.inputs import Features
+from streamproc.features.options import FEATURES, Feature, FeatureState
+from streamproc.features.program import Advanced, Program
 from streamproc.features.python import PythonFeatures
 
-__all__ = ["Expression", "Features", "FieldFeatures", "PythonFeatures"]
+__all__ = [
+    "FEATURES",
+    "Advanced",
+    "Expression",
+    "Feature",
+    "FeatureState",
+    "Features",
+    "FieldFeatures",
+    "Program",
+    "PythonFeatures",
+]
