@@ -22,7 +22,7 @@ from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Problem
 from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
 from streamproc.executors import Model, OnnxRuntime, PythonModel, Simulated
-from streamproc.features import Feature
+from streamproc.features import Duplicates, Feature
 
 _TOPIC = re.compile(r"^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$")
 """Kafka's rule: org.apache.kafka.common.internals.Topic."""
@@ -102,6 +102,11 @@ def _key(codec: Codec, name: str | None, path: Path) -> Iterator[Finding]:
         field = yield from _field(codec, name, path)
         if field and (field.shape or not (field.dtype == "str" or field.is_integer)):
             yield path, f"must be a field of type str or a whole number, {name} is {field}"
+
+
+def _duplicates(codec: Codec, duplicates: Duplicates | None) -> Iterator[Finding]:
+    if duplicates is not None:
+        yield from _key(codec, duplicates.field, ("duplicates", "field"))
 
 
 def _event_time(codec: Codec, event_time: EventTime) -> Iterator[Finding]:
@@ -258,6 +263,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_event_key, ("codec", "key")),
     (_sink_key, ("codec", "sink")),
     (_event_time, ("codec", "event_time")),
+    (_duplicates, ("codec", "duplicates")),
     (_deadline, ("codec", "deadline")),
     (_features, ("codec", "features")),
     (_output, ("output",)),

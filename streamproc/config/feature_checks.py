@@ -62,15 +62,20 @@ def _gaps(
 
 def _conditions(
     codec: Codec,
+    features: Features,
+    state: FeatureState,
     filter: str | None,  # noqa: A002 - the key's name
     absorb: str | None,
 ) -> Iterator[Finding]:
     fields = _fields_of(codec)
+    program = _program(codec, features, state)
+    made = {} if not isinstance(program, Program) else program.fields
     for key, text in (("filter", filter), ("absorb", absorb)):
         if text is None or fields is None:
             continue
+        known = {n: str(k) for n, k in made.items()} if key == "absorb" and made else fields
         try:
-            if not Expression.parse(text, fields).is_condition:
+            if not Expression.parse(text, known).is_condition:
                 yield (key,), f"must be a condition, such as price > 10, was a number: {text!r}"
         except ValueError as error:
             yield (key,), str(error)
@@ -113,6 +118,6 @@ def _path(key: str) -> tuple[str | int, ...]:
 FEATURE_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_operators, ("codec", "features", "state")),
     (_gaps, ("codec", "features", "state", "shed")),
-    (_conditions, ("codec", "filter", "absorb")),
+    (_conditions, ("codec", "features", "state", "filter", "absorb")),
 )
 """As those of ``checks``: each check and the parts that it takes."""

@@ -9,7 +9,7 @@ from streamproc.connectors.capture import Record
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.engine import Deadline, EventTime, Limits, Outcomes, Output, PythonFunction
 from streamproc.executors import Model
-from streamproc.features import Feature, FeatureState
+from streamproc.features import Duplicates, Feature, FeatureState
 from streamproc.scheduling import (
     Batching,
     Expired,
@@ -43,8 +43,9 @@ class PipelineConfig:
             (one whose name begins with ``_`` is for the operators behind it only); or a function that makes them.
         state: bounds of what is remembered of keys.
         filter: a condition over the decoded fields; events for which it does not hold are ``filtered``.
-        absorb: a condition over the decoded fields; events for which it holds are remembered by the operators and
-            not decided about: ``absorbed``.
+        duplicates: how events that come twice are recognised; null takes all as they come.
+        absorb: a condition over the decoded fields and what operators make; events for which it holds are remembered
+            and not decided about: ``absorbed``.
         output: how the model's output becomes the decision's.
         batching: how events are gathered.
         shed: which events are given up, by which policies, each a name or a mapping such as
@@ -72,6 +73,7 @@ class PipelineConfig:
     features: Sequence[str | Feature] | PythonFunction = ()
     state: FeatureState = field(default_factory=FeatureState)
     filter: str | None = None
+    duplicates: Duplicates | None = None
     absorb: str | None = None
     output: Output | PythonFunction = field(default_factory=Output)
     batching: Batching = field(default_factory=Batching)

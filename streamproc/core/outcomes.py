@@ -67,6 +67,8 @@ class Reason(StrEnum):
     """Its time is behind the newest of its partition by more than the grace of what is remembered."""
     TOO_EARLY = "too_early"
     """Its time is further ahead of its arrival than can be true, and would make others too late."""
+    DUPLICATE = "duplicate"
+    """Filtered: an event before it had the same value in the field that tells events apart."""
     NO_PARTNER = "no_partner"
     """A join found nothing, and its rule is that there must be something."""
     MODEL_FAILED = "model_failed"

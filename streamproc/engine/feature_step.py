@@ -8,7 +8,7 @@ import numpy as np
 
 from streamproc.core import BoolArray, EventBatch, Int64Array, Outcome, Reason
 from streamproc.engine.isolate import Span, isolate, text_of
-from streamproc.features import Advanced, Expression, Program
+from streamproc.features import Advanced, Duplicates, Expression, KnownValues, Program
 
 _BEGINNING_NS = np.iinfo(np.int64).min // 2
 
@@ -38,7 +38,7 @@ class _Clock:
 
 @dataclass(slots=True)
 class FeatureStep:
-    """Runs the operators over what was decoded, in this order: filter, too late, operators, absorb.
+    """Runs the operators over what was decoded, in this order: filter, too late, duplicates, operators, absorb.
 
     Args:
         program: the operators.
@@ -46,6 +46,7 @@ class FeatureStep:
         absorb: events for which it holds are remembered, and not decided about; None for none.
         grace_ns: how far an event may be behind the newest of its partition; None for any.
         max_future_ns: how far it may be ahead of its arrival.
+        duplicates: by what events that come twice are recognised; None takes all as they come.
     """
 
     program: Program
@@ -53,7 +54,18 @@ class FeatureStep:
     absorb: Expression | None = None
     grace_ns: int | None = None
     max_future_ns: int | None = None
+    duplicates: Duplicates | None = None
     _clocks: dict[int, _Clock] = field(default_factory=dict)
+    _known: KnownValues | None = None
+
+    def __post_init__(self) -> None:
+        if self.duplicates is not None:
+            self._known = KnownValues(self.duplicates)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what becomes of an event depends on those before it."""
+        return self.program.keyed or self._known is not None
 
     def take(
         self, events: EventBatch, said_ns: Int64Array
@@ -71,8 +83,12 @@ class FeatureStep:
         if self.keep is not None:
             kept = self.keep.mask(events.columns, len(events))
             events, said_ns = _without(events, said_ns, ~kept, _filtered, ends)
-        if self.program.keyed and len(events):
+        if self.remembers and len(events):
             events, said_ns = self._in_time(events, said_ns, ends)
+        if self.duplicates is not None and self._known is not None and len(events):
+            values = events.columns[self.duplicates.field]
+            repeated = self._known.repeated(int(events.partition[0]), values, said_ns)
+            events, said_ns = _without(events, said_ns, repeated, _duplicate, ends)
         decided: list[EventBatch] = []
         for start in range(0, len(events), self.program.rows_max):
             rows = slice(start, min(start + self.program.rows_max, len(events)), None)
@@ -83,6 +99,8 @@ class FeatureStep:
         """A partition is ours no longer: what was remembered of it is forgotten."""
         self._clocks.pop(partition, None)
         self.program.drop([partition])
+        if self._known is not None:
+            self._known.drop([partition])
 
     def _in_time(
         self, events: EventBatch, said_ns: Int64Array, ends: list[Undecided]
@@ -162,6 +180,10 @@ def _without(
 
 def _filtered(events: EventBatch) -> Undecided:
     return Undecided(events, Outcome.FILTERED)
+
+
+def _duplicate(events: EventBatch) -> Undecided:
+    return Undecided(events, Outcome.FILTERED, Reason.DUPLICATE)
 
 
 def _ahead(events: EventBatch) -> Undecided:

@@ -152,7 +152,7 @@ class Intake:
     @property
     def remembers(self) -> bool:
         """Whether features depend on events before."""
-        return self._step is not None and self._step.program.keyed
+        return self._step is not None and self._step.remembers
 
     def restore(self, batch: RecordBatch, partition: int) -> None:
         """Take in records that were decided about before, for what is remembered of them alone."""

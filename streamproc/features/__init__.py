@@ -1,5 +1,6 @@
 """From decoded events to the model's inputs, vectorised over a batch."""
 
+from streamproc.features.duplicates import Duplicates, KnownValues
 from streamproc.features.expressions import Expression
 from streamproc.features.fields import FieldFeatures
 from streamproc.features.inputs import Features
@@ -10,11 +11,13 @@ from streamproc.features.python import PythonFeatures
 __all__ = [
     "FEATURES",
     "Advanced",
+    "Duplicates",
     "Expression",
     "Feature",
     "FeatureState",
     "Features",
     "FieldFeatures",
+    "KnownValues",
     "Program",
     "PythonFeatures",
 ]

@@ -8,6 +8,7 @@ from streamproc.features.operators import (
     AsOf,
     Bucket,
     Cast,
+    ClosedWindow,
     Custom,
     Difference,
     Ewm,
@@ -37,6 +38,7 @@ Feature: TypeAlias = (
     | Return
     | TimeSince
     | Rolling
+    | ClosedWindow
     | Quantile
     | Ewm
     | KeySequence
@@ -56,6 +58,7 @@ FEATURES: dict[str, type[Feature]] = {
     "return": Return,
     "time_since": TimeSince,
     "rolling": Rolling,
+    "window": ClosedWindow,
     "quantile": Quantile,
     "ewm": Ewm,
     "sequence": KeySequence,

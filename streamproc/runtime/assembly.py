@@ -33,7 +33,7 @@ from streamproc.engine import (
 from streamproc.executors import sweep
 from streamproc.features import Program
 from streamproc.runtime.codecs import make_decoder, make_encoder
-from streamproc.runtime.features import make_features, make_program, make_step, rewind_ns
+from streamproc.runtime.features import make_features, make_program, make_step, remembers, rewind_ns
 from streamproc.runtime.scheduling import (
     has_policy,
     lane_budgets_ns,
@@ -152,7 +152,7 @@ def assemble(
             times=times,
             scheduler=scheduler,
             decodes_all=decoder.several
-            or (program is not None and program.keyed and config.state.on_gap is None),
+            or (remembers(config, program) and config.state.on_gap is None),
             conflates=config.key is None and has_policy(config, Conflate),
         ),
         offering=make_offering(config, decoder, keys=scheduler.wants_keys),

@@ -83,27 +83,36 @@ def make_step(
     Raises:
         ConfigError: a condition is about what is not decoded.
     """
-    if program is None and config.filter is None and config.absorb is None:
+    if program is None and not (config.filter or config.absorb or config.duplicates):
         return None
     state = config.state
     return FeatureStep(
         program or Program([], fields=decoder.fields, state=state),
         keep=_condition(config.filter, decoder, "filter"),
-        absorb=_condition(config.absorb, decoder, "absorb"),
+        absorb=_condition(config.absorb, decoder if program is None else program, "absorb"),
         grace_ns=int(state.grace) if state.late == "dead_letter" else None,
         max_future_ns=int(config.deadline.max_future),
+        duplicates=config.duplicates,
     )
 
 
 def rewind_ns(config: PipelineConfig, program: Program | None) -> int:
     """How much older than the place where reading begins the records are that features still need; 0 for none."""
-    if program is None or not program.keyed or config.state.restore == "none":
+    if not remembers(config, program) or config.state.restore == "none":
         return 0
-    if program.reach_ns is None:
+    reach_ns = 0 if program is None else program.reach_ns
+    if reach_ns is None:
         msg = "rewind needs a bound in time: write state: {ttl: 1h}, or state: {restore: none}"
         raise ConfigError(Problem(msg, "state.restore"))
     skew_ns = 0 if config.event_time.field is None else 2 * int(config.state.skew)
-    return program.reach_ns + int(config.state.grace) + skew_ns
+    if config.duplicates is not None:  # whose firsts must be known where the operators begin
+        reach_ns += int(config.duplicates.within)
+    return reach_ns + int(config.state.grace) + skew_ns
+
+
+def remembers(config: PipelineConfig, program: Program | None) -> bool:
+    """Whether what becomes of an event depends on those before it."""
+    return config.duplicates is not None or (program is not None and program.keyed)
 
 
 def rewind(source: Source, reach_ns: int) -> None:
@@ -114,7 +123,7 @@ def rewind(source: Source, reach_ns: int) -> None:
         log.info("the source cannot go back: features begin with nothing remembered")
 
 
-def _condition(text: str | None, decoder: Decoder, key: str) -> Expression | None:
+def _condition(text: str | None, decoder: Decoder | Program, key: str) -> Expression | None:
     if text is None:
         return None
     try:

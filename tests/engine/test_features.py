@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 
 from streamproc.codecs import JsonCodec
-from streamproc.core import NS_PER_S, Array, Columns, Duration
-from streamproc.features import FeatureState
-from streamproc.features.operators import AsOf, Custom, Difference, KeyedBatch, Rolling
+from streamproc.core import NS_PER_S, Array, Columns, Duration, Outcome
+from streamproc.features import Duplicates, FeatureState
+from streamproc.features.operators import (
+    AsOf,
+    ClosedWindow,
+    Custom,
+    Difference,
+    KeyedBatch,
+    Rolling,
+)
 from streamproc.testing import FakeExecutor, PipelineTest
 from tests.engine.pipelines import POISON, pipeline, reference_to, within
 
@@ -62,6 +69,29 @@ def test_filtered_events_are_remembered_by_nobody_and_absorbed_ones_are() -> Non
     assert result.outcome_of("ticks/0/1") == "filtered"
     assert result.outcome_of("ticks/0/2") == "absorbed"
     assert result.summary["consumed"] == 4
+
+
+def test_decisions_about_windows_are_those_of_the_events_that_close_them() -> None:
+    window = ClosedWindow(field="x", take=["sum", "count"], size=Duration.parse("1s"), as_="w")
+    test = keyed(features=[window], absorb="_w_closes == 0")
+    for second, x in ((0.1, 1.0), (0.5, 2.0), (1.2, 4.0), (5.0, 8.0)):
+        send(test, x, second=second)
+    result = test.run()
+    decided = {d.id: d.output for d in result.decisions}
+    assert decided == {"ticks/0/2": [3, 2], "ticks/0/3": [4, 1]}
+    assert result.summary["outcomes"]["absorbed"] == 2
+
+
+def test_what_comes_twice_is_filtered_and_remembered_once() -> None:
+    test = keyed(duplicates=Duplicates(field="kind", within=Duration.parse("3s")))
+    for second, kind in ((0, "a"), (1, "b"), (2, "a"), (4, "a"), (4, "b")):
+        send(test, 1.0, second=second, kind=kind)
+    result = test.run()
+    assert {d.id: d.output[0] for d in result.decisions} == {
+        "ticks/0/0": 1, "ticks/0/1": 2, "ticks/0/3": 3,
+    }  # fmt: skip
+    assert result.outcome_of("ticks/0/2") == result.outcome_of("ticks/0/4") == "filtered"
+    assert result.accounts.settled[Outcome.FILTERED, "duplicate"] == 2
 
 
 def test_what_is_too_late_is_a_dead_letter_and_in_no_window() -> None:
@@ -125,9 +155,10 @@ def test_a_partition_that_comes_back_is_decided_as_if_nothing_had_been(delivery:
     features = [SUM, Difference(field="x"), Rolling(field="x_difference_1", take=["std"], events=4)]
 
     def decided(*, moved: bool) -> dict[str, Any]:
-        test = keyed(features=features, delivery=delivery)
+        twice = Duplicates(field="kind", within=Duration.parse("3s"))
+        test = keyed(features=features, delivery=delivery, duplicates=twice)
         for number, (x, second, key) in enumerate(sent):
-            send(test, x, second=second, key=key)
+            send(test, x, second=second, key=key, kind=str(number // 3 * 2 % 40))
             test.run()
             if moved and number in moves:
                 test.revoke(("ticks", 0))

@@ -6,6 +6,7 @@ from typing import Any
 
 from streamproc.features.operators import (
     AsOf,
+    ClosedWindow,
     Difference,
     Ewm,
     KeySequence,
@@ -88,6 +89,34 @@ def _rolling(o: Rolling, event: Event, seen: Any, young: Any) -> dict[str, Any]:
     }
     begin = f"{o.field}_{o.events or o.time}"
     return {f"{begin}_{name}": known[name] for name in o.take}
+
+
+def _closed(o: ClosedWindow, event: Event, seen: Any, young: Any) -> dict[str, Any]:
+    looked = [e for e in seen if o.when is None or _holds(o.when, e)][-(o.max_events + 1) :]
+    looked = [e for e in looked if e in young]
+    before = [e for e in looked if e is not event]
+    t = event["time_ns"]
+    newest = max((e["time_ns"] for e in before), default=t)
+    if o.gap is not None:
+        closes = bool(before) and t - newest > o.gap + o.grace
+        start = newest
+        for e in sorted(before, key=lambda e: -e["time_ns"]):
+            if start - e["time_ns"] > o.gap:
+                break
+            start = e["time_ns"]
+        members = [e for e in before if e["time_ns"] >= start]
+    else:
+        size, every = int(o.size or 0), int(o.every or o.size or 0)
+        ended = [(max(t, newest) - o.grace) // every * every, newest // every * every + size]
+        end = min(ended)
+        members = [e for e in looked if end - size <= e["time_ns"] < end]
+        done = (newest - o.grace) // every * every
+        closes = bool(before) and end > done and bool(members)
+    same = Rolling(field=o.field, take=o.take, events=len(members) or 1, fill=o.fill)
+    made = _rolling(same, event, members, members)
+    begin = f"{o.field}_{same.events}"
+    found = {name.replace(begin, f"{o.field}_window"): value for name, value in made.items()}
+    return found | {f"_{o.field}_window_closes": float(closes)}
 
 
 def _quantile(o: Quantile, event: Event, seen: Any, young: Any) -> dict[str, Any]:
@@ -175,6 +204,7 @@ _MEANINGS = {
     Last: _last,
     TimeSince: _time_since,
     Rolling: _rolling,
+    ClosedWindow: _closed,
     Quantile: _quantile,
     Ewm: _ewm,
     KeySequence: _sequence,

@@ -1,6 +1,7 @@
 """Operators over what a key did: each as its plain loop says, whatever the order of arrival and the batches."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from streamproc.core import Array, Duration, object_column
 from streamproc.features import Program
 from streamproc.features.operators import (
     AsOf,
+    ClosedWindow,
     Difference,
     Ewm,
     KeySequence,
@@ -47,6 +49,10 @@ KEYED: list[Feature] = [
     Rolling(field="x", take=ALL, events=4),
     Rolling(field="x", take=[*ALL, "rate"], time=seconds("3s"), max_events=5, fill=-2.0),
     Rolling(field="y", take=ALL, events=3, when=QUOTE),
+    ClosedWindow(field="x", take=ALL[:-1], size=seconds("1s"), max_events=6, fill=5.0),
+    ClosedWindow(field="x", take=["sum"], size=seconds("2s"), every=seconds("500ms"), grace=seconds("1s")),
+    ClosedWindow(field="x", take=["sum", "count"], gap=seconds("1s"), max_events=8),
+    ClosedWindow(field="x", take=["sum", "max"], gap=seconds("1s"), when=QUOTE, grace=seconds("500ms")),
     Quantile(field="x", q=[0.0, 0.25, 0.5, 0.9, 1.0], events=5),
     Quantile(field="x", time=seconds("2s"), when=QUOTE, fill=7.0),
     KeySequence(fields=["x", "y"], steps=5, fill=0.5),
@@ -147,6 +153,9 @@ def test_with_a_power_it_is_its_plain_loop_but_for_rounding(
 def test_batches_cut_in_another_way_give_the_same_bits(
     events: list[plain.Event], sizes: list[int]
 ) -> None:
-    operators = KEYED + NEARLY
+    closed = [
+        replace(o, as_=f"closed_{n}") for n, o in enumerate(KEYED) if isinstance(o, ClosedWindow)
+    ]
+    operators = [o for o in KEYED if not isinstance(o, ClosedWindow)] + closed + NEARLY
     one_by_one = advanced(operators, events, sizes=[1] * len(events), ttl_ns=3 * S)
     assert bits(advanced(operators, events, sizes=sizes, ttl_ns=3 * S)) == bits(one_by_one)

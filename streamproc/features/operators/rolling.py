@@ -1,14 +1,11 @@
 """Statistics of a key's last events: rolling count, sum, mean, standard deviation, least, most, rate, z-score."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
-
-import numpy as np
+from typing import get_args
 
 from streamproc.codecs import FieldType
-from streamproc.core import NS_PER_S, Columns, Duration, Float64Array, Int64Array
-from streamproc.features.history import Window
+from streamproc.core import Columns, Duration
 from streamproc.features.operators.operator import (
     NUMBER,
     Need,
@@ -17,9 +14,7 @@ from streamproc.features.operators.operator import (
     window_name,
     window_of,
 )
-from streamproc.features.sums import running_sum
-
-Statistic = Literal["count", "sum", "mean", "std", "variance", "min", "max", "rate", "z_score"]
+from streamproc.features.operators.statistics import Statistic, Statistics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,94 +78,5 @@ class Rolling:
         size, time_ns = window_of(self.events, self.time, self.max_events)
         window = history.window(events=size, time_ns=time_ns)
         values = history.values(window, self.field, view.columns)
-        made = _Statistics(window, values, view.numbers(self.field), self.fill, time_ns or 0)
-        return {f"{self._begin}_{name}": _BY_NAME[name](made) for name in self.take}
-
-
-class _Statistics:
-    """Those of one window, each calculated once."""
-
-    def __init__(
-        self,
-        window: Window,
-        values: Float64Array,
-        own: Float64Array,
-        fill: float,
-        time_ns: int,
-    ) -> None:
-        self._window = window
-        self._values = values
-        self._own = own
-        self._fill = fill
-        self._time_ns = time_ns
-        self._sum: Float64Array | None = None
-        self._squares: Float64Array | None = None
-
-    def count(self) -> Int64Array:
-        return self._window.count
-
-    def sum(self) -> Float64Array:
-        if self._sum is None:
-            self._sum = running_sum(self._values)
-        return self._sum
-
-    def mean(self) -> Float64Array:
-        return self._over(self.sum(), self.count())
-
-    def variance(self) -> Float64Array:
-        return self._over(self._squared(), self.count() - 1)
-
-    def std(self) -> Float64Array:
-        return np.where(self.count() > 1, np.sqrt(np.maximum(self.variance(), 0)), self._fill)
-
-    def least(self) -> Float64Array:
-        return self._extreme(np.minimum, np.inf)
-
-    def most(self) -> Float64Array:
-        return self._extreme(np.maximum, -np.inf)
-
-    def rate(self) -> Float64Array:
-        return self.count() / (self._time_ns / NS_PER_S)
-
-    def z_score(self) -> Float64Array:
-        spread = np.where(self.count() > 1, self.std(), 0.0)
-        with np.errstate(all="ignore"):
-            score = (self._own - self.mean()) / spread
-        return np.where(spread > 0, score, self._fill)
-
-    def _over(self, total: Float64Array, count: Int64Array) -> Float64Array:
-        with np.errstate(all="ignore"):
-            return np.where(count > 0, total / count, self._fill)
-
-    def _squared(self) -> Float64Array:
-        """The sum of the squared differences from the mean."""
-        if self._squares is None:
-            with np.errstate(all="ignore"):
-                mean = self.sum() / self.count()
-            difference = self._values - mean[:, np.newaxis]
-            if not self._window.full:
-                difference = np.where(self._window.member, difference, 0.0)
-            self._squares = running_sum(difference * difference)
-        return self._squares
-
-    def _extreme(self, better: "np.ufunc", worst: float) -> Float64Array:
-        values, window = self._values, self._window
-        if not window.full:
-            values = np.where(window.member, values, worst)
-        found: Float64Array = (
-            better.reduce(values, axis=1) + 0.0
-        )  # of 0 and -0 the one that comes is 0
-        return found if window.full else np.where(window.count > 0, found, self._fill)
-
-
-_BY_NAME: Mapping[str, Callable[[_Statistics], Float64Array | Int64Array]] = {
-    "count": lambda made: made.count().astype(np.float64),
-    "sum": _Statistics.sum,
-    "mean": _Statistics.mean,
-    "std": _Statistics.std,
-    "variance": _Statistics.variance,
-    "min": _Statistics.least,
-    "max": _Statistics.most,
-    "rate": _Statistics.rate,
-    "z_score": _Statistics.z_score,
-}
+        made = Statistics(window, values, view.numbers(self.field), self.fill, time_ns or 0)
+        return {f"{self._begin}_{name}": made.take(name) for name in self.take}
