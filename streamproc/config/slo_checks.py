@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from streamproc.codecs import Decisions, JsonDecisions
 from streamproc.config.tree import Finding, Path
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.engine import Output, PythonFunction
@@ -85,6 +86,15 @@ def _labels(
             )
 
 
+def _readable_decisions(slo: Sequence[Objective], decisions: Decisions) -> Iterator[Finding]:
+    for place, objective in enumerate(slo):
+        if objective.labels is not None and not isinstance(decisions, JsonDecisions):
+            yield (
+                ("slo", place, "labels"),
+                "are joined with decisions of JSON: write decisions: json",
+            )
+
+
 def _alert_topic(alerts: Alerts, source: KafkaSource, sink: KafkaSink) -> Iterator[Finding]:
     if alerts.topic is not None and alerts.topic in (*source.topics, sink.topic):
         yield (
@@ -98,6 +108,7 @@ SLO_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_lanes, ("slo", "lanes")),
     (_on_burn, ("slo", "model")),
     (_labels, ("slo", "source", "output")),
+    (_readable_decisions, ("slo", "decisions")),
     (_alert_topic, ("alerts", "source", "sink")),
 )
 """As those of ``checks``: each check and the parts that it takes."""
