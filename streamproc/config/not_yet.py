@@ -27,12 +27,6 @@ class _Later:
 _JSON = "use json, arrow or tensor"
 _RUNS = "use onnxruntime, python or simulated"
 _LATER = (
-    _Later("source.capture", instead="use streamproc replay F.mcap CONFIG --clock wall", part="source"),
-    _Later(
-        "source.file",
-        instead="make a recording of it with streamproc import, and use streamproc replay",
-        part="source",
-    ),
     *(_Later(f"codec.{n}", instead=_JSON, part="codec") for n in ("avro", "protobuf")),
     *(_Later(f"model.executor.{n}", instead=_RUNS, part="model.executor") for n in ("openvino", "remote")),
 )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Literal
 
 from streamproc.codecs import Codec, Decisions, JsonDecisions
 from streamproc.connectors.capture import Record
+from streamproc.connectors.files import CaptureSource, FileSink, FileSource
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.engine import Deadline, EventTime, Limits, Outcomes, Output, PythonFunction
 from streamproc.executors import Model
@@ -56,10 +57,10 @@ class PipelineConfig:
     """
 
     name: str
-    source: KafkaSource
+    source: KafkaSource | CaptureSource | FileSource
     codec: Codec
     model: Model
-    sink: KafkaSink
+    sink: KafkaSink | FileSink
     decisions: Decisions = field(default_factory=JsonDecisions)
     key: str | None = None
     event_time: EventTime = field(default_factory=EventTime)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 from streamproc.codecs import DecisionEncoder
 from streamproc.config import PipelineConfig
@@ -168,8 +169,12 @@ def words_of(before: Sequence[ModelInfo], after: Sequence[ModelInfo]) -> str:
 def files_of(model: Model) -> tuple[str, ...]:
     """The files that a watch looks at."""
     paths = [variant.path for variant in model.ladder]
+    if model.signature is not None:
+        signed = [Path(path) for path in paths if path is not None]
+        paths += [str(model.signature.beside(path)) for path in signed]
+        paths += model.signature.trusted
     paths += [model.manifest, model.golden.path if model.golden else None, *model.custom_ops]
-    return tuple(path for path in paths if path is not None)
+    return tuple(dict.fromkeys(path for path in paths if path is not None))
 
 
 def _of(config: PipelineConfig, kind: type) -> list[object]:

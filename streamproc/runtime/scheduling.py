@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from streamproc.codecs import Decoder
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, kafka_sink
 from streamproc.core import NS_PER_MS, ConfigError, Problem, Reason
 from streamproc.engine import Lanes, Offering
 from streamproc.features import Expression
@@ -110,7 +110,7 @@ def transaction_interval_ns(config: PipelineConfig) -> int:
     """The least time from one transaction to the next; 0 where there are none."""
     if config.delivery != "exactly_once":
         return 0
-    asked = config.sink.transaction_interval
+    asked = kafka_sink(config, "delivery: exactly_once").transaction_interval
     smallest_ns = min(lane.budget_ns for lane in lane_specs(config))
     return int(asked) if asked is not None else min(INTERVAL_MAX_NS, smallest_ns // INTERVAL_SHARE)
 

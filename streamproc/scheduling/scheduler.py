@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from streamproc.core import BoolArray, Int64Array, InvariantError
+from streamproc.core import BoolArray, Int64Array, InvariantError, light
 from streamproc.scheduling.demand import ArrivalRate, demand_workers
 from streamproc.scheduling.forming import Formed, Former
 from streamproc.scheduling.ladder import Variant, VariantLadder
@@ -56,6 +56,7 @@ class Reload:
     send_ceiling_ns: int
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class _Running:
     started_ns: int
@@ -316,7 +317,8 @@ class Scheduler:
         )
         self._last_run_ns = now_ns
         reason: BatchReason = "drain" if draining and formed.bound == "idle" else formed.bound
-        return Run(self._runs_total, np.sort(formed.number), reason, variant)
+        cost = formed.size if self._former.has_costs else 0
+        return Run(self._runs_total, np.sort(formed.number), reason, variant, cost)
 
     def complete(self, run: int, finished_ns: int, *, failed: bool = False) -> None:
         """A run has ended.

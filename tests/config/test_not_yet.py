@@ -3,8 +3,6 @@ import pytest
 from tests.config.conftest import Problems, Read
 
 REPLACED = [
-    ("kafka:\n    topics: [ticks]", "capture: {path: x}", 3, "source.capture"),
-    ("kafka:\n    topics: [ticks]", "file: {path: x}", 3, "source.file"),
     *(
         ('json:\n    fields: {symbol: str, ts: int64, price: float64, f: "float32[16]"}', f"{n}:", 6, f"codec.{n}")
         for n in ("avro", "protobuf")

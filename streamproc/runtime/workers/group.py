@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, group_of, kafka_source
 from streamproc.core import NS_PER_MS, NS_PER_S, Clock, ModelInfo, process_cpu_ns
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.reload import check_reload, reloaded
@@ -79,7 +79,8 @@ class WorkerGroup:
         self._paused = False
         self._joining = False
         self._running = False
-        self._session_looks = max(1, int(config.source.session_timeout) // _LOOK_EVERY_NS)
+        self._source = kafka_source(config, "--workers")
+        self._session_looks = max(1, int(self._source.session_timeout) // _LOOK_EVERY_NS)
         """A worker whose event loop stands still for a session has lost its partitions anyway."""
         self.workers: list[SupervisedWorker] = []
 
@@ -102,9 +103,8 @@ class WorkerGroup:
             ConfigError: a worker says that the configuration is wrong.
             ExternalError: something outside failed, at the start or for good.
         """
-        source = self._config.source
-        group = source.group_id or self._config.name
-        with Slots(f"{source.bootstrap_servers} {group}", self._count) as slots:
+        name = f"{self._source.bootstrap_servers} {group_of(self._config)}"
+        with Slots(name, self._count) as slots:
             self.workers = [
                 SupervisedWorker(
                     self._job(number, slot),
@@ -226,8 +226,8 @@ class WorkerGroup:
         return make_accounts(self._config)
 
     def _job(self, number: int, slot: int) -> Job:
-        prefix = self._config.source.group_instance_id or socket.gethostname()
-        source = replace(self._config.source, group_instance_id=f"{prefix}-{slot}")
+        prefix = self._source.group_instance_id or socket.gethostname()
+        source = replace(self._source, group_instance_id=f"{prefix}-{slot}")
         telemetry = replace(self._config.telemetry, metrics=Metrics(listen=None))
         config = replace(self._config, source=source, telemetry=telemetry)
         return Job(config, number, logging.getLogger().getEffectiveLevel())
