@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from streamproc.codecs import Decisions, JsonDecisions
 from streamproc.config.ends import Sink, Source
 from streamproc.config.tree import Finding, Path
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
@@ -88,6 +89,15 @@ def _labels(
             )
 
 
+def _readable_decisions(slo: Sequence[Objective], decisions: Decisions) -> Iterator[Finding]:
+    for place, objective in enumerate(slo):
+        if objective.labels is not None and not isinstance(decisions, JsonDecisions):
+            yield (
+                ("slo", place, "labels"),
+                "are joined with decisions of JSON: write decisions: json",
+            )
+
+
 def _alert_topic(alerts: Alerts, source: Source, sink: Sink) -> Iterator[Finding]:
     if alerts.topic is None:
         return
@@ -105,6 +115,7 @@ SLO_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_lanes, ("slo", "lanes")),
     (_on_burn, ("slo", "model")),
     (_labels, ("slo", "source", "sink", "output")),
+    (_readable_decisions, ("slo", "decisions")),
     (_alert_topic, ("alerts", "source", "sink")),
 )
 """As those of ``checks``: each check and the parts that it takes."""
