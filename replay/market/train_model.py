@@ -11,10 +11,6 @@ four contiguous folds inside the training period. The same machine and versions 
 CPU may not: the last bits of its sums can differ.
 """
 
-import argparse
-import hashlib
-import json
-import platform
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +20,10 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
-import sklearn
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
-from threadpoolctl import threadpool_limits
 
 from replay.market.features import (
     FEATURE_NAMES,
@@ -60,6 +54,7 @@ from replay.market.scoring import (
     drawn,
     interval,
 )
+from replay.training import sha256, train_and_write, versions
 
 SEED: Final = 0
 OTHER_SEEDS: Final = (1, 2, 3, 4)
@@ -286,11 +281,6 @@ def shares(period: Period) -> dict[str, Any]:
     }
 
 
-def sha256(content: bytes) -> str:
-    """Return the SHA-256 of the bytes in hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()
-
-
 def checked_probabilities(model: bytes, trained: Trained, features: Float32Array) -> Float32Array:
     """Return what onnxruntime gives, once it is sure to be what the trainer gives.
 
@@ -348,14 +338,7 @@ def run(raw_dir: Path) -> tuple[bytes, dict[str, Any]]:
         "raw_sha256": {
             name: sha256((raw_dir / name).read_bytes()) for name in (TRAIN_FILE, TEST_FILE)
         },
-        "versions": {
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "scikit-learn": sklearn.__version__,
-            "onnx": onnx.__version__,
-            "onnxruntime": onnxruntime.__version__,
-            "machine": platform.machine(),
-        },
+        "versions": versions(),
     }
     return model, report
 
@@ -367,21 +350,5 @@ def run_seed(train: Period, test: Period, seed: int) -> float:
     return round(float(balanced_accuracy(confusion(test.label, call, blocks))[0]), 4)
 
 
-def main() -> None:
-    """Write the model and the report, and print the report."""
-    parser = argparse.ArgumentParser(description="Train the market model.")
-    parser.add_argument("raw_dir", type=Path, help="folder of the raw binance_spot_*.gz files")
-    parser.add_argument("out_onnx", type=Path, help="model to write")
-    arguments = parser.parse_args()
-
-    # One thread: the order of the sums, and so the bytes, must not depend on the cores.
-    with threadpool_limits(limits=1):
-        model, report = run(arguments.raw_dir)
-    arguments.out_onnx.write_bytes(model)
-    text = json.dumps(report, indent=2) + "\n"
-    REPORT.write_text(text, encoding="utf-8")
-    print(text, end="")
-
-
 if __name__ == "__main__":
-    main()
+    train_and_write(run, REPORT, what="market", source="folder of the raw binance_spot_*.gz files")

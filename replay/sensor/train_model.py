@@ -9,24 +9,16 @@ them, and what the same training gives when each of the ten subjects is left out
 The same machine and versions give the same bytes. Another kind of CPU may not: the last bits of its sums can differ.
 """
 
-import argparse
-import hashlib
-import json
-import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnx
-import onnxruntime
-import sklearn
 from scipy.optimize import minimize_scalar
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from replay.sensor.dataset import (
     TEST_SUBJECTS,
@@ -51,6 +43,7 @@ from replay.sensor.network import (
     run_onnx,
 )
 from replay.sensor.scoring import DRAWS, Groups, compared, interval, majority
+from replay.training import sha256, train_and_write, versions
 
 SEED: Final = 0
 OTHER_SEEDS: Final = (1, 2, 3, 4)
@@ -202,11 +195,6 @@ def size(windows: Windows) -> dict[str, int]:
     }
 
 
-def sha256(content: bytes) -> str:
-    """The SHA-256 of the bytes in hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()
-
-
 def checked_probabilities(
     model: bytes, expected: Float64Array, window: Float32Array
 ) -> Float32Array:
@@ -271,33 +259,10 @@ def run(source: Path) -> tuple[bytes, dict[str, Any]]:
         },
         "onnx_sha256": sha256(model),
         "source_sha256": sha256(source.read_bytes()),
-        "versions": {
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "scikit-learn": sklearn.__version__,
-            "onnx": onnx.__version__,
-            "onnxruntime": onnxruntime.__version__,
-            "machine": platform.machine(),
-        },
+        "versions": versions(),
     }
     return model, report
 
 
-def main() -> None:
-    """Write the model and the report, and print the report."""
-    parser = argparse.ArgumentParser(description="Train the sensor model.")
-    parser.add_argument("source", type=Path, help="watch_activity.npz")
-    parser.add_argument("out_onnx", type=Path, help="model to write")
-    arguments = parser.parse_args()
-
-    # One thread: the order of the sums, and so the bytes, must not depend on the cores.
-    with threadpool_limits(limits=1):
-        model, report = run(arguments.source)
-    arguments.out_onnx.write_bytes(model)
-    text = json.dumps(report, indent=2) + "\n"
-    REPORT.write_text(text, encoding="utf-8")
-    print(text, end="")
-
-
 if __name__ == "__main__":
-    main()
+    train_and_write(run, REPORT, what="sensor", source="watch_activity.npz")
