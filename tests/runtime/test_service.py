@@ -60,7 +60,7 @@ class World:
             self.broker.produce("ticks", {"x": n}, partition=n % partitions)
 
     async def run(self) -> Summary:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             summary = await self.service.run()
         assert_accounts(summary)
         return summary
@@ -84,7 +84,7 @@ def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Let the loop go round until something is so."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.001)
 
