@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from streamproc.codecs import Decisions, JsonDecisions
+from streamproc.config.ends import Sink, Source
 from streamproc.config.tree import Finding, Path
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.engine import Output, PythonFunction
@@ -67,13 +68,15 @@ def _on_burn(slo: Sequence[Objective], model: Model) -> Iterator[Finding]:
 
 
 def _labels(
-    slo: Sequence[Objective], source: KafkaSource, output: Output | PythonFunction
+    slo: Sequence[Objective], source: Source, sink: Sink, output: Output | PythonFunction
 ) -> Iterator[Finding]:
     for place, objective in enumerate(slo):
         if objective.labels is None:
             continue
         path: Path = ("slo", place, "labels")
-        if objective.labels.topic in source.topics:
+        if not (isinstance(source, KafkaSource) and isinstance(sink, KafkaSink)):
+            yield path, "are records of Kafka: they need source.kafka and sink.kafka"
+        elif objective.labels.topic in source.topics:
             yield (
                 (*path, "topic"),
                 f"{objective.labels.topic!r} is a source topic: labels are no events",
@@ -95,19 +98,23 @@ def _readable_decisions(slo: Sequence[Objective], decisions: Decisions) -> Itera
             )
 
 
-def _alert_topic(alerts: Alerts, source: KafkaSource, sink: KafkaSink) -> Iterator[Finding]:
-    if alerts.topic is not None and alerts.topic in (*source.topics, sink.topic):
-        yield (
-            ("alerts", "topic"),
-            f"{alerts.topic!r} is the pipeline's own: alerts are no events and no decisions",
-        )
+def _alert_topic(alerts: Alerts, source: Source, sink: Sink) -> Iterator[Finding]:
+    if alerts.topic is None:
+        return
+    path: Path = ("alerts", "topic")
+    if not isinstance(sink, KafkaSink):
+        yield path, "is a topic of sink.kafka, and there is none: use alerts.webhook"
+        return
+    inputs = source.topics if isinstance(source, KafkaSource) else ()
+    if alerts.topic in (*inputs, sink.topic):
+        yield path, f"{alerts.topic!r} is the pipeline's own: alerts are no events and no decisions"
 
 
 SLO_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_objectives, ("slo",)),
     (_lanes, ("slo", "lanes")),
     (_on_burn, ("slo", "model")),
-    (_labels, ("slo", "source", "output")),
+    (_labels, ("slo", "source", "sink", "output")),
     (_readable_decisions, ("slo", "decisions")),
     (_alert_topic, ("alerts", "source", "sink")),
 )

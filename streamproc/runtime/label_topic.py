@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, kafka_sink, kafka_source
 from streamproc.connectors.kafka import Access, TopicTail
 from streamproc.core import NS_PER_MS, Clock, ConfigError, ExternalError, RecordBatch
 from streamproc.slo import LabelCounts, LabelJoin
@@ -68,11 +68,12 @@ class LabelTopic:
                 await asyncio.sleep(_BACKOFF_S)
 
     async def _read(self) -> None:
-        config, source = self._config, self._config.source
+        source = kafka_source(self._config, "slo.labels")
+        options = kafka_sink(self._config, "slo.labels")
         topics = {join.options.topic for join in self._joins.values()}
         longest_ns = max(int(join.options.within) for join in self._joins.values())
-        sink = Access.of_sink(config.sink, source)
-        decisions = TopicTail(sink, [config.sink.topic], source, self._clock)
+        sink = Access.of_sink(options, source)
+        decisions = TopicTail(sink, [options.topic], source, self._clock)
         labels = TopicTail(Access.of_source(source), sorted(topics), source, self._clock)
         try:
             await decisions.start(since_ns=self._clock.now_ns() - longest_ns)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, kafka_sink
 from streamproc.connectors.kafka import Access, TopicWriter
 from streamproc.core import NS_PER_S, Clock, VirtualClock
 from streamproc.runtime.label_topic import LabelTopic
@@ -129,8 +129,9 @@ class SloWatch:
             self._webhook = Webhook(self._config.name, alerts.webhook, alerts.token)
             found.append(Courier("webhook", self._post))
         if alerts.topic is not None:
-            access = Access.of_sink(self._config.sink, self._config.source)
-            self._writer = TopicWriter(access, alerts.topic, self._config.sink)
+            sink = kafka_sink(self._config, "alerts.topic")
+            access = Access.of_sink(sink, self._config.source)
+            self._writer = TopicWriter(access, alerts.topic, sink)
             found.append(Courier("topic", self._write))
         return found
 
