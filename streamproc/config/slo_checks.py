@@ -75,7 +75,7 @@ def _labels(
             continue
         path: Path = ("slo", place, "labels")
         if not (isinstance(source, KafkaSource) and isinstance(sink, KafkaSink)):
-            yield path, "are records of Kafka: they need source.kafka and sink.kafka"
+            yield path, "are read beside the decisions, in Kafka: use source.kafka and sink.kafka"
         elif objective.labels.topic in source.topics:
             yield (
                 (*path, "topic"),
@@ -101,13 +101,13 @@ def _readable_decisions(slo: Sequence[Objective], decisions: Decisions) -> Itera
 def _alert_topic(alerts: Alerts, source: Source, sink: Sink) -> Iterator[Finding]:
     if alerts.topic is None:
         return
-    path: Path = ("alerts", "topic")
-    if not isinstance(sink, KafkaSink):
-        yield path, "is a topic of sink.kafka, and there is none: use alerts.webhook"
-        return
-    inputs = source.topics if isinstance(source, KafkaSource) else ()
-    if alerts.topic in (*inputs, sink.topic):
-        yield path, f"{alerts.topic!r} is the pipeline's own: alerts are no events and no decisions"
+    if not (isinstance(source, KafkaSource) and isinstance(sink, KafkaSink)):
+        yield ("alerts", "topic"), "is in Kafka: use source.kafka and sink.kafka, or a webhook"
+    elif alerts.topic in (*source.topics, sink.topic):
+        yield (
+            ("alerts", "topic"),
+            f"{alerts.topic!r} is the pipeline's own: alerts are no events and no decisions",
+        )
 
 
 SLO_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (

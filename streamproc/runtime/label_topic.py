@@ -69,11 +69,10 @@ class LabelTopic:
 
     async def _read(self) -> None:
         source = kafka_source(self._config, "slo.labels")
-        options = kafka_sink(self._config, "slo.labels")
+        sink = kafka_sink(self._config, "slo.labels")
         topics = {join.options.topic for join in self._joins.values()}
         longest_ns = max(int(join.options.within) for join in self._joins.values())
-        sink = Access.of_sink(options, source)
-        decisions = TopicTail(sink, [options.topic], source, self._clock)
+        decisions = TopicTail(Access.of_sink(sink, source), [sink.topic], source, self._clock)
         labels = TopicTail(Access.of_source(source), sorted(topics), source, self._clock)
         try:
             await decisions.start(since_ns=self._clock.now_ns() - longest_ns)

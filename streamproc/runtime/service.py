@@ -21,6 +21,8 @@ from streamproc.runtime.commits import make_ledger_commits, make_transactions
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.exporting import exporter_of
+from streamproc.runtime.feature_states import feature_states
+from streamproc.runtime.features import rewind
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
 from streamproc.runtime.loop_watch import LoopWatch
@@ -169,6 +171,7 @@ class Service:
             variant_level=engine.variant if len(self._executors) > 1 else None,
             lag_records=lag,
             loop_lag_seconds=self._heartbeat.lag_ns / NS_PER_S,
+            features=feature_states(self._assembly),
             model=model_states(self._executors, self._reloader.results if self._reloader else {}),
             event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},
         )
@@ -207,6 +210,7 @@ class Service:
             "model": self._assembly is not None,
             "assignment": self._driver is not None and self._driver.owns_partitions,
             "broker": self._driver is not None and self._parts.sink.healthy(),
+            "features": self._assembly is not None and not self._assembly.engine.restoring,
         }
 
     async def run(self) -> Summary:
@@ -226,6 +230,7 @@ class Service:
             self._assembly = assembly = assemble(
                 self._config, parts.executors, parts.clock, export, log=self._schedule
             )
+            rewind(parts.source, assembly.rewind_ns)
             self._recorder = recorder = self._start_recorder(assembly)
             if self.on_assembled is not None:
                 self.on_assembled(assembly)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from streamproc.config import PipelineConfig, kafka_sink
+from streamproc.config import PipelineConfig, kafka_sink, kafka_source
 from streamproc.connectors.kafka import Access, TopicWriter
 from streamproc.core import NS_PER_S, Clock, VirtualClock
 from streamproc.runtime.label_topic import LabelTopic
@@ -129,9 +129,9 @@ class SloWatch:
             self._webhook = Webhook(self._config.name, alerts.webhook, alerts.token)
             found.append(Courier("webhook", self._post))
         if alerts.topic is not None:
+            source = kafka_source(self._config, "alerts.topic")
             sink = kafka_sink(self._config, "alerts.topic")
-            access = Access.of_sink(sink, self._config.source)
-            self._writer = TopicWriter(access, alerts.topic, sink)
+            self._writer = TopicWriter(Access.of_sink(sink, source), alerts.topic, sink)
             found.append(Courier("topic", self._write))
         return found
 
