@@ -1,7 +1,7 @@
 """From a configuration to an engine: every part made and joined, in one place."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
@@ -64,6 +64,7 @@ class Assembly:
         sweeps: what each variant of the model was measured to take.
         transaction: says what is to be committed; None where outcomes are final one by one.
         ledger: what became of each record; None where nobody asks.
+        secrets: the texts that dead letters do not show; a reload adds to them.
         program: the operators of the features; None where there are none.
         rewind_ns: how much older than the place where reading begins the records are that features still need.
     """
@@ -77,6 +78,7 @@ class Assembly:
     sweeps: tuple[Sweep, ...]
     transaction: OpenTransaction | None = None
     ledger: Ledger | None = None
+    secrets: set[str] = field(default_factory=set, repr=False)
     program: Program | None = None
     rewind_ns: int = 0
 
@@ -137,6 +139,7 @@ def assemble(
     settlement = Settlement(
         accounts, partitions, scheduler, tracer, transactional=transactional, ledger=ledger
     )
+    secrets = set(secrets_of(config))
     times = EventTimes(config.event_time, config.deadline, lane_budgets_ns(config))
     parts = EngineParts(
         clock=clock,
@@ -162,7 +165,7 @@ def assemble(
             clock=clock,
             decider=decider,
             encoders=[make_encoder(config, model) for model in models],
-            destinations=_destinations(config),
+            destinations=_destinations(config, secrets),
             partitions=partitions,
             scheduler=scheduler,
             settlement=settlement,
@@ -192,6 +195,7 @@ def assemble(
         swept,
         transaction,
         ledger,
+        secrets,
         program,
         reach_ns,
     )
@@ -220,7 +224,7 @@ def dead_letter_topic(config: PipelineConfig) -> str | None:
     return f"{config.name}.dlq" if topic == "" else topic
 
 
-def _destinations(config: PipelineConfig) -> Destinations:
+def _destinations(config: PipelineConfig, secrets: set[str]) -> Destinations:
     sink = config.sink
     options = sink if isinstance(sink, KafkaSink) else KafkaSink(sink.topic)
     return Destinations(
@@ -231,5 +235,5 @@ def _destinations(config: PipelineConfig) -> Destinations:
         rekeyed=config.key is not None,
         bytes_max=int(options.max_record),
         headers=frozenset(options.headers),
-        redact=partial(redact, secrets=secrets_of(config)),
+        redact=partial(redact, secrets=secrets),
     )
