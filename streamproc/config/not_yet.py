@@ -24,7 +24,6 @@ class _Later:
     part: str = ""
 
 
-_JSON = "use json, arrow or tensor"
 _RUNS = "use onnxruntime, python or simulated"
 _LATER = (
     _Later("source.capture", instead="use streamproc replay F.mcap CONFIG --clock wall", part="source"),
@@ -33,7 +32,6 @@ _LATER = (
         instead="make a recording of it with streamproc import, and use streamproc replay",
         part="source",
     ),
-    *(_Later(f"codec.{n}", instead=_JSON, part="codec") for n in ("avro", "protobuf")),
     *(_Later(f"model.executor.{n}", instead=_RUNS, part="model.executor") for n in ("openvino", "remote")),
     _Later("slo"),
 )  # fmt: skip

@@ -29,8 +29,11 @@ from typing_extensions import TypedDict
 from streamproc.codecs import (
     ArrowCodec,
     ArrowDecisions,
+    AvroCodec,
     JsonCodec,
     JsonDecisions,
+    JsonSchemaCodec,
+    ProtobufCodec,
     TensorCodec,
 )
 from streamproc.config.docstrings import attributes, summary
@@ -43,8 +46,11 @@ from streamproc.scheduling import SHED_POLICIES
 
 CHOICES: Mapping[frozenset[type], Mapping[str, type]] = {
     frozenset({KafkaSource}): {"kafka": KafkaSource},
-    frozenset({JsonCodec, ArrowCodec, TensorCodec}): {
+    frozenset({JsonCodec, AvroCodec, ProtobufCodec, JsonSchemaCodec, ArrowCodec, TensorCodec}): {
         "json": JsonCodec,
+        "avro": AvroCodec,
+        "protobuf": ProtobufCodec,
+        "json_schema": JsonSchemaCodec,
         "arrow": ArrowCodec,
         "tensor": TensorCodec,
     },

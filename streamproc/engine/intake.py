@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from streamproc.core import (
     Reason,
     RecordBatch,
     RecordError,
+    TopicPartition,
     object_column,
 )
 from streamproc.engine.event_times import EventTimes, Times
@@ -25,6 +26,9 @@ from streamproc.engine.isolate import Span, isolate, text_of
 from streamproc.engine.lanes import Lanes
 from streamproc.engine.limits import Limits
 from streamproc.features import Features
+
+if TYPE_CHECKING:
+    from streamproc.engine.feature_tap import FeatureTap
 
 _KEYS_MAX = 65_536
 """Keys whose bytes are remembered; when there are more, all are forgotten."""
@@ -69,6 +73,9 @@ class Intake:
         times: events' times and deadlines.
         lanes: in which lane an event is; None where there is one.
         limits: how large records may be; None for the defaults.
+
+    Attributes:
+        taps: are shown the features that are made.
     """
 
     def __init__(
@@ -88,6 +95,7 @@ class Intake:
         self._lanes = lanes
         self._limits = limits or Limits()
         self.times = times
+        self.taps: list[FeatureTap] = []
 
     def admit(
         self,
@@ -128,7 +136,7 @@ class Intake:
         )
         if not len(events):
             return Admitted([], rejected, held)
-        return Admitted(self._featured(events, ordinal, rejected), rejected, held)
+        return Admitted(self._featured(batch.source, events, ordinal, rejected), rejected, held)
 
     def _decoded(self, batch: RecordBatch, rows: BoolArray | None) -> Decoded:
         """The records that are meant, decoded; what is said of them by number in the batch."""
@@ -147,7 +155,7 @@ class Intake:
         )
 
     def _featured(
-        self, events: EventBatch, ordinal: int, rejected: list[Rejected]
+        self, source: TopicPartition, events: EventBatch, ordinal: int, rejected: list[Rejected]
     ) -> list[EventBatch]:
         """The events with their inputs; those whose features fail are added to ``rejected``."""
 
@@ -159,6 +167,8 @@ class Intake:
         parts = []
         for span, inputs in done:
             part = replace(_rows(events, span), inputs=inputs)
+            for tap in self.taps:
+                tap.made(source, part)
             finite = finite_rows(inputs, len(part))
             if finite is not None:
                 bad = part.take(np.flatnonzero(~finite))

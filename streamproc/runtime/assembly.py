@@ -1,12 +1,13 @@
 """From a configuration to an engine: every part made and joined, in one place."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
-from streamproc.codecs import Decoder
+from streamproc.codecs import Decoder, SchemaDecoder
 from streamproc.config import PipelineConfig, redact, secrets_of
+from streamproc.connectors.registry import RegistryClient
 from streamproc.core import Clock, ConfigError, Executor, ModelInfo, Problem, load_function
 from streamproc.engine import (
     Beginning,
@@ -16,6 +17,7 @@ from streamproc.engine import (
     Engine,
     EngineParts,
     EventTimes,
+    FeatureTap,
     Intake,
     LabelDecider,
     Ledger,
@@ -42,6 +44,7 @@ from streamproc.runtime.scheduling import (
     make_offering,
     make_scheduler,
 )
+from streamproc.runtime.schemas import LearningDecoder
 from streamproc.scheduling import Conflate, LatencyModel
 from streamproc.telemetry import Accounts, Journey, Sampler, Tracer
 
@@ -63,6 +66,8 @@ class Assembly:
         sweeps: what each variant of the model was measured to take.
         transaction: says what is to be committed; None where outcomes are final one by one.
         ledger: what became of each record; None where nobody asks.
+        decoder: turns values into columns.
+        feature_taps: are shown the features that are made; to be added to.
     """
 
     engine: Engine
@@ -74,6 +79,8 @@ class Assembly:
     sweeps: tuple[Sweep, ...]
     transaction: OpenTransaction | None = None
     ledger: Ledger | None = None
+    decoder: Decoder | None = None
+    feature_taps: list[FeatureTap] = field(default_factory=list)
 
 
 def assemble(
@@ -84,6 +91,7 @@ def assemble(
     *,
     sweeps: Sequence[Sweep] | None = None,
     log: ScheduleLog | None = None,
+    waits_for_schemas: bool = False,
 ) -> Assembly:
     """Make a pipeline's engine; measures the model's variants on the way, unless that was done.
 
@@ -94,12 +102,16 @@ def assemble(
         export: takes the journeys of traced events; None makes no traces.
         sweeps: what each variant takes, where it is known; None measures.
         log: takes all that the engine is told, to do it again; None keeps nothing.
+        waits_for_schemas: True where records are given to the engine only once their schemas are known; False lets
+            the decoder ask for them itself.
 
     Raises:
         ConfigError: the model's inputs or outputs do not fit the features or labels.
     """
     models = [executor.info for executor in executors]
     decoder = make_decoder(config, models[0])
+    if not waits_for_schemas and isinstance(decoder, SchemaDecoder) and decoder.registry:
+        decoder = LearningDecoder(decoder, RegistryClient(decoder.registry, "codec.registry"))
     features = make_features(config, models[0], decoder)
     decider = make_decider(config, models)
     lanes = make_lanes(config, decoder)
@@ -132,16 +144,17 @@ def assemble(
         accounts, partitions, scheduler, tracer, transactional=transactional, ledger=ledger
     )
     times = EventTimes(config.event_time, config.deadline, lane_budgets_ns(config))
+    intake = Intake(
+        decoder=decoder,
+        features=features,
+        key=config.key,
+        times=times,
+        lanes=lanes,
+        limits=config.limits,
+    )
     parts = EngineParts(
         clock=clock,
-        intake=Intake(
-            decoder=decoder,
-            features=features,
-            key=config.key,
-            times=times,
-            lanes=lanes,
-            limits=config.limits,
-        ),
+        intake=intake,
         screen=Screen(
             times=times,
             scheduler=scheduler,
@@ -182,6 +195,8 @@ def assemble(
         swept,
         transaction,
         ledger,
+        decoder,
+        intake.taps,
     )
 
 

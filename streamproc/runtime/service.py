@@ -29,6 +29,7 @@ from streamproc.runtime.parts import Parts
 from streamproc.runtime.recording import RecordingTap, metadata_of, recorder_of
 from streamproc.runtime.recovery import Recovery
 from streamproc.runtime.reloader import Reloader, Reread
+from streamproc.runtime.schema_waiting import schema_gate
 from streamproc.runtime.status import State, actions_of, status_of
 from streamproc.telemetry import Accounts, Gauges, Summary
 
@@ -207,7 +208,12 @@ class Service:
         export = None if exporter is None else exporter.export
         try:
             self._assembly = assembly = assemble(
-                self._config, parts.executors, parts.clock, export, log=self._schedule
+                self._config,
+                parts.executors,
+                parts.clock,
+                export,
+                log=self._schedule,
+                waits_for_schemas=True,
             )
             self._recorder = recorder = self._start_recorder(assembly)
             if self.on_assembled is not None:
@@ -242,6 +248,7 @@ class Service:
             stop_after=self._stop_after,
             stop_when_idle_ns=self._stop_when_idle_ns,
         )
+        self._intake.schemas = gate = schema_gate(assembly, driver)
         if recorder is not None:
             self._intake.record = recorder.records
         self._intake.stopping = self._stop_asked.is_set()
@@ -272,6 +279,8 @@ class Service:
                 if not self._stop_asked.is_set():
                     await self._run_joined(driver, self._intake, recovery, address)
             finally:
+                if gate is not None:
+                    await gate.close()
                 await self._let_go(driver)
         summary = self.summary()
         if summary is None:

@@ -9,10 +9,6 @@ LATER = [
 REPLACED = [
     ("kafka:\n    topics: [ticks]", "capture: {path: x}", 3, "source.capture"),
     ("kafka:\n    topics: [ticks]", "file: {path: x}", 3, "source.file"),
-    *(
-        ('json:\n    fields: {symbol: str, ts: int64, price: float64, f: "float32[16]"}', f"{n}:", 6, f"codec.{n}")
-        for n in ("avro", "protobuf")
-    ),
     ("model.onnx", "model.onnx\n  executor: {openvino: {}}", 10, "model.executor.openvino"),
     ("model.onnx", "model.onnx\n  executor: {remote: {url: x}}", 10, "model.executor.remote"),
 ]  # fmt: skip
