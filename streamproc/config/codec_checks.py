@@ -21,6 +21,7 @@ CODEC_FILES: tuple[Path, ...] = (
     ("codec", "avro", "schema"),
     ("codec", "protobuf", "descriptor"),
     ("codec", "protobuf", "proto"),
+    ("telemetry", "drift", "reference"),
 )
 """Settings that are files; relative ones start from the configuration's folder."""
 _NAMES = {

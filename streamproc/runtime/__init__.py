@@ -9,6 +9,7 @@ from streamproc.runtime.assembly import (
     make_features,
 )
 from streamproc.runtime.codecs import make_decoder
+from streamproc.runtime.drift import read_reference
 from streamproc.runtime.inference import Ran, attempt, try_again
 from streamproc.runtime.machine import machine_facts
 from streamproc.runtime.parts import Parts
@@ -46,6 +47,7 @@ __all__ = [
     "make_offering",
     "metadata_of",
     "outcome_columns",
+    "read_reference",
     "sent_batch",
     "transaction_interval_ns",
     "try_again",

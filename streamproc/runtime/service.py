@@ -18,6 +18,7 @@ from streamproc.core import (
 from streamproc.engine import ScheduleLog
 from streamproc.runtime.assembly import Assembly, assemble
 from streamproc.runtime.commits import make_ledger_commits, make_transactions
+from streamproc.runtime.drift import DriftWatch, watch_drift
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.exporting import exporter_of
@@ -95,6 +96,7 @@ class Service:
         self._skew_watch = SkewWatch(int(config.deadline.budget))
         self._assembly: Assembly | None = None
         self._exporter: Exporter | None = None
+        self._drift: DriftWatch | None = None
         self._reread = reread
         self._reloader: Reloader | None = None
         self._recorder: Recorder | None = None
@@ -166,6 +168,7 @@ class Service:
             lag_records=lag,
             loop_lag_seconds=self._heartbeat.lag_ns / NS_PER_S,
             model=model_states(self._executors, self._reloader.results if self._reloader else {}),
+            drift=None if self._drift is None else self._drift.state(),
             event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},
         )
 
@@ -215,6 +218,7 @@ class Service:
                 log=self._schedule,
                 waits_for_schemas=True,
             )
+            self._drift = watch_drift(self._config, assembly)
             self._recorder = recorder = self._start_recorder(assembly)
             if self.on_assembled is not None:
                 self.on_assembled(assembly)

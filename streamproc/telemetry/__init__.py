@@ -15,11 +15,12 @@ from streamproc.telemetry.accounts import (
     Summary,
     WorkerStates,
 )
+from streamproc.telemetry.drift import DriftMonitor, DriftReference, DriftState, total_drift
 from streamproc.telemetry.exposition import PipelineCollector, make_registry, render
 from streamproc.telemetry.histogram import BOUNDS_NS, LatencyHistogram
 from streamproc.telemetry.latency_counts import LatencyCounts
 from streamproc.telemetry.model_states import ModelProcesses, ModelStates, total_states
-from streamproc.telemetry.options import Metrics, Telemetry, Tls, Traces
+from streamproc.telemetry.options import Drift, Metrics, Telemetry, Tls, Traces
 from streamproc.telemetry.passage import Passage
 from streamproc.telemetry.sampling import (
     TRACEPARENT,
@@ -43,6 +44,10 @@ __all__ = [
     "UNKNOWN",
     "Accounts",
     "BatchReason",
+    "Drift",
+    "DriftMonitor",
+    "DriftReference",
+    "DriftState",
     "Gauges",
     "Interval",
     "Journey",
@@ -69,5 +74,6 @@ __all__ = [
     "names",
     "parent_of",
     "render",
+    "total_drift",
     "total_states",
 ]
