@@ -5,7 +5,7 @@ once (``avro_columns``); a record that it does not take, and every schema that h
 slow and right.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -14,6 +14,7 @@ import fastavro
 import numpy as np
 from typing_extensions import override
 
+from streamproc.codecs.avro_columns import Plan, plan_of
 from streamproc.codecs.avro_schema import AvroSchema, ParsedSchema, parse_avro, picker
 from streamproc.codecs.decoded import Decoded
 from streamproc.codecs.fields import FieldType
@@ -27,7 +28,7 @@ from streamproc.codecs.registry import (
     refusal_of,
 )
 from streamproc.codecs.rows import columns_of
-from streamproc.core import Reason, RecordError
+from streamproc.core import Columns, Reason, RecordError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,17 @@ class _Reading:
         writer: what they were written with.
         reader: what they are read as; None for the same.
         pick: the fields' values of one datum.
+        plan: how many of them are read at once; None where only one by one.
     """
 
     writer: ParsedSchema
     reader: ParsedSchema | None
     pick: Callable[[Any], tuple[Any, ...]]
+    plan: Plan | None
+
+
+_TOGETHER_MIN = 24
+"""Fewer records of a schema are quicker one by one."""
 
 
 class AvroDecoder(Registered[_Reading]):
@@ -75,27 +82,47 @@ class AvroDecoder(Registered[_Reading]):
     def decode(self, values: list[bytes | None]) -> Decoded:
         """Columns of the values; see ``Decoder``."""
         rejected: dict[int, RecordError] = {}
-        rows: list[tuple[Any, ...]] = []
-        records: list[int] = []
         if self._alone is None:
             groups = self._groups(values, rejected)
         else:
             groups = [Group(self._whole(values, rejected), self._alone)]
         start = 0 if self._alone else FRAME_BYTES
+        parts: list[tuple[list[int], Columns]] = []
         for group in groups:
-            for number in group.records:
-                try:
-                    rows.append(_row(values[number] or b"", start, group.known))
-                except RecordError as error:
-                    rejected[number] = error
-                else:
-                    records.append(number)
-        if len(groups) > 1:
-            order = sorted(range(len(records)), key=records.__getitem__)
-            rows, records = [rows[i] for i in order], [records[i] for i in order]
-        columns = columns_of(self.fields, rows, records, rejected)
-        good = None if len(records) == len(values) else np.array(records, np.int64)
-        return Decoded(good, columns, rejected)
+            left: Sequence[int] = group.records
+            plan = group.known.plan
+            if plan is not None and len(left) >= _TOGETHER_MIN:
+                mine = [value for number in left if (value := values[number])]
+                columns, good = plan.read(mine, start)
+                if good.all():
+                    parts.append((list(left), columns))
+                    continue
+                chosen = np.flatnonzero(good)
+                taken = [left[place] for place in chosen.tolist()]
+                parts.append((taken, {name: column[chosen] for name, column in columns.items()}))
+                left = [left[place] for place in np.flatnonzero(~good).tolist()]
+            parts.append(self._one_by_one(values, left, start, group.known, rejected))
+        return _joined(parts, self.fields, rejected, len(values))
+
+    def _one_by_one(
+        self,
+        values: Sequence[bytes | None],
+        numbers: Sequence[int],
+        start: int,
+        reading: _Reading,
+        rejected: dict[int, RecordError],
+    ) -> tuple[list[int], Columns]:
+        """Records by fastavro: those that are good, and their columns."""
+        rows: list[tuple[Any, ...]] = []
+        records: list[int] = []
+        for number in numbers:
+            try:
+                rows.append(_row(values[number] or b"", start, reading))
+            except RecordError as error:
+                rejected[number] = error
+            else:
+                records.append(number)
+        return records, columns_of(self.fields, rows, records, rejected)
 
     def _whole(self, values: list[bytes | None], rejected: dict[int, RecordError]) -> list[int]:
         good = []
@@ -112,9 +139,10 @@ class AvroDecoder(Registered[_Reading]):
 
     def _reading(self, writer: AvroSchema) -> _Reading:
         reader = self._reader
-        if reader is None or reader is writer:
-            return _Reading(writer.parsed, None, picker(writer.type, self._paths))
-        return _Reading(writer.parsed, reader.parsed, picker(reader.type, self._paths))
+        if reader is None or reader.type == writer.type:
+            plan = plan_of(writer.type, self._paths, self.fields)
+            return _Reading(writer.parsed, None, picker(writer.type, self._paths), plan)
+        return _Reading(writer.parsed, reader.parsed, picker(reader.type, self._paths), None)
 
 
 def _row(value: bytes, start: int, reading: _Reading) -> tuple[Any, ...]:
@@ -136,3 +164,25 @@ def _row(value: bytes, start: int, reading: _Reading) -> tuple[Any, ...]:
         text = f"{rest} bytes are left over: it was written with another schema"
         raise RecordError(Reason.UNDECODABLE, text)
     return reading.pick(datum)
+
+
+def _joined(
+    parts: list[tuple[list[int], Columns]],
+    fields: Mapping[str, FieldType],
+    rejected: dict[int, RecordError],
+    count: int,
+) -> Decoded:
+    """The records of several parts in their order."""
+    parts = [part for part in parts if part[0]]
+    if not parts:
+        columns: Columns = {
+            name: np.zeros((0, *kind.shape), kind.numpy) for name, kind in fields.items()
+        }
+        return Decoded(np.zeros(0, np.int64) if count else None, columns, rejected)
+    records = [number for part, _ in parts for number in part]
+    whole = len(records) == count
+    if len(parts) == 1:
+        return Decoded(None if whole else np.array(records, np.int64), parts[0][1], rejected)
+    order = np.argsort(np.array(records, np.int64), kind="stable")
+    columns = {name: np.concatenate([part[name] for _, part in parts])[order] for name in fields}
+    return Decoded(None if whole else np.array(records, np.int64)[order], columns, rejected)

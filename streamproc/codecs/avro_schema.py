@@ -1,7 +1,7 @@
 """Avro schemas: read, made safe, and prepared to pick fields out of data."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
@@ -18,6 +18,8 @@ Path: TypeAlias = tuple[str, ...]
 _TEXT_MAX = 1 << 20
 _DEPTH_MAX = 64
 """Of types inside types: fastavro's recursion in C has no limit of its own."""
+_WEIGHT_MAX = 65_536
+"""Of types, counted as often as they are used: a type of two of a type of two ... of nothing takes no bytes and no end."""
 _LOGICAL = "streamproc-logical"
 """Where a logical type is kept, so that fastavro does not make objects of numbers."""
 _PRIMITIVES = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
@@ -35,6 +37,7 @@ class AvroType:
         size: of a fixed, in bytes.
         scale: of a decimal; None for what is none.
         depth: types inside types.
+        weight: how many types it is made of, counted as often as they are used.
     """
 
     kind: str
@@ -44,6 +47,7 @@ class AvroType:
     size: int = 0
     scale: int | None = None
     depth: int = 1
+    weight: int = 1
 
     @property
     def may_be_empty(self) -> bool:
@@ -196,6 +200,8 @@ class _Reading:
 
     def type_of(self, schema: Any) -> AvroType:  # noqa: ANN401
         found = self._type_of(schema)
+        if found.weight > _WEIGHT_MAX:
+            raise RecordError(Reason.UNDECODABLE, f"is made of more than {_WEIGHT_MAX} types")
         if found.depth > _DEPTH_MAX:
             raise RecordError(
                 Reason.UNDECODABLE, f"has more than {_DEPTH_MAX} types inside each other"
@@ -205,7 +211,7 @@ class _Reading:
     def _type_of(self, schema: Any) -> AvroType:  # noqa: ANN401, PLR0911 - one for each kind
         if isinstance(schema, list):
             branches = tuple(map(self.type_of, schema))
-            return AvroType("union", branches=branches, depth=_around(branches))
+            return AvroType("union", branches=branches, **_around(branches))
         if isinstance(schema, str):
             return AvroType(schema) if schema in _PRIMITIVES else self._by_name(schema, schema)
         kind = schema["type"]
@@ -220,7 +226,7 @@ class _Reading:
                     raise RecordError(
                         Reason.UNDECODABLE, f"has an {kind} of {inner.kind} that takes no bytes"
                     )
-                return AvroType(kind, branches=(inner,), depth=inner.depth + 1)
+                return AvroType(kind, branches=(inner,), **_around((inner,)))
             case "enum":
                 return AvroType(kind, symbols=tuple(schema["symbols"]))
             case "fixed":
@@ -241,13 +247,14 @@ class _Reading:
                 self._open.append(name)
                 inner = {item["name"]: self.type_of(item["type"]) for item in whole["fields"]}
                 self._open.pop()
-                depth = _around(inner.values())
-                self._known[name] = AvroType("record", fields=inner, depth=depth)
+                self._known[name] = AvroType("record", fields=inner, **_around(inner.values()))
         return self._known[name]
 
 
-def _around(inner: Any) -> int:  # noqa: ANN401
-    return 1 + max((found.depth for found in inner), default=0)
+def _around(inner: Collection[AvroType]) -> dict[str, int]:
+    """The depth and weight of a type that is made of others."""
+    depth = 1 + max((found.depth for found in inner), default=0)
+    return {"depth": depth, "weight": 1 + sum(found.weight for found in inner)}
 
 
 def _scale_of(schema: Mapping[str, Any]) -> int | None:

@@ -34,6 +34,15 @@ def record(*fields: tuple[str, Any]) -> dict[str, Any]:
     return {"type": "record", "name": "R", "fields": named}
 
 
+def doubled(levels: int) -> dict[str, Any]:
+    """A record of two of a record of two ... of nothing."""
+    made: dict[str, Any] = {"type": "record", "name": "L0", "fields": []}
+    for level in range(1, levels):
+        fields = [{"name": "a", "type": made}, {"name": "b", "type": made["name"]}]
+        made = {"type": "record", "name": f"L{level}", "fields": fields}
+    return made
+
+
 def alone(schema: Any, fields: dict[str, str | Field]) -> AvroDecoder:
     return AvroDecoder(AvroCodec(fields, schema="x.avsc"), json.dumps(schema))
 
@@ -165,6 +174,7 @@ def test_types_that_no_column_is_made_of_are_refused_with_the_file(kind: Any, wo
         (record(("x", ["null", "R"])), "recursive"),
         ({"type": "string"}, "an event is a record"),
         ({"type": "nothing"}, "no Avro schema"),
+        (doubled(40), "more than 65536 types"),
         (json.loads("[" * 100 + '"int"' + "]" * 100), "no Avro schema|inside each other|a record"),
     ],
 )
