@@ -7,7 +7,7 @@ import numpy as np
 
 from streamproc.codecs import ArrowCodec, FieldType, JsonCodec, TensorCodec, types_of
 from streamproc.config import LoadedConfig, PipelineConfig
-from streamproc.connectors.kafka import Access, TopicShape, topic_shapes
+from streamproc.connectors.kafka import Access, KafkaSink, KafkaSource, TopicShape, topic_shapes
 from streamproc.core import (
     NS_PER_MS,
     Array,
@@ -156,7 +156,7 @@ def _rehearse(loaded: LoadedConfig, found: Found) -> None:
         # The fields alone, where their names say: what else the schemas ask for is not known here.
         config = replace(config, codec=JsonCodec(types_of(config.codec.fields)))
     trial = PipelineTest(replace(loaded, config=config))
-    topic = config.source.topics[0]
+    topic = (config.source.topics or (config.name,))[0]
     decoder = make_decoder(config, trial.executors[0].info)
     make_decoder(loaded.config, trial.executors[0].info)  # its files can be read, and fit
     for _ in range(2):
@@ -217,13 +217,17 @@ async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
         if topic is not None
     }
     try:
-        shapes = await _shapes(Access.of_source(source), source.topics)
-        _take("source.kafka.topics", shapes, found)
+        if isinstance(source, KafkaSource):
+            shapes = await _shapes(Access.of_source(source), source.topics)
+            _take("source.kafka.topics", shapes, found)
+            found.broker = source.bootstrap_servers
+        if not isinstance(sink, KafkaSink):
+            return
         shapes = await _shapes(Access.of_sink(sink, source), [sink.topic, *made])
         later = {topic for topic in made if shapes[topic] is None}
         found.topics |= dict.fromkeys(later)
         _take("sink.kafka.topic", {t: s for t, s in shapes.items() if t not in later}, found)
-        found.broker = source.bootstrap_servers
+        found.broker = found.broker or sink.bootstrap_servers
     except ConfigError as error:
         found.problems += error.problems
     except ExternalError as error:

@@ -226,7 +226,8 @@ class _Reader:
     def _floats(self, size: int, rows: Rows) -> Float64Array:
         raw = self._bytes[self.place[rows, np.newaxis] + np.arange(size)]
         self._move(rows, size)
-        return raw.view(f"<f{size}")[:, 0].astype(np.float64)
+        numbers: Float64Array = raw.view(f"<f{size}")[:, 0].astype(np.float64)
+        return numbers
 
     def _enum(self, kind: AvroType, column: int | None, rows: Rows) -> None:
         index = self._varint(rows)

@@ -1,10 +1,11 @@
 """Avro schemas: read, made safe, and prepared to pick fields out of data."""
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import fastavro
@@ -211,7 +212,7 @@ class _Reading:
     def _type_of(self, schema: Any) -> AvroType:  # noqa: ANN401, PLR0911 - one for each kind
         if isinstance(schema, list):
             branches = tuple(map(self.type_of, schema))
-            return AvroType("union", branches=branches, **_around(branches))
+            return _made("union", branches, branches=branches)
         if isinstance(schema, str):
             return AvroType(schema) if schema in _PRIMITIVES else self._by_name(schema, schema)
         kind = schema["type"]
@@ -226,7 +227,7 @@ class _Reading:
                     raise RecordError(
                         Reason.UNDECODABLE, f"has an {kind} of {inner.kind} that takes no bytes"
                     )
-                return AvroType(kind, branches=(inner,), **_around((inner,)))
+                return _made(kind, (inner,), branches=(inner,))
             case "enum":
                 return AvroType(kind, symbols=tuple(schema["symbols"]))
             case "fixed":
@@ -247,14 +248,21 @@ class _Reading:
                 self._open.append(name)
                 inner = {item["name"]: self.type_of(item["type"]) for item in whole["fields"]}
                 self._open.pop()
-                self._known[name] = AvroType("record", fields=inner, **_around(inner.values()))
+                self._known[name] = _made("record", tuple(inner.values()), fields=inner)
         return self._known[name]
 
 
-def _around(inner: Collection[AvroType]) -> dict[str, int]:
-    """The depth and weight of a type that is made of others."""
+def _made(
+    kind: str,
+    inner: Sequence[AvroType],
+    *,
+    fields: Mapping[str, AvroType] = MappingProxyType({}),
+    branches: tuple[AvroType, ...] = (),
+) -> AvroType:
+    """A type that is made of others."""
     depth = 1 + max((found.depth for found in inner), default=0)
-    return {"depth": depth, "weight": 1 + sum(found.weight for found in inner)}
+    weight = 1 + sum(found.weight for found in inner)
+    return AvroType(kind, fields=fields, branches=branches, depth=depth, weight=weight)
 
 
 def _scale_of(schema: Mapping[str, Any]) -> int | None:

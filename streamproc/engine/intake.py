@@ -19,6 +19,7 @@ from streamproc.core import (
     RecordBatch,
     RecordError,
     TopicPartition,
+    light,
     object_column,
 )
 from streamproc.engine.event_times import EventTimes, Times
@@ -48,6 +49,7 @@ class Rejected(NamedTuple):
     error: RecordError
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """What became of a batch of records.

@@ -31,7 +31,9 @@ from streamproc.runtime.recording import RecordingTap, metadata_of, recorder_of
 from streamproc.runtime.recovery import Recovery
 from streamproc.runtime.reloader import Reloader, Reread
 from streamproc.runtime.schema_waiting import schema_gate
+from streamproc.runtime.slo_watch import SloWatch
 from streamproc.runtime.status import State, actions_of, status_of
+from streamproc.slo import Measures
 from streamproc.telemetry import Accounts, Gauges, Summary
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ class Service:
 
     Attributes:
         on_assembled: is shown the pipeline's parts before anything comes; None shows nobody.
+        watches: whether it looks after its objectives; of several workers the parent does.
     """
 
     def __init__(
@@ -92,6 +95,8 @@ class Service:
         self.on_assembled: Callable[[Assembly], None] | None = None
         if parts.schedule is None and config.record is not None:
             self._schedule = ScheduleLog(self._record_schedule)
+        self.watches = True
+        self._slo: SloWatch | None = None
         self._heartbeat = Heartbeat(parts.clock, self._beat)
         self._skew_watch = SkewWatch(int(config.deadline.budget))
         self._assembly: Assembly | None = None
@@ -182,7 +187,19 @@ class Service:
             msg = "the pipeline has not started yet: nothing is reloaded"
             log.error(msg)
             raise ExternalError(msg)
-        return await self._reloader.reload(config)
+        answer = await self._reloader.reload(config)
+        if self._slo is not None:
+            self._slo.change(self._reloader.config)
+        return answer
+
+    def brake(self, measures: Measures) -> None:
+        """Do what a burning budget asks for; see ``Reloader.brake``."""
+        if self._reloader is not None:
+            self._reloader.brake(measures)
+
+    def objectives(self) -> list[dict[str, Any]]:
+        """How the objectives stand."""
+        return [] if self._slo is None else self._slo.view()
 
     @property
     def _executors(self) -> tuple[Executor, ...]:
@@ -269,6 +286,10 @@ class Service:
             patience_ns=parts.progress_timeout_ns,
         )
         self._intake.held = self._paused
+        if self.watches:
+            self._slo = SloWatch(
+                self._config, parts.clock, accounts=self.accounts, brake=self.brake
+            )
         async with endpoints(
             self._config.telemetry.metrics,
             accounts=lambda: assembly.accounts,
@@ -277,6 +298,7 @@ class Service:
             readiness=self.readiness,
             status=lambda: status_of(self),
             actions=actions_of(self),
+            more=() if self._slo is None else (self._slo.collector,),
         ) as address:
             try:
                 await self._before_join()
@@ -318,6 +340,7 @@ class Service:
             asyncio.create_task(recovery.run()),
         ]
         watching = asyncio.create_task(self._watch())
+        watching_slo = asyncio.create_task(self._watch_objectives())
         reading = asyncio.create_task(intake.run())
         stop = asyncio.create_task(self._stop_asked.wait())
         try:
@@ -333,9 +356,11 @@ class Service:
             if driver.failure.done():
                 driver.failure.result()
         finally:
-            for task in (reading, stop, watching, *keepers):
+            for task in (reading, stop, watching, watching_slo, *keepers):
                 task.cancel()
-            await asyncio.gather(reading, stop, watching, *keepers, return_exceptions=True)
+            await asyncio.gather(
+                *(reading, stop, watching, watching_slo, *keepers), return_exceptions=True
+            )
         try:
             async with asyncio.timeout(
                 LAST_COMMIT_S
@@ -347,6 +372,10 @@ class Service:
     async def _watch(self) -> None:
         if self._reloader is not None:
             await self._reloader.watch()
+
+    async def _watch_objectives(self) -> None:
+        if self._slo is not None:
+            await self._slo.run()
 
     def _beat(self) -> None:
         if self._assembly is not None:
