@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -14,6 +14,7 @@ from streamproc.cli.screen import line, print_json, result_console, table
 from streamproc.config import load
 from streamproc.connectors.capture import CaptureReader
 from streamproc.core import Columns, ConfigError, ExternalError
+from streamproc.engine import PythonFunction
 from streamproc.replay.training import FeatureRows, features_of
 from streamproc.runtime import Pipeline, read_reference
 from streamproc.telemetry import DriftMonitor, DriftReference, DriftState
@@ -142,10 +143,12 @@ def _play(
 
 def _names(pipeline: Pipeline, columns: Columns) -> tuple[str, ...]:
     """The names of the fields, where the features are fields side by side."""
-    features: Any = pipeline.features
-    if hasattr(features, "python") or len(columns) != 1:
+    features = pipeline.features
+    if isinstance(features, PythonFunction) or len(columns) != 1:
         return ()
-    return tuple(features) if all(array.shape[1:] == (len(features),) for array in columns.values()) else ()  # fmt: skip
+    names = tuple(one for one in features if isinstance(one, str))
+    (array,) = columns.values()
+    return names if len(names) == len(features) and array.shape[1:] == (len(names),) else ()
 
 
 def _of_parquet(path: Path, events: int) -> tuple[Columns, tuple[str, ...]]:

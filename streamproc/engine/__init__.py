@@ -11,6 +11,7 @@ from streamproc.engine.decide import (
 from streamproc.engine.effects import Effect, Infer, Send, Skip
 from streamproc.engine.engine import Engine
 from streamproc.engine.event_times import DEADLINE_HEADER, EventTimes, Times
+from streamproc.engine.feature_step import FeatureStep
 from streamproc.engine.feature_tap import FeatureTap
 from streamproc.engine.intake import Intake
 from streamproc.engine.isolate import Span
@@ -84,6 +85,7 @@ __all__ = [
     "Entry",
     "EventTime",
     "EventTimes",
+    "FeatureStep",
     "FeatureTap",
     "Infer",
     "Intake",

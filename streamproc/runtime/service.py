@@ -22,6 +22,8 @@ from streamproc.runtime.drift import DriftWatch, watch_drift
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.exporting import exporter_of
+from streamproc.runtime.feature_states import feature_states
+from streamproc.runtime.features import rewind
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
 from streamproc.runtime.loop_watch import LoopWatch
@@ -172,6 +174,7 @@ class Service:
             variant_level=engine.variant if len(self._executors) > 1 else None,
             lag_records=lag,
             loop_lag_seconds=self._heartbeat.lag_ns / NS_PER_S,
+            features=feature_states(self._assembly),
             model=model_states(self._executors, self._reloader.results if self._reloader else {}),
             drift=None if self._drift is None else self._drift.state(),
             event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},
@@ -211,6 +214,7 @@ class Service:
             "model": self._assembly is not None,
             "assignment": self._driver is not None and self._driver.owns_partitions,
             "broker": self._driver is not None and self._parts.sink.healthy(),
+            "features": self._assembly is not None and not self._assembly.engine.restoring,
         }
 
     async def run(self) -> Summary:
@@ -235,6 +239,7 @@ class Service:
                 log=self._schedule,
                 waits_for_schemas=True,
             )
+            rewind(parts.source, assembly.rewind_ns)
             self._drift = watch_drift(self._config, assembly)
             self._recorder = recorder = self._start_recorder(assembly)
             if self.on_assembled is not None:

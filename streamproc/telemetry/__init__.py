@@ -17,6 +17,7 @@ from streamproc.telemetry.accounts import (
 )
 from streamproc.telemetry.drift import DriftMonitor, DriftReference, DriftState, total_drift
 from streamproc.telemetry.exposition import PipelineCollector, make_registry, render
+from streamproc.telemetry.feature_states import FeatureStates, total_features
 from streamproc.telemetry.histogram import BOUNDS_NS, LatencyHistogram
 from streamproc.telemetry.latency_counts import LatencyCounts
 from streamproc.telemetry.model_states import ModelProcesses, ModelStates, total_states
@@ -48,6 +49,7 @@ __all__ = [
     "DriftMonitor",
     "DriftReference",
     "DriftState",
+    "FeatureStates",
     "Gauges",
     "Interval",
     "Journey",
@@ -75,5 +77,6 @@ __all__ = [
     "parent_of",
     "render",
     "total_drift",
+    "total_features",
     "total_states",
 ]

@@ -15,6 +15,7 @@ from streamproc.core import (
     TopicPartition,
 )
 from streamproc.telemetry.drift import DriftState
+from streamproc.telemetry.feature_states import FeatureStates
 from streamproc.telemetry.histogram import LatencyHistogram
 from streamproc.telemetry.model_states import ModelStates
 from streamproc.telemetry.names import LANE_DEFAULT, LANE_UNKNOWN
@@ -93,6 +94,7 @@ class Gauges:
         workers: the worker processes; None where there is only this one.
         model: how the model is.
         drift: how features are distributed; None where nobody looks, or not enough was seen.
+        features: what features remember; None where they remember nothing.
     """
 
     queue_depth: int | None = None
@@ -106,6 +108,7 @@ class Gauges:
     workers: WorkerStates | None = None
     model: ModelStates | None = None
     drift: DriftState | None = None
+    features: FeatureStates | None = None
 
 
 _COUNTERS = (

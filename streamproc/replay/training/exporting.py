@@ -11,6 +11,7 @@ import numpy as np
 
 from streamproc.config import PipelineConfig
 from streamproc.core import VERSION, Array, ConfigError, RecordBatch
+from streamproc.engine import PythonFunction
 from streamproc.replay.training.features import FeatureRows, features_of
 from streamproc.replay.training.labels import NONE, Labels
 from streamproc.replay.training.leaks import EqualToLabel, KnownAt, Leak, LeakCount, look_ahead
@@ -206,7 +207,10 @@ class _Writer:
     def _metadata(self) -> dict[str, str]:
         job = self._job
         features = job.config.features
-        names = list(features) if not hasattr(features, "python") else [features.python]
+        if isinstance(features, PythonFunction):
+            names = [features.python]
+        else:
+            names = [one if isinstance(one, str) else type(one).__name__ for one in features]
         said = {
             "version": VERSION,
             "pipeline": job.config.name,
