@@ -9,6 +9,7 @@ from typing import Any
 
 from streamproc.config.checks import findings
 from streamproc.config.ends import resolve_ends
+from streamproc.config.feature_checks import resolve_tables
 from streamproc.config.kafka_names import rename
 from streamproc.config.loaded import LoadedConfig
 from streamproc.config.not_yet import take_out
@@ -82,6 +83,7 @@ def parse(
 
     found: list[Problem] = []
     resolve_files(root, folder, found)
+    resolve_tables(root, folder, found)
     parts = read_parts(root, gone=gone, problems=found)
     _resolve_model_paths(root, parts, folder, found)
     resolve_ends(root, parts, folder, found)
