@@ -27,9 +27,10 @@ def test_help_names_the_commands_and_loads_little(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [(name,) for name in COMMANDS if name not in ("dlq", "drift")]
+    [(name,) for name in COMMANDS if name not in ("dlq", "drift", "slo")]
     + [("dlq", name) for name in ("list", "show", "redrive")]
-    + [("drift", name) for name in ("reference", "compare")],
+    + [("drift", name) for name in ("reference", "compare")]
+    + [("slo", name) for name in ("rules", "status", "test")],
 )
 def test_every_command_has_help_and_json(words: tuple[str, ...], tmp_path: Path) -> None:
     answer = streamproc(*words, "--help", cwd=tmp_path)
@@ -111,7 +112,7 @@ def test_schemas_are_listed_printed_and_written(tmp_path: Path) -> None:
     printed = json.loads(streamproc("schema", "decision", cwd=tmp_path).out)
     assert printed == json.loads(asset("schemas", "decision.schema.json").read_text())
     answer = streamproc("schema", "--out", "here", "--json", cwd=tmp_path)
-    names = ("config", "decision", "ledger")
+    names = ("alert", "config", "decision", "ledger")
     assert answer.json["written"] == [f"here/{name}.schema.json" for name in names]
     assert (tmp_path / "here" / "config.schema.json").is_file()
 
