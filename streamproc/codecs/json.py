@@ -41,6 +41,10 @@ class JsonDecoder:
         self._max_bytes = int(options.max_bytes)
         self._scalars = [n for n, kind in self.fields.items() if not kind.shape]
         self._lists = [n for n, kind in self.fields.items() if kind.shape]
+        self._plan = [
+            (n, _nested(n), self.fields[n].size, "d" if self.fields[n].is_float else "i")
+            for n in self._lists
+        ]
         self._strict = StrictJson(self.fields)
         self._parse = simdjson.Parser().parse
         self._pick = _picker(self._scalars)
@@ -95,12 +99,7 @@ class JsonDecoder:
             the number of the record it stopped at; ``len(values)`` at the end.
         """
         parse, pick, keep, bytes_max = self._parse, self._pick, scalars.append, self._max_bytes
-        plan = [
-            (name, _nested(name), kind.size, "d" if kind.is_float else "i", column.append)
-            for (name, kind), column in zip(
-                ((n, self.fields[n]) for n in self._lists), lists, strict=True
-            )
-        ]
+        plan = [(*how, column.append) for how, column in zip(self._plan, lists, strict=True)]
         brackets = len(plan)
         number = start
         document: Any = None

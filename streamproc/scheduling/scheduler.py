@@ -310,7 +310,8 @@ class Scheduler:
         )
         self._last_run_ns = now_ns
         reason: BatchReason = "drain" if draining and formed.bound == "idle" else formed.bound
-        return Run(self._runs_total, np.sort(formed.number), reason, variant)
+        number = formed.number if len(formed.number) == 1 else np.sort(formed.number)
+        return Run(self._runs_total, number, reason, variant)
 
     def complete(self, run: int, finished_ns: int, *, failed: bool = False) -> None:
         """A run has ended.
