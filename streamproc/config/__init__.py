@@ -2,11 +2,13 @@
 
 from streamproc.config.checks import check
 from streamproc.config.documents import read_document
+from streamproc.config.ends import group_of, kafka_sink, kafka_source
 from streamproc.config.loaded import LoadedConfig
 from streamproc.config.loader import load, parse
 from streamproc.config.log_redaction import hide_in_logs
 from streamproc.config.schema import json_schema
 from streamproc.config.secrets import Secret, is_sensitive, redact, secrets_of
+from streamproc.config.shape import choice_of_kind
 from streamproc.config.spec import PipelineConfig
 from streamproc.config.written import written
 
@@ -15,9 +17,13 @@ __all__ = [
     "PipelineConfig",
     "Secret",
     "check",
+    "choice_of_kind",
+    "group_of",
     "hide_in_logs",
     "is_sensitive",
     "json_schema",
+    "kafka_sink",
+    "kafka_source",
     "load",
     "parse",
     "read_document",

@@ -8,6 +8,7 @@ plain texts even so: ``PUBLISHED``.
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from pathlib import Path as FilePath
 
@@ -99,7 +100,7 @@ def resolve(
     return kept, unresolved
 
 
-def redact(text: str, secrets: frozenset[str]) -> str:
+def redact(text: str, secrets: AbstractSet[str]) -> str:
     """The text without the secrets."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
@@ -120,7 +121,9 @@ def secrets_of(config: object) -> frozenset[str]:
 def _gather(value: object, path: tuple[str, ...], found: set[str]) -> None:
     if isinstance(value, str):
         # A field of records may be called token, too: its type is no secret.
-        hidden = path[-2:-1] in {("security",), ("metrics",)} and is_sensitive(path[-1])
+        hidden = path[-2:-1] in {("security",), ("metrics",), ("alerts",)} and is_sensitive(
+            path[-1]
+        )
         found.update({str(value)} if hidden or isinstance(value, Secret) else ())
     elif is_dataclass(value) and not isinstance(value, type):
         for field in fields(value):

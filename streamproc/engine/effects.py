@@ -16,12 +16,14 @@ class Infer:
         size: how many events.
         inputs: the model's inputs by name, each [size, ...].
         variant: which variant of the model, 0 being the best.
+        cost: what it takes of the model where events have costs, 1 being an ordinary one; 0 where they have none.
     """
 
     run: int
     size: int
     inputs: Columns
     variant: int = 0
+    cost: int = 0
 
 
 @light

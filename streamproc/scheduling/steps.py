@@ -33,12 +33,15 @@ class Run:
         number: int64 [n], event numbers, ascending.
         reason: why the batch left now.
         variant: which of the scheduler's variants is to run it, 0 being the best.
+        cost: what it takes of the executor, in units of the latency model, where events have costs; 0 where they
+            have none: then it is their number.
     """
 
     run: int
     number: Int64Array
     reason: BatchReason
     variant: int = 0
+    cost: int = 0
 
 
 @dataclass(frozen=True, slots=True)

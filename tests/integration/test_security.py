@@ -16,9 +16,11 @@ import pytest
 import yaml
 
 from streamproc.cli import main
+from streamproc.config import load
+from streamproc.core import ConfigError
 from tests.integration.pipelines import TICK, InThread, assert_adds_up, decisions, write_config
 from tests.support import wait_until
-from tests.support.kafka import Message, create_topics, end_offsets, fill
+from tests.support.kafka import Message, committed, create_topics, end_offsets, fill
 from tests.support.kafka.secured import PASSWORDS, SecuredBroker, make_certificates, token
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredBroker]:
             ("topic", "in", "write"),
             ("transactional_id", "app.redrive", "write"),
         )
+        secured.allow("User:app", ("transactional_id", "app/", "write"), pattern="prefixed")
         secured.allow("User:no-topic", reads[1], *writes)
         secured.allow("User:no-read", ("topic", "in", "describe"), reads[1], *writes)
         secured.allow("User:no-group", reads[0], *writes)
@@ -184,6 +187,52 @@ def test_a_token_is_read_again_before_it_is_too_old(broker: SecuredBroker, tmp_p
     assert len(set(ids)) >= before + 2 * EVENTS
 
 
+def test_a_reload_takes_rotated_credentials_and_nothing_is_lost_or_comes_twice(
+    broker: SecuredBroker, tmp_path: Path
+) -> None:
+    """The broker ends each connection after some seconds: those that follow show what the reload brought."""
+    first, second, old = (tmp_path / name for name in ("first", "second", "old"))
+    first.write_text(token("app"))
+    second.write_text(token("app"))
+    old.write_text(token("app", life_s=-60))
+
+    def with_token(file: Path) -> Path:
+        return config_of(tmp_path, bearer(broker, f"${{file:{file}}}"))
+
+    unread = sum(end_offsets(broker.bootstrap, "in").values()) - sum(
+        committed(broker.bootstrap, "app", "in").values()
+    )
+    before = decided(broker) + unread
+    pipeline = InThread(with_token(first), stop_after=unread + 2 * EVENTS)
+    fill(broker.bootstrap, "in", TICK.messages(EVENTS))
+    wait_until("decisions", lambda: decided(broker) >= before + EVENTS, timeout_s=120)
+    service = pipeline.service
+    assert service is not None
+
+    refused = load(with_token(old)).config
+    with pytest.raises(ConfigError, match="refuses the token: it is out of date"):
+        pipeline.call(lambda: service.reload(refused))
+    other_cluster = load(with_token(second), overrides=["source.kafka.topics=[other]"]).config
+    with pytest.raises(ConfigError, match=r"source\.kafka\.topics: a reload cannot change it"):
+        pipeline.call(lambda: service.reload(other_cluster))
+
+    taken = load(with_token(second)).config
+    told = pipeline.call(lambda: service.reload(taken))
+    assert told["changed"] == ["source.kafka.security", "sink.kafka.security"]
+    first.write_text("")  # who still showed it could not connect any more
+    since_s = time.monotonic()
+    wait_until(
+        "the end of every connection so far",
+        lambda: time.monotonic() - since_s > 1.2 * TOKEN_LIFE_S,
+        timeout_s=60,
+    )
+    fill(broker.bootstrap, "in", TICK.messages(EVENTS))
+    summary = pipeline.result(120)
+    assert_adds_up(summary)
+    assert summary["consumed"] == unread + 2 * EVENTS
+    assert decided(broker) == before + 2 * EVENTS
+
+
 class KeptFresh:
     """Writes a new token into a file, again and again, as an agent on the host would."""
 
@@ -294,6 +343,25 @@ def test_a_missing_acl_is_one_line(
     path = config_of(tmp_path, scram(broker, user))
     words = words.format(sasl=broker.sasl)
     _one_line(capsys, ["run", str(path), "--stop-after", "1"], words, codes={1, 2})
+
+
+def test_transactions_take_one_more_acl_and_without_it_a_line_says_so(
+    broker: SecuredBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(broker.bootstrap, "in", TICK.messages(EVENTS))
+
+    def config(kafka: dict[str, Any]) -> Path:
+        return write_config(
+            tmp_path, name="app", bootstrap="", topic="in", sink="out", source={"kafka": kafka},
+            delivery="exactly_once",
+        )  # fmt: skip
+
+    words = "the broker denies WRITE on transactional id app/"
+    robot = config(certificate(broker, "robot"))
+    _one_line(capsys, ["run", str(robot), "--stop-after", "1"], words, codes={2})
+    summary = InThread(config(scram(broker)), stop_after=EVENTS).result()
+    assert_adds_up(summary)
+    assert summary["consumed"] == EVENTS
 
 
 def _one_line(

@@ -6,11 +6,14 @@ from streamproc.connectors.kafka.options import KafkaSink, KafkaSource
 from streamproc.connectors.kafka.partitioning import partition_of, rows_by_partition
 from streamproc.connectors.kafka.producers import Producers
 from streamproc.connectors.kafka.recovering import RecoveringSource
+from streamproc.connectors.kafka.renewal import FIXED, Renewable, fingerprint, try_out
 from streamproc.connectors.kafka.security import OTHER_NAMES, named
 from streamproc.connectors.kafka.security import problems as security_problems
 from streamproc.connectors.kafka.sink import KafkaRecordSink
 from streamproc.connectors.kafka.source import KafkaRecordSource
+from streamproc.connectors.kafka.stored_errors import heed_stored_errors
 from streamproc.connectors.kafka.tail import TopicTail
+from streamproc.connectors.kafka.topic_writer import TopicWriter
 from streamproc.connectors.kafka.topics import (
     TopicShape,
     absent,
@@ -22,6 +25,7 @@ from streamproc.connectors.kafka.transactional_sink import KafkaTransactionalSin
 from streamproc.connectors.kafka.unread import Unread
 
 __all__ = [
+    "FIXED",
     "OTHER_NAMES",
     "Access",
     "EmbeddedBroker",
@@ -32,16 +36,21 @@ __all__ = [
     "KafkaTransactionalSink",
     "Producers",
     "RecoveringSource",
+    "Renewable",
     "TopicShape",
     "TopicTail",
+    "TopicWriter",
     "Unread",
     "absent",
     "check_reachable",
     "cluster_id",
     "create_topics",
+    "fingerprint",
+    "heed_stored_errors",
     "named",
     "partition_of",
     "rows_by_partition",
     "security_problems",
     "topic_shapes",
+    "try_out",
 ]

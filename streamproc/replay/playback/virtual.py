@@ -56,6 +56,7 @@ class Replayed:
         first_ns: when the first came; 0 where none did.
         last_ns: when the last outcome was final.
         held_ns: the longest that a record waited outside because too much was under way.
+        stopped: the reload of the live run that it ends before; None where it went to the end.
     """
 
     accounts: Accounts
@@ -63,6 +64,7 @@ class Replayed:
     first_ns: int
     last_ns: int
     held_ns: int = 0
+    stopped: str | None = None
 
     @property
     def duration_s(self) -> float:
@@ -229,7 +231,7 @@ class _Replay:
         """Run a batch as the service does, with what that tries where it fails; it takes the variant's time once."""
         ran = attempt(self._executors, infer, self._clock)
         ran = try_again(self._executors, infer, ran, self._clock)
-        took_ns = self._times.run_ns(ran.variant, infer.size)
+        took_ns = self._times.run_ns(ran.variant, infer.cost or infer.size)
         if self.disturbance is not None:
             took_ns = self.disturbance.run_ns(now_ns, took_ns)
             ran = replace(ran, outputs=self.disturbance.failure(now_ns) or ran.outputs)

@@ -21,6 +21,7 @@ from streamproc.runtime.pipeline import Pipeline
 from streamproc.runtime.service import DRAIN_GRACE_NS, Service
 from streamproc.runtime.workers.channel import Channel
 from streamproc.runtime.workers.messages import (
+    Brake,
     Failed,
     Job,
     Order,
@@ -84,10 +85,14 @@ def _set_up_logging(job: Job) -> None:
         level=job.log_level,
         format=f"%(asctime)s %(levelname)s worker {job.number}: %(name)s: %(message)s",
     )
-    hide_in_logs(partial(redact, secrets=secrets_of(job.config)))
+    _hide(set(secrets_of(job.config)))
     if job.log_level > logging.DEBUG:
         for name in ("aiokafka", "asyncio"):
             logging.getLogger(name).setLevel(max(job.log_level, logging.WARNING))
+
+
+def _hide(secrets: set[str]) -> None:
+    hide_in_logs(partial(redact, secrets=secrets))
 
 
 class Worker:
@@ -110,6 +115,8 @@ class Worker:
         self._source = pipeline.kafka_source(clock)
         self._parts = pipeline.parts(source=self._source, clock=clock)
         self._service = Service(pipeline, self._parts, before_join=self._wait_to_join)
+        self._secrets = set(secrets_of(job.config))
+        self._service.watches = False
         self._join = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
         self._cpu_ns = process_cpu_ns()
@@ -138,6 +145,8 @@ class Worker:
                 self._service.resume()
             elif isinstance(order, Reload):
                 self._reload(order)
+            elif isinstance(order, Brake):
+                self._service.brake(order.measures)
             else:
                 self._stop()
         self._stop()  # the parent is gone
@@ -148,6 +157,8 @@ class Worker:
 
     async def _tell_reloaded(self, order: Reload) -> None:
         error: Exception | None = None
+        self._secrets |= secrets_of(order.config)
+        _hide(self._secrets)
         try:
             await self._service.reload(order.config)
         except Exception as raised:  # noqa: BLE001 - whatever it is, the parent says it
