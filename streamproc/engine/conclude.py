@@ -309,7 +309,7 @@ class Concluder:
             self._to.decisions,
             owner.source,
             keys,
-            values,
+            list(values),
             _OUTCOME_HEADERS[outcome],
             headers,
             rekeyed=self._to.rekeyed and not self._several,
