@@ -29,7 +29,16 @@ FILE_BYTES_MAX = 64 * 1024
 REDACTED_LENGTH_MIN = 4
 """Shorter texts are left in messages: replacing each "a" would hide the message, not the secret."""
 
-_CLIENTS: tuple[Path, ...] = (("source", "kafka"), ("sink", "kafka"), ("record", "redact"))
+REGISTRIES: tuple[Path, ...] = tuple(
+    ("codec", name, "registry") for name in ("avro", "protobuf", "json_schema")
+)
+"""Where schema registries are named."""
+_CLIENTS: tuple[Path, ...] = (
+    ("source", "kafka"),
+    ("sink", "kafka"),
+    ("record", "redact"),
+    *REGISTRIES,
+)
 _ENDPOINTS: Path = ("telemetry", "metrics")
 _SENSITIVE = re.compile(r"password|passwd|secret|token|passphrase|jaas", re.IGNORECASE)
 _TOKEN = "sasl_oauthbearer_token"  # noqa: S105 - the setting's name

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
+from streamproc.codecs import Decoder, SchemaDecoder
 from streamproc.config import PipelineConfig, redact, secrets_of
 from streamproc.connectors.kafka import KafkaSink
+from streamproc.connectors.registry import RegistryClient
 from streamproc.core import Clock, ConfigError, Executor, ModelInfo, Problem, load_function
 from streamproc.engine import (
     Beginning,
@@ -16,6 +18,7 @@ from streamproc.engine import (
     Engine,
     EngineParts,
     EventTimes,
+    FeatureTap,
     Intake,
     LabelDecider,
     Ledger,
@@ -43,6 +46,7 @@ from streamproc.runtime.scheduling import (
     make_offering,
     make_scheduler,
 )
+from streamproc.runtime.schemas import LearningDecoder
 from streamproc.scheduling import Conflate, LatencyModel
 from streamproc.telemetry import Accounts, Journey, Sampler, Tracer
 
@@ -67,6 +71,8 @@ class Assembly:
         secrets: the texts that dead letters do not show; a reload adds to them.
         program: the operators of the features; None where there are none.
         rewind_ns: how much older than the place where reading begins the records are that features still need.
+        decoder: turns values into columns.
+        feature_taps: are shown the features that are made; to be added to.
     """
 
     engine: Engine
@@ -81,6 +87,8 @@ class Assembly:
     secrets: set[str] = field(default_factory=set, repr=False)
     program: Program | None = None
     rewind_ns: int = 0
+    decoder: Decoder | None = None
+    feature_taps: list[FeatureTap] = field(default_factory=list)
 
 
 def assemble(
@@ -91,6 +99,7 @@ def assemble(
     *,
     sweeps: Sequence[Sweep] | None = None,
     log: ScheduleLog | None = None,
+    waits_for_schemas: bool = False,
 ) -> Assembly:
     """Make a pipeline's engine; measures the model's variants on the way, unless that was done.
 
@@ -101,12 +110,16 @@ def assemble(
         export: takes the journeys of traced events; None makes no traces.
         sweeps: what each variant takes, where it is known; None measures.
         log: takes all that the engine is told, to do it again; None keeps nothing.
+        waits_for_schemas: True where records are given to the engine only once their schemas are known; False lets
+            the decoder ask for them itself.
 
     Raises:
         ConfigError: the model's inputs or outputs do not fit the features or labels.
     """
     models = [executor.info for executor in executors]
     decoder = make_decoder(config, models[0])
+    if not waits_for_schemas and isinstance(decoder, SchemaDecoder) and decoder.registry:
+        decoder = LearningDecoder(decoder, RegistryClient(decoder.registry, "codec.registry"))
     program = make_program(config, decoder)
     features = make_features(config, models[0], decoder, program)
     decider = make_decider(config, models)
@@ -141,17 +154,18 @@ def assemble(
     )
     secrets = set(secrets_of(config))
     times = EventTimes(config.event_time, config.deadline, lane_budgets_ns(config))
+    intake = Intake(
+        decoder=decoder,
+        features=features,
+        key=config.key,
+        times=times,
+        lanes=lanes,
+        limits=config.limits,
+        step=make_step(config, decoder, program),
+    )
     parts = EngineParts(
         clock=clock,
-        intake=Intake(
-            decoder=decoder,
-            features=features,
-            key=config.key,
-            times=times,
-            lanes=lanes,
-            limits=config.limits,
-            step=make_step(config, decoder, program),
-        ),
+        intake=intake,
         screen=Screen(
             times=times,
             scheduler=scheduler,
@@ -198,6 +212,8 @@ def assemble(
         secrets,
         program,
         reach_ns,
+        decoder,
+        intake.taps,
     )
 
 

@@ -12,6 +12,7 @@ from streamproc.engine import ScheduleLog
 from streamproc.runtime.assembly import Assembly, assemble
 from streamproc.runtime.commits import Commits
 from streamproc.runtime.credentials import Credentials
+from streamproc.runtime.drift import DriftWatch, watch_drift
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.feature_states import feature_states
@@ -23,6 +24,7 @@ from streamproc.runtime.model_states import model_states
 from streamproc.runtime.parts import Parts
 from streamproc.runtime.recovery import Recovery
 from streamproc.runtime.reloader import Reloader, Reread
+from streamproc.runtime.schema_waiting import schema_gate
 from streamproc.runtime.slo_watch import SloWatch
 from streamproc.runtime.status import State, actions_of, status_of
 from streamproc.runtime.telling import Telling
@@ -87,6 +89,7 @@ class Service:
         self._heartbeat = Heartbeat(parts.clock, self._beat)
         self._skew_watch = SkewWatch(int(config.deadline.budget))
         self._assembly: Assembly | None = None
+        self._drift: DriftWatch | None = None
         self._reread = reread
         self._reloader: Reloader | None = None
         self._driver: Driver | None = None
@@ -156,6 +159,7 @@ class Service:
             loop_lag_seconds=self._heartbeat.lag_ns / NS_PER_S,
             features=feature_states(self._assembly),
             model=model_states(self._executors, self._reloader.results if self._reloader else {}),
+            drift=None if self._drift is None else self._drift.state(),
             event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},
         )
 
@@ -213,9 +217,15 @@ class Service:
         export = self._telling.begin(self.models())
         try:
             self._assembly = assembly = assemble(
-                self._config, parts.executors, parts.clock, export, log=self._schedule
+                self._config,
+                parts.executors,
+                parts.clock,
+                export,
+                log=self._schedule,
+                waits_for_schemas=True,
             )
             rewind(parts.source, assembly.rewind_ns)
+            self._drift = watch_drift(self._config, assembly)
             record = self._telling.record(assembly, self.models())
             if self.on_assembled is not None:
                 self.on_assembled(assembly)
@@ -250,6 +260,7 @@ class Service:
             stop_after=self._stop_after,
             stop_when_idle_ns=self._stop_when_idle_ns,
         )
+        self._intake.schemas = gate = schema_gate(assembly, driver)
         self._intake.record = record
         self._intake.stopping = self._stop_asked.is_set()
         commits = Commits(
@@ -290,6 +301,8 @@ class Service:
                 if not self._stop_asked.is_set():
                     await self._run_joined(driver, self._intake, commits, recovery, address)
             finally:
+                if gate is not None:
+                    await gate.close()
                 await self._let_go(driver)
         summary = self.summary()
         if summary is None:
