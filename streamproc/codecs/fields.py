@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from streamproc.core import Array, BoolArray
+from streamproc.core import Array, BoolArray, all_true
 
 _INTEGERS = ("int8", "int16", "int32", "int64")
 _FLOATS = ("float32", "float64")
@@ -96,7 +96,7 @@ def not_finite(column: Array, kind: FieldType) -> BoolArray | None:
     if not kind.is_float:
         return None
     finite: BoolArray = np.asarray(np.isfinite(column))
-    if finite.all():
+    if all_true(finite):
         return None
     rows: BoolArray = (
         finite if finite.ndim == 1 else np.all(finite.reshape(len(finite), -1), axis=1)

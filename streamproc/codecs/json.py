@@ -44,6 +44,10 @@ class JsonDecoder:
         self._max_bytes = int(options.max_bytes)
         self._scalars = [n for n, kind in self.fields.items() if not kind.shape]
         self._lists = [n for n, kind in self.fields.items() if kind.shape]
+        lists = [(self._paths[name], self.fields[name]) for name in self._lists]
+        self._plan = [
+            (path, _nested(path), kind.size, "d" if kind.is_float else "i") for path, kind in lists
+        ]
         self._strict = StrictJson(self.fields, self._paths)
         self._parse = simdjson.Parser().parse
         self._pick = _picker([self._paths[name] for name in self._scalars])
@@ -98,12 +102,7 @@ class JsonDecoder:
             the number of the record it stopped at; ``len(values)`` at the end.
         """
         parse, pick, keep, bytes_max = self._parse, self._pick, scalars.append, self._max_bytes
-        plan = [
-            (path, _nested(path), kind.size, "d" if kind.is_float else "i", column.append)
-            for (path, kind), column in zip(
-                ((self._paths[n], self.fields[n]) for n in self._lists), lists, strict=True
-            )
-        ]
+        plan = [(*how, column.append) for how, column in zip(self._plan, lists, strict=True)]
         brackets = len(plan)
         number = start
         document: Any = None

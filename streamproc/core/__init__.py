@@ -9,6 +9,10 @@ from streamproc.core.arrays import (
     Int64Array,
     ObjectArray,
     Rows,
+    all_true,
+    any_true,
+    constant,
+    largest,
     object_column,
 )
 from streamproc.core.clock import (
@@ -102,6 +106,10 @@ __all__ = [
     "TransientError",
     "UserFunction",
     "VirtualClock",
+    "all_true",
+    "any_true",
+    "constant",
+    "largest",
     "light",
     "load_function",
     "object_column",

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from streamproc.core.arrays import Array, Columns, Int64Array, ObjectArray, Rows
+from streamproc.core.arrays import Array, Columns, Int64Array, ObjectArray, Rows, constant
 from streamproc.core.light import light
 from streamproc.core.records import Headers
 
@@ -97,6 +97,35 @@ class EventBatch:
             headers=headers,
             row=None if self.row is None else self.row[rows],
             lane=None if self.lane is None else self.lane[rows],
+        )
+
+    def with_inputs(self, inputs: Columns) -> Self:
+        """The same events with the model's inputs, each [n, ...]."""
+        return self._but(inputs, self.admitted_ns)
+
+    def waiting_since(self, now_ns: int) -> Self:
+        """The same events, admitted at this instant."""
+        return self._but(self.inputs, constant(now_ns, len(self)))
+
+    def _but(self, inputs: Columns, admitted_ns: Int64Array) -> Self:
+        # Not dataclasses.replace, which takes four times as long.
+        return type(self)(
+            self.number,
+            self.partition,
+            self.ordinal,
+            self.offset,
+            self.event_time_ns,
+            self.arrival_ns,
+            admitted_ns,
+            self.deadline_ns,
+            self.key,
+            self.record_key,
+            self.value,
+            self.columns,
+            inputs,
+            self.headers,
+            self.row,
+            self.lane,
         )
 
     @classmethod

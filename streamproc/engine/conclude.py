@@ -20,6 +20,8 @@ from streamproc.core import (
     OutRecords,
     Reason,
     TopicPartition,
+    all_true,
+    any_true,
 )
 from streamproc.engine.decide import Decider
 from streamproc.engine.effects import Effect
@@ -46,6 +48,9 @@ from streamproc.telemetry import (
 
 RECORD_BYTES = 256
 """More than a record's own framing, its batch's, and our header take (61 + 21 + 40 bytes)."""
+_OUTCOME_HEADERS: dict[Outcome, Headers] = {
+    outcome: ((OUTCOME_HEADER, outcome.word.encode()),) for outcome in Outcome
+}
 _PASSED_ON = frozenset((TRACEPARENT, TRACESTATE, DEADLINE_HEADER))
 """Headers of an event that its decision has too."""
 
@@ -150,7 +155,7 @@ class Concluder:
                     part = events.take(slice(start, stop, None))
                     decisions = made.take(slice(start - span.start, stop - span.start, None))
                 good = None if finite is None else finite[start:stop]
-                if good is not None and not good.all():
+                if good is not None and not all_true(good):
                     bad = part.take(np.flatnonzero(~good))
                     effects += self._dead(
                         bad, Reason.NOT_FINITE, "the model's output holds a NaN or an infinity"
@@ -258,7 +263,7 @@ class Concluder:
             return []  # given up since: another process decides about them
         late = events.deadline_ns < ran.ended_ns + self._scheduler.send_ns
         good = Outcome.DEGRADED if ran.variant else Outcome.ON_TIME
-        if not late.any():
+        if not any_true(late):
             return self._send(owner, events, decisions, good, ran)
         # In the order of the events: those of one key may be late and in time by turns.
         turns = np.flatnonzero(late[1:] != late[:-1]) + 1
@@ -305,7 +310,7 @@ class Concluder:
             owner.source,
             keys,
             list(values),
-            ((OUTCOME_HEADER, outcome.word.encode()),),
+            _OUTCOME_HEADERS[outcome],
             headers,
             rekeyed=self._to.rekeyed and not self._several,
         )
@@ -388,6 +393,8 @@ def _header_bytes(headers: Headers) -> int:
 
 def _passed_on(events: EventBatch, names: frozenset[str]) -> dict[int, Headers]:
     """The headers that the decisions have too, by row, of the events that have such."""
+    if not events.headers:
+        return {}
     by_row = headers_by_row(events).items()
     found = {row: [h for h in headers if h[0] in names] for row, headers in by_row}
     return {row: own for row, own in found.items() if own}

@@ -5,7 +5,7 @@ starts nothing; the service, the tests and the player drive the same one.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, groupby
 
@@ -266,7 +266,7 @@ class Engine:
         now_ns = self._clock.now_ns()
         for part in admitted.events:
             self._events_total = int(part.number[-1]) + 1
-            waiting = replace(part, admitted_ns=np.full(len(part), now_ns))
+            waiting = part.waiting_since(now_ns)
             self._pending.add(waiting)
             self._scheduler.offer(self._offering.of(waiting, partition.index), now_ns)
             self._accounts.stage("broker", part.arrival_ns - part.event_time_ns)
@@ -363,7 +363,11 @@ class Engine:
             events, bounds, now_ns, run.variant, self._concluder.encoders
         )
         self._accounts.batch(len(events), run.reason, room=self._batch_room)
-        self._accounts.stage("queue", now_ns - events.admitted_ns)
+        if len(parts) == 1:  # they were admitted together
+            waited_ns = now_ns - int(events.admitted_ns[0])
+            self._accounts.stage_constant("queue", waited_ns, len(events))
+        else:
+            self._accounts.stage("queue", now_ns - events.admitted_ns)
         self._effects.append(Infer(run.run, len(events), events.inputs, run.variant, run.cost))
 
     def _skip(self, skip: SkipTo) -> None:

@@ -20,6 +20,8 @@ from streamproc.core import (
     RecordBatch,
     RecordError,
     TopicPartition,
+    all_true,
+    constant,
     light,
     object_column,
 )
@@ -215,7 +217,7 @@ class Intake:
         done, failed = isolate(lambda span: self._features.build(_rows(events, span)), len(events))
         parts = []
         for span, inputs in done:
-            part = replace(_rows(events, span), inputs=inputs)
+            part = _rows(events, span).with_inputs(inputs)
             for tap in self.taps:
                 tap.made(source, part)
             finite = finite_rows(inputs, len(part))
@@ -249,7 +251,7 @@ class Intake:
             record_key, value, offset = record_key[record], value[record], offset[record]
         lane = None if self._lanes is None else self._lanes.of(columns, count)
         event_time_ns, deadline_ns, _ = self.times.of_events(batch, record, columns, times, lane)
-        arrival_ns = np.full(count, batch.arrival_ns)
+        arrival_ns = constant(batch.arrival_ns, count)
         headers = batch.headers
         if headers:
             headers = {
@@ -257,7 +259,7 @@ class Intake:
             }
         return EventBatch(
             number=np.arange(number, number + count),
-            partition=np.full(count, partition),
+            partition=constant(partition, count),
             ordinal=whole + ordinal,
             offset=offset,
             event_time_ns=event_time_ns,
@@ -327,7 +329,7 @@ def finite_rows(arrays: Columns, count: int) -> BoolArray | None:
         if array.dtype.kind != "f" or array.ndim == 0 or len(array) != count:
             continue
         good: BoolArray = np.asarray(np.isfinite(array))
-        if not good.all():
+        if not all_true(good):
             rows: BoolArray = np.all(good.reshape(count, -1), axis=1)
             finite = rows if finite is None else finite & rows
     return finite

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamproc.core import BoolArray, Int64Array, Reason, RecordBatch, light
+from streamproc.core import BoolArray, Int64Array, Reason, RecordBatch, all_true, any_true, light
 from streamproc.engine.event_times import EventTimes, Times
 from streamproc.engine.offering import key_hashes
 from streamproc.engine.partitions import Partition
@@ -63,9 +63,9 @@ class Screen:
         hopeless = None
         if latest_ns is not None:
             found = self._scheduler.hopeless(latest_ns, now_ns)
-            if found.any():
+            if any_true(found):
                 hopeless = found
-                if times is not None and found.all():
+                if times is not None and all_true(found):
                     self._tell_backlog(partition, batch, times, now_ns)
         if self._decodes_all:
             return _ALL
@@ -88,7 +88,7 @@ class Screen:
         found = self._scheduler.superseded(key_hashes(batch.key, batch.offset))
         if hopeless is not None:
             found = found & ~hopeless
-        return found if found.any() else None
+        return found if any_true(found) else None
 
     def _tell_backlog(
         self, partition: Partition, batch: RecordBatch, times: Times, now_ns: int

@@ -40,6 +40,8 @@ class Taken(NamedTuple):
 
 def block_of(offered: Offered, now_ns: int) -> Int64Array:
     """Offered events as a block (int64 [columns, n]) for ``DeadlineQueue.push``."""
+    if len(offered) == 1:
+        return _block_of_one(offered, now_ns)
     block = np.empty((_COLUMNS, len(offered)), np.int64)
     block[ORDER] = block[DEADLINE] = offered.deadline_ns
     block[NUMBER] = offered.number
@@ -49,6 +51,20 @@ def block_of(offered: Offered, now_ns: int) -> Int64Array:
     block[COST] = _ONE if offered.cost is None else offered.cost.view(np.int64)
     block[VALUE] = _ONE if offered.value is None else offered.value.view(np.int64)
     return block
+
+
+def _block_of_one(offered: Offered, now_ns: int) -> Int64Array:
+    """The same for one event: a list becomes an array in a fifth of the time of eight rows that are filled."""
+    deadline_ns = int(offered.deadline_ns[0])
+    column = [0] * _COLUMNS
+    column[ORDER] = column[DEADLINE] = deadline_ns
+    column[NUMBER] = int(offered.number[0])
+    column[PARTITION] = offered.partition
+    column[SINCE] = now_ns
+    column[KEY] = offered.partition if offered.key is None else int(offered.key[0])
+    column[COST] = _ONE if offered.cost is None else int(offered.cost.view(np.int64)[0])
+    column[VALUE] = _ONE if offered.value is None else int(offered.value.view(np.int64)[0])
+    return np.array(column).reshape(_COLUMNS, 1)
 
 
 class DeadlineQueue:
@@ -160,15 +176,15 @@ class DeadlineQueue:
             alone: whether one is taken all the same where each costs more.
         """
         own = self.column(DEADLINE)
+        if cost_max is None and not self._inherited:
+            return self._take_side_by_side(count, int(own.searchsorted(reach_ns)), drop=drop)
         if self._inherited:
             kept = own >= reach_ns
             rows = np.flatnonzero(kept)
             dropped = np.flatnonzero(~kept) if drop else rows[:0]
         else:
-            start = int(np.searchsorted(own, reach_ns))
-            rows = np.arange(
-                start, len(own) if cost_max is not None else min(start + count, len(own))
-            )
+            start = int(own.searchsorted(reach_ns))
+            rows = np.arange(start, len(own))
             dropped = np.arange(start if drop else 0)
         cost = 0.0
         if cost_max is None:
@@ -188,6 +204,26 @@ class DeadlineQueue:
             gone[rows] = gone[dropped] = True
             self._remove(gone)
         return taken
+
+    def _take_side_by_side(self, count: int, start: int, *, drop: bool) -> Taken:
+        """Take ``count`` events from one on, or as many as there are; those before it are dropped, or stay.
+
+        Where service is by deadline, what is taken is one span: no row numbers are made.
+        """
+        numbers = self.column(NUMBER)
+        taken = numbers[start : start + count].copy()
+        if drop or not start:
+            dropped = numbers[:start].copy()
+            earliest_ns = int(self._room[DEADLINE, self._head + start]) if len(taken) else 0
+            self._advance(start + len(taken))
+            return Taken(taken, dropped, earliest_ns=earliest_ns)
+        if not len(taken):
+            return Taken(taken, taken)
+        earliest_ns = int(self._room[DEADLINE, self._head + start])
+        gone = np.zeros(len(self), np.bool_)
+        gone[start : start + len(taken)] = True
+        self._remove(gone)
+        return Taken(taken, numbers[:0].copy(), earliest_ns=earliest_ns)
 
     def remove(self, gone: BoolArray) -> Int64Array:
         """Take the events marked (bool [n], in order of service); gives their numbers."""

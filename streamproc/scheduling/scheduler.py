@@ -317,8 +317,9 @@ class Scheduler:
         )
         self._last_run_ns = now_ns
         reason: BatchReason = "drain" if draining and formed.bound == "idle" else formed.bound
+        number = formed.number if len(formed.number) == 1 else np.sort(formed.number)
         cost = formed.size if self._former.has_costs else 0
-        return Run(self._runs_total, np.sort(formed.number), reason, variant, cost)
+        return Run(self._runs_total, number, reason, variant, cost)
 
     def complete(self, run: int, finished_ns: int, *, failed: bool = False) -> None:
         """A run has ended.

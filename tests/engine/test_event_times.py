@@ -177,3 +177,18 @@ def test_a_clock_a_second_behind_is_measured_on_the_recordings_own_jitter() -> N
     deadlines_ns(made, slow)
     (behind_ns,) = made.skews_ns().values()
     assert NS_PER_S <= behind_ns <= NS_PER_S + 5 * MS
+
+
+@pytest.mark.parametrize("unit", ["ns", "ms", "s"])
+@pytest.mark.parametrize("kind", [np.int64, np.int16])
+def test_a_field_of_one_event_is_read_as_those_of_several_are(unit: Any, kind: Any) -> None:
+    limits = np.iinfo(kind)
+    stamps = np.array([limits.min, -1, 0, 1, 17_000, limits.max], kind)
+
+    def read(stamps: Any) -> list[tuple[int, int]]:
+        made = times(EventTime(field="at", unit=unit))
+        found = made.of_events(records([0] * len(stamps)), None, {"at": stamps}, None)
+        pairs = zip(found.event_time_ns.tolist(), found.deadline_ns.tolist(), strict=True)
+        return list(pairs)
+
+    assert read(stamps) == [read(stamps[row : row + 1])[0] for row in range(len(stamps))]

@@ -73,7 +73,8 @@ class Model(RuleBasedStateMachine):
         chosen = [o for o, keep in zip(self.open, kept, strict=True) if not keep]
         offsets = self.tracker.offsets(np.array(chosen, np.int64)).tolist()
         assert offsets == [self.offsets[o] for o in chosen]
-        self.tracker.done(np.array(chosen, np.int64))
+        repeated = len(set(chosen)) < len(chosen)
+        self.tracker.done(np.array(chosen, np.int64), repeated=repeated)
         self.open = [o for o, keep in zip(self.open, kept, strict=True) if keep]
 
     @rule(to=st.integers(0, 5))

@@ -233,3 +233,27 @@ def test_what_is_inherited_is_the_least_behind(events: list[tuple[int, int]]) ->
     order = read_only([o for _, o in events])
     expected = [min(o2 for k2, o2 in events[i:] if k2 == k) for i, (k, _) in enumerate(events)]
     assert inherited(key, read_only(list(range(len(events)))), order).tolist() == expected
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_events_make_the_same_columns_one_by_one_as_together(asked: bool) -> None:
+    number, deadline = read_only([7, 8, 9]), read_only([30, 10, 20])
+    key = read_only([-5, 1 << 62, 0]) if asked else None
+    cost = np.array([0.5, 2.0, 1.0]) if asked else None
+    value = np.array([1.0, 0.0, 9.5]) if asked else None
+    together = block_of(Offered(number, deadline, 3, key=key, cost=cost, value=value), 5)
+    one_by_one = [
+        block_of(
+            Offered(
+                number[row : row + 1],
+                deadline[row : row + 1],
+                3,
+                key=None if key is None else key[row : row + 1],
+                cost=None if cost is None else cost[row : row + 1],
+                value=None if value is None else value[row : row + 1],
+            ),
+            5,
+        )
+        for row in range(3)
+    ]
+    assert np.array_equal(together, np.concatenate(one_by_one, axis=1))
