@@ -11,6 +11,7 @@ from streamproc.codecs import AvroCodec, RegisteredSchema, Registry, SchemaType,
 from streamproc.connectors.registry import RegistryClient, UnknownSchemaError
 from streamproc.core import Duration, ExternalError
 from tests.codecs.test_avro import record, written
+from tests.runtime.test_recovery import StuckWorld
 from tests.runtime.test_service import T0, T1, World, short_polls, until
 
 __all__ = ["short_polls"]
@@ -135,3 +136,29 @@ async def test_what_was_held_of_a_partition_that_left_and_came_back_is_read_agai
     summary = await running
     assert summary["outcomes"]["on_time"] == 4
     assert world.committed[T0] == 4
+
+
+async def test_a_pipeline_that_waits_for_schemas_is_not_taken_for_one_that_is_stuck(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamproc.runtime.recovery.LOOK_EVERY_S", 0.001)
+    shelf.schemas, shelf.away = {1: known()}, True
+    world = StuckWorld(codec=codec())
+    running = world.start()
+    send(world, 1)
+    await until(lambda: bool(shelf.asked))
+    send(world, 2)  # waits to be read, and is not
+    looks = 0
+
+    def looked_at_often() -> bool:
+        nonlocal looks
+        looks += 1
+        world.jumping.lets_pass()
+        return looks > 50
+
+    await until(looked_at_often)
+    assert world.source.rejoins == 0
+    shelf.away = False
+    await until(lambda: world.decided == 2)
+    world.service.stop()
+    await running
