@@ -238,11 +238,23 @@ async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
         found.topics |= dict.fromkeys(later)
         _take("sink.kafka.topic", {t: s for t, s in shapes.items() if t not in later}, found)
         found.broker = found.broker or sink.bootstrap_servers
+        await _look_at_objectives(config, sink, found)
     except ConfigError as error:
         found.problems += error.problems
     except ExternalError as error:
         part, _, text = str(error).partition(": ")
         found.problems.append(Problem(text, f"{part}.bootstrap_servers"))
+
+
+async def _look_at_objectives(config: PipelineConfig, sink: KafkaSink, found: Found) -> None:
+    """The topics of alerts and of labels, which are not made."""
+    if config.alerts.topic is not None:
+        shapes = await _shapes(Access.of_sink(sink, config.source), [config.alerts.topic])
+        _take("alerts.topic", shapes, found)
+    for place, objective in enumerate(config.slo):
+        if objective.labels is not None and isinstance(config.source, KafkaSource):
+            shapes = await _shapes(Access.of_source(config.source), [objective.labels.topic])
+            _take(f"slo[{place}].labels.topic", shapes, found)
 
 
 async def _shapes(access: Access, topics: Collection[str]) -> dict[str, TopicShape | None]:

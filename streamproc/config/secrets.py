@@ -8,6 +8,7 @@ plain texts even so: ``PUBLISHED``.
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from pathlib import Path as FilePath
 
@@ -108,7 +109,7 @@ def resolve(
     return kept, unresolved
 
 
-def redact(text: str, secrets: frozenset[str]) -> str:
+def redact(text: str, secrets: AbstractSet[str]) -> str:
     """The text without the secrets."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)

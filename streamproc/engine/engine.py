@@ -325,8 +325,9 @@ class Engine:
         encoders: Sequence[DecisionEncoder],
         lane_budgets_ns: Sequence[int] | None,
         batch_room: int,
+        words: str = "",  # noqa: ARG002 - for a log
     ) -> None:
-        """Go on with another model or other scheduling; runs under way end as they began."""
+        """Go on with another model or other scheduling, which the words name; runs under way end as they began."""
         self._scheduler.reload(scheduling)
         self._concluder.encoders = encoders
         self._intake.times.set_lane_budgets(lane_budgets_ns)

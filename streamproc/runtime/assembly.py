@@ -67,6 +67,7 @@ class Assembly:
         sweeps: what each variant of the model was measured to take.
         transaction: says what is to be committed; None where outcomes are final one by one.
         ledger: what became of each record; None where nobody asks.
+        secrets: the texts that dead letters do not show; a reload adds to them.
         program: the operators of the features; None where there are none.
         rewind_ns: how much older than the place where reading begins the records are that features still need.
         decoder: turns values into columns.
@@ -82,6 +83,7 @@ class Assembly:
     sweeps: tuple[Sweep, ...]
     transaction: OpenTransaction | None = None
     ledger: Ledger | None = None
+    secrets: set[str] = field(default_factory=set, repr=False)
     program: Program | None = None
     rewind_ns: int = 0
     decoder: Decoder | None = None
@@ -150,6 +152,7 @@ def assemble(
     settlement = Settlement(
         accounts, partitions, scheduler, tracer, transactional=transactional, ledger=ledger
     )
+    secrets = set(secrets_of(config))
     times = EventTimes(config.event_time, config.deadline, lane_budgets_ns(config))
     intake = Intake(
         decoder=decoder,
@@ -176,7 +179,7 @@ def assemble(
             clock=clock,
             decider=decider,
             encoders=[make_encoder(config, model) for model in models],
-            destinations=_destinations(config),
+            destinations=_destinations(config, secrets),
             partitions=partitions,
             scheduler=scheduler,
             settlement=settlement,
@@ -206,6 +209,7 @@ def assemble(
         swept,
         transaction,
         ledger,
+        secrets,
         program,
         reach_ns,
         decoder,
@@ -236,7 +240,7 @@ def dead_letter_topic(config: PipelineConfig) -> str | None:
     return f"{config.name}.dlq" if topic == "" else topic
 
 
-def _destinations(config: PipelineConfig) -> Destinations:
+def _destinations(config: PipelineConfig, secrets: set[str]) -> Destinations:
     sink = config.sink
     options = sink if isinstance(sink, KafkaSink) else KafkaSink(sink.topic)
     return Destinations(
@@ -247,5 +251,5 @@ def _destinations(config: PipelineConfig) -> Destinations:
         rekeyed=config.key is not None,
         bytes_max=int(options.max_record),
         headers=frozenset(options.headers),
-        redact=partial(redact, secrets=secrets_of(config)),
+        redact=partial(redact, secrets=secrets),
     )

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from streamproc.codecs import AvroCodec, RegisteredSchema, Registry, SchemaType, framed
+from streamproc.connectors.kafka import KafkaSource
 from streamproc.connectors.registry import RegistryClient, UnknownSchemaError
-from streamproc.core import Duration, ExternalError
+from streamproc.core import Duration, ExternalError, TopicPartition
+from streamproc.testing import MemorySource
 from tests.codecs.test_avro import record, written
 from tests.runtime.test_recovery import StuckWorld
 from tests.runtime.test_service import T0, T1, World, short_polls, until
@@ -61,6 +64,17 @@ def send(world: World, x: float, *, schema: int = 1, partition: int = 0) -> None
     world.broker.produce("ticks", framed(schema, written(SCHEMA, {"x": x})), partition=partition)
 
 
+class Asked(MemorySource):
+    """Counts how often it is asked where it is: before each commit."""
+
+    times = 0
+
+    @override
+    async def positions(self) -> dict[TopicPartition, int]:
+        self.times += 1
+        return await super().positions()
+
+
 async def test_schemas_are_asked_for_once_and_what_nobody_knows_is_a_dead_letter(
     shelf: Shelf,
 ) -> None:
@@ -79,12 +93,16 @@ async def test_a_registry_that_is_away_delays_and_no_position_is_stored_meanwhil
     shelf: Shelf,
 ) -> None:
     shelf.schemas, shelf.away = {1: known()}, True
-    world = World(codec=codec(), ends=False)
+    often = KafkaSource(
+        topics=("ticks",), auto_offset_reset="earliest", commit_interval=Duration.parse("1ms")
+    )
+    world = World(codec=codec(), ends=False, source=often, kind=Asked)
     running = world.start()
     for n in range(10):
         send(world, n, partition=n % 2)
     await until(lambda: len(shelf.asked) > 2)
-    await world.service._commit()
+    before = world.source.times
+    await until(lambda: world.source.times > before + 3)  # as often it could have been stored
     assert not any(world.committed.values())
     assert not world.decided
     shelf.away = False
