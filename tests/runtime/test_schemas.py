@@ -14,6 +14,7 @@ from streamproc.connectors.registry import RegistryClient, UnknownSchemaError
 from streamproc.core import Duration, ExternalError, TopicPartition
 from streamproc.testing import MemorySource
 from tests.codecs.test_avro import record, written
+from tests.runtime import test_transactions as transactions
 from tests.runtime.test_recovery import StuckWorld
 from tests.runtime.test_service import T0, T1, World, short_polls, until
 
@@ -180,3 +181,23 @@ async def test_a_pipeline_that_waits_for_schemas_is_not_taken_for_one_that_is_st
     await until(lambda: world.decided == 2)
     world.service.stop()
     await running
+
+
+async def test_in_transactions_each_is_decided_once_though_partitions_left_while_it_waited(
+    shelf: Shelf,
+) -> None:
+    shelf.schemas, shelf.away = {1: known()}, True
+    world = transactions.World(ends=False, codec=codec())
+    running = asyncio.create_task(world.run())
+    for n in range(40):
+        body = framed(1 + n % 2, written(SCHEMA, {"x": n}))  # nobody knows the second schema
+        world.broker.produce("ticks", body, partition=n % 2)
+    await until(lambda: bool(shelf.asked))
+    await world.source.revoke([T0])
+    await world.source.assign([T0])
+    shelf.away = False
+    await until(lambda: world.broker.committed("p") == {T0: 20, T1: 20})
+    world.service.stop()
+    summary = await running
+    assert summary["reasons"] == {"unknown_schema": 20}
+    world.audit()
