@@ -8,7 +8,6 @@ from typing import TypeAlias
 from streamproc.codecs import Decoder, SchemaDecoder
 from streamproc.config import PipelineConfig, redact, secrets_of
 from streamproc.connectors.kafka import KafkaSink
-from streamproc.connectors.registry import RegistryClient
 from streamproc.core import Clock, ConfigError, Executor, ModelInfo, Problem, load_function
 from streamproc.engine import (
     Beginning,
@@ -46,7 +45,7 @@ from streamproc.runtime.scheduling import (
     make_offering,
     make_scheduler,
 )
-from streamproc.runtime.schemas import LearningDecoder
+from streamproc.runtime.schemas import LearningDecoder, client_of
 from streamproc.scheduling import Conflate, LatencyModel
 from streamproc.telemetry import Accounts, Journey, Sampler, Tracer
 
@@ -118,8 +117,9 @@ def assemble(
     """
     models = [executor.info for executor in executors]
     decoder = make_decoder(config, models[0])
-    if not waits_for_schemas and isinstance(decoder, SchemaDecoder) and decoder.registry:
-        decoder = LearningDecoder(decoder, RegistryClient(decoder.registry, "codec.registry"))
+    if not waits_for_schemas and isinstance(decoder, SchemaDecoder):
+        client = client_of(decoder)
+        decoder = decoder if client is None else LearningDecoder(decoder, client)
     program = make_program(config, decoder)
     features = make_features(config, models[0], decoder, program)
     decider = make_decider(config, models)

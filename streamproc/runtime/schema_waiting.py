@@ -1,10 +1,10 @@
 """A service's gate for schemas: made where the codec has a registry."""
 
 from streamproc.codecs import SchemaDecoder
-from streamproc.connectors.registry import RegistryClient, SchemaResolver
+from streamproc.connectors.registry import SchemaResolver
 from streamproc.runtime.assembly import Assembly
 from streamproc.runtime.driver import Driver
-from streamproc.runtime.schemas import SchemaGate
+from streamproc.runtime.schemas import SchemaGate, client_of
 
 
 def schema_gate(assembly: Assembly, driver: Driver) -> SchemaGate | None:
@@ -14,7 +14,7 @@ def schema_gate(assembly: Assembly, driver: Driver) -> SchemaGate | None:
         ConfigError: the registry's settings do not fit.
     """
     decoder = assembly.decoder
-    if not isinstance(decoder, SchemaDecoder) or decoder.registry is None:
+    client = client_of(decoder) if isinstance(decoder, SchemaDecoder) else None
+    if client is None or not isinstance(decoder, SchemaDecoder):
         return None
-    client = RegistryClient(decoder.registry, f"codec.{decoder.kind.lower()}.registry")
     return SchemaGate(decoder, assembly.engine, SchemaResolver(decoder, client, driver.told))

@@ -8,6 +8,19 @@ from streamproc.connectors.registry import RegistryClient, SchemaResolver, learn
 from streamproc.core import RecordBatch
 from streamproc.engine import Engine
 
+_CODECS = {"AVRO": "avro", "PROTOBUF": "protobuf", "JSON": "json_schema"}
+
+
+def client_of(decoder: SchemaDecoder) -> RegistryClient | None:
+    """Who is asked for a decoder's schemas; None where it needs none.
+
+    Raises:
+        ConfigError: the registry's settings do not fit.
+    """
+    if decoder.registry is None:
+        return None
+    return RegistryClient(decoder.registry, f"codec.{_CODECS[decoder.kind]}.registry")
+
 
 class SchemaGate:
     """Lets batches through whose schemas are known, in the order in which they came.

@@ -278,7 +278,7 @@ class Service:
             driver=driver,
             accounts=assembly.accounts,
             clock=parts.clock,
-            held=lambda: self._paused,
+            held=lambda: self._paused or (gate is not None and gate.waits),
             patience_ns=parts.progress_timeout_ns,
         )
         self._intake.held = self._paused

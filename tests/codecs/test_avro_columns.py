@@ -1,5 +1,6 @@
 """All records at once give what one by one gives, to the bit, and leave to it what is not plain."""
 
+import json
 from typing import Any
 from unittest import mock
 
@@ -7,7 +8,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamproc.codecs import avro
+from streamproc.codecs import FieldType, avro
+from streamproc.codecs.avro_columns import plan_of
+from streamproc.codecs.avro_schema import parse_avro
 from streamproc.codecs.decoded import Decoded
 from tests.codecs.test_avro import alone, record, written
 
@@ -114,3 +117,19 @@ def test_plain_events_are_not_left_to_fastavro() -> None:
     assert decoded.columns["e"].tolist() == ["B"] * 50
     assert decoded.columns["inner.s"].tolist() == ["grün"] * 50
     assert decoded.columns["w"].tolist() == [[-1, 2**20]] * 50
+
+
+def test_what_would_take_a_million_steps_is_left_to_fastavro() -> None:
+    schema = record(("many", {"type": "array", "items": "double"}), ("x", "long"))
+    blocks = b"\x02" + bytes(8)  # one number
+    values: list[bytes | None] = [blocks * 50_000 + b"\0\x0e", blocks * 3 + b"\0\x0e"]
+    with mock.patch.object(avro, "_TOGETHER_MIN", 1), mock.patch.object(avro, "_row", wraps=avro._row) as row:  # fmt: skip
+        decoded = alone(schema, {"x": "int64"}).decode(values)
+    assert decoded.columns["x"].tolist() == [7, 7]
+    assert row.call_count == 1
+
+
+def test_arrays_of_arrays_have_no_plan() -> None:
+    inner = {"type": "array", "items": {"type": "map", "values": "int"}}
+    schema = parse_avro(json.dumps(record(("many", inner), ("x", "long"))))
+    assert plan_of(schema.type, [("x",)], {"x": FieldType("int64")}) is None

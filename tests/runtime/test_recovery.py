@@ -73,9 +73,11 @@ class Stuck(MemorySource):
 class StuckWorld(World):
     """A service that is watched, over a source that can get stuck."""
 
-    def __init__(self) -> None:
+    def __init__(self, **changes: Any) -> None:
         self.jumping = JumpingClock()
-        super().__init__(kind=Stuck, ends=False, clock=self.jumping, deadline=within("100000s"))
+        super().__init__(
+            kind=Stuck, ends=False, clock=self.jumping, deadline=within("100000s"), **changes
+        )
         parts: Any = self.service._parts
         self.service._parts = replace(parts, progress_timeout_ns=PATIENCE_NS)
         assert isinstance(self.source, Recoverable)

@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from streamproc.codecs import AvroCodec, RegisteredSchema, Registry, SchemaType, framed
+from streamproc.connectors.kafka import KafkaSource
 from streamproc.connectors.registry import RegistryClient, UnknownSchemaError
-from streamproc.core import Duration, ExternalError
+from streamproc.core import Duration, ExternalError, TopicPartition
+from streamproc.testing import MemorySource
 from tests.codecs.test_avro import record, written
+from tests.runtime import test_transactions as transactions
+from tests.runtime.test_recovery import StuckWorld
 from tests.runtime.test_service import T0, T1, World, short_polls, until
 
 __all__ = ["short_polls"]
@@ -60,6 +65,17 @@ def send(world: World, x: float, *, schema: int = 1, partition: int = 0) -> None
     world.broker.produce("ticks", framed(schema, written(SCHEMA, {"x": x})), partition=partition)
 
 
+class Asked(MemorySource):
+    """Counts how often it is asked where it is: before each commit."""
+
+    times = 0
+
+    @override
+    async def positions(self) -> dict[TopicPartition, int]:
+        self.times += 1
+        return await super().positions()
+
+
 async def test_schemas_are_asked_for_once_and_what_nobody_knows_is_a_dead_letter(
     shelf: Shelf,
 ) -> None:
@@ -78,12 +94,16 @@ async def test_a_registry_that_is_away_delays_and_no_position_is_stored_meanwhil
     shelf: Shelf,
 ) -> None:
     shelf.schemas, shelf.away = {1: known()}, True
-    world = World(codec=codec(), ends=False)
+    often = KafkaSource(
+        topics=("ticks",), auto_offset_reset="earliest", commit_interval=Duration.parse("1ms")
+    )
+    world = World(codec=codec(), ends=False, source=often, kind=Asked)
     running = world.start()
     for n in range(10):
         send(world, n, partition=n % 2)
     await until(lambda: len(shelf.asked) > 2)
-    await world.service._commit()
+    before = world.source.times
+    await until(lambda: world.source.times > before + 3)  # as often it could have been stored
     assert not any(world.committed.values())
     assert not world.decided
     shelf.away = False
@@ -135,3 +155,49 @@ async def test_what_was_held_of_a_partition_that_left_and_came_back_is_read_agai
     summary = await running
     assert summary["outcomes"]["on_time"] == 4
     assert world.committed[T0] == 4
+
+
+async def test_a_pipeline_that_waits_for_schemas_is_not_taken_for_one_that_is_stuck(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamproc.runtime.recovery.LOOK_EVERY_S", 0.001)
+    shelf.schemas, shelf.away = {1: known()}, True
+    world = StuckWorld(codec=codec())
+    running = world.start()
+    send(world, 1)
+    await until(lambda: bool(shelf.asked))
+    send(world, 2)  # waits to be read, and is not
+    looks = 0
+
+    def looked_at_often() -> bool:
+        nonlocal looks
+        looks += 1
+        world.jumping.lets_pass()
+        return looks > 50
+
+    await until(looked_at_often)
+    assert world.source.rejoins == 0
+    shelf.away = False
+    await until(lambda: world.decided == 2)
+    world.service.stop()
+    await running
+
+
+async def test_in_transactions_each_is_decided_once_though_partitions_left_while_it_waited(
+    shelf: Shelf,
+) -> None:
+    shelf.schemas, shelf.away = {1: known()}, True
+    world = transactions.World(ends=False, codec=codec())
+    running = asyncio.create_task(world.run())
+    for n in range(40):
+        body = framed(1 + n % 2, written(SCHEMA, {"x": n}))  # nobody knows the second schema
+        world.broker.produce("ticks", body, partition=n % 2)
+    await until(lambda: bool(shelf.asked))
+    await world.source.revoke([T0])
+    await world.source.assign([T0])
+    shelf.away = False
+    await until(lambda: world.broker.committed("p") == {T0: 20, T1: 20})
+    world.service.stop()
+    summary = await running
+    assert summary["reasons"] == {"unknown_schema": 20}
+    world.audit()

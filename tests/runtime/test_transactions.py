@@ -30,7 +30,9 @@ OUT = ("decisions", "p.dlq", "ledger")
 class World:
     """A service in transactions, and what it runs on."""
 
-    def __init__(self, *, sink: Any = None, ends: bool = True, commit_ns: int = 0) -> None:
+    def __init__(
+        self, *, sink: Any = None, ends: bool = True, commit_ns: int = 0, **changes: Any
+    ) -> None:
         self.clock = SystemClock()
         self.broker = MemoryBroker({"ticks": 2} | dict.fromkeys(OUT, 2), clock=self.clock)
         self.source = MemorySource(self.broker, ["ticks"], group="p", ends=ends)
@@ -40,6 +42,7 @@ class World:
             deadline=within("60s"),
             outcomes=Outcomes(ledger_topic="ledger"),
             sink=KafkaSink(topic="decisions", transaction_interval=Duration.parse("2ms")),
+            **changes,
         )
         self.service = Service(config, self._parts(config), stop_when_idle_ns=None)
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 
 from streamproc.connectors.capture import CaptureReader
 from streamproc.core import ConfigError
+from streamproc.features import FeatureState
+from streamproc.features.operators import Difference, Lag
 from streamproc.replay.playback import answering, replay_recorded
 from streamproc.replay.playback.of_capture import schedule_of
 from streamproc.replay.training import (
@@ -22,6 +25,7 @@ from streamproc.replay.training import (
     TrainingJob,
     export_training,
     features_of,
+    look_ahead,
     read_labels,
 )
 from tests.replay.training.makings import (
@@ -105,6 +109,17 @@ def test_live_replayed_and_exported_features_are_the_same_bytes(day: Day, tmp_pa
     assert said["config"].startswith("sha256:")
     assert said["version"]
     assert not (tmp_path / "f.parquet.part").exists()
+
+
+def test_features_that_remember_are_the_same_bytes(tmp_path: Path) -> None:
+    features = ("x", Lag(field="x", by=2), Difference(field="x"))
+    config = replace(of(honest), features=features, state=FeatureState(restore="none"))
+    seen = asyncio.run(live(config, tmp_path / "day.mcap"))
+    again = Seen()
+    features_of(config, records_of(tmp_path / "day.mcap"), again.take)
+    assert again.of == seen.of
+    assert len(set(seen.of.values())) > EVENTS / 10
+    assert look_ahead(config, records_of(tmp_path / "day.mcap"), records_max=100) == []
 
 
 @pytest.mark.parametrize("function", [peeking, averaging])
