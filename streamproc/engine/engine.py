@@ -32,9 +32,10 @@ from streamproc.engine.partitions import Partition
 from streamproc.engine.parts import EngineParts
 from streamproc.engine.passages import passage_of_events, passage_of_records
 from streamproc.engine.pending import PendingEvents
+from streamproc.engine.read_so_far import ReadSoFar
 from streamproc.engine.rescue import Rescued, parts_of
 from streamproc.scheduling import Idle, Reload, Run, SkipTo, WaitUntil
-from streamproc.telemetry import UNKNOWN
+from streamproc.telemetry import UNKNOWN, BatchRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class _InFlight:
     bounds: list[int]
     """Where each partition's part of the events begins, and the end."""
     started_ns: int
+    reason: str
     variant: int
     encoders: Sequence[DecisionEncoder]
     """As they were when it began: a reload does not change what decided about it."""
@@ -53,6 +55,7 @@ class _Finished:
     outputs: Columns | Exception | Rescued
     finished_ns: int
     variant: int | None = None
+    executed_ns: tuple[int, int] | None = None
 
 
 class Engine:
@@ -65,6 +68,7 @@ class Engine:
 
     Attributes:
         draining: set when nothing more will be taken in, so that nothing is waited for.
+        read: how far each partition was read.
         wake_ns: when ``next_effects`` is to be asked again although nothing has happened; None for never.
     """
 
@@ -82,6 +86,7 @@ class Engine:
         self._keep_order = keep_order
         self._no_lane = UNKNOWN if len(parts.accounts.lanes) > 1 else 0
         self._pending = PendingEvents()
+        self.read = ReadSoFar()
         self._effects: list[Effect] = []
         self._running: dict[int, _InFlight] = {}
         self._finished: dict[int, _Finished] = {}
@@ -155,6 +160,7 @@ class Engine:
             the positions to commit for them.
         """
         positions = {}
+        self.read.released(sources)
         for partition in self._partitions.release(sources):
             self._leaving_total -= partition.leaving
             positions[partition.source] = partition.tracker.position
@@ -206,6 +212,7 @@ class Engine:
         ordinal = partition.fetched(batch.offset, batch.end_position)
         if not count:
             return
+        self.read.fetched(batch)
         times = self._intake.times.of_records(batch)
         screened = self._screen.look(partition, batch, times, self._clock.now_ns())
         for reason, record in screened.shed:
@@ -232,6 +239,7 @@ class Engine:
             waiting = replace(part, admitted_ns=np.full(len(part), now_ns))
             self._pending.add(waiting)
             self._scheduler.offer(self._offering.of(waiting, partition.index), now_ns)
+            self.read.decoded(batch.source, int(part.event_time_ns[-1]))
             self._accounts.stage("broker", part.arrival_ns - part.event_time_ns)
             self._accounts.stage_constant("decode", now_ns - batch.arrival_ns, len(part))
         if admitted.rejected:
@@ -260,7 +268,13 @@ class Engine:
         return self.take_effects()
 
     def completed(
-        self, run: int, outputs: Columns | Rescued, finished_ns: int, *, variant: int | None = None
+        self,
+        run: int,
+        outputs: Columns | Rescued,
+        finished_ns: int,
+        *,
+        variant: int | None = None,
+        executed_ns: tuple[int, int] | None = None,
     ) -> None:
         """The model has run.
 
@@ -269,10 +283,11 @@ class Engine:
             outputs: the model's outputs by name, each [size, ...]; or what could be rescued of them.
             finished_ns: when it ended.
             variant: which variant ran, where it was another than was asked for.
+            executed_ns: when the model began and when it had ended, where that is known more closely.
         """
         as_planned = variant is None and not isinstance(outputs, Rescued)
         self._scheduler.complete(run, finished_ns, failed=not as_planned)
-        self._conclude(run, _Finished(outputs, finished_ns, variant))
+        self._conclude(run, _Finished(outputs, finished_ns, variant, executed_ns))
 
     def failed(self, run: int, error: Exception, finished_ns: int) -> None:
         """The model raised: its events become dead letters."""
@@ -316,7 +331,7 @@ class Engine:
         events = EventBatch.concatenate(parts)
         bounds = list(accumulate(map(len, parts), initial=0))
         self._running[run.run] = _InFlight(
-            events, bounds, now_ns, run.variant, self._concluder.encoders
+            events, bounds, now_ns, run.reason, run.variant, self._concluder.encoders
         )
         self._accounts.batch(len(events), run.reason, room=self._batch_room)
         self._accounts.stage("queue", now_ns - events.admitted_ns)
@@ -341,7 +356,15 @@ class Engine:
                 "infer", ended.finished_ns - in_flight.started_ns, len(in_flight.events)
             )
             variant = in_flight.variant if ended.variant is None else ended.variant
-            ran = Ran(in_flight.started_ns, finished.finished_ns, variant, in_flight.encoders)
+            took_ns = ended.finished_ns - in_flight.started_ns
+            self._accounts.run(variant, len(in_flight.events), took_ns)
+            ran = Ran(
+                in_flight.started_ns,
+                finished.finished_ns,
+                variant,
+                in_flight.encoders,
+                _batch_run(first, in_flight, ended, variant),
+            )
             for part in parts_of(in_flight.events, in_flight.bounds, ended.outputs):
                 self._effects += self._concluder.conclude(*part, ran)
 
@@ -400,6 +423,13 @@ class Engine:
                 reason=reason,
                 passage=partial(passage_of_records, batch, record, row),
             )
+
+
+def _batch_run(number: int, begun: _InFlight, ended: _Finished, variant: int) -> BatchRun:
+    """What is told of a run."""
+    began_ns = begun.started_ns
+    executed_ns = ended.executed_ns or (began_ns, ended.finished_ns)
+    return BatchRun(number, len(begun.events), begun.reason, variant, began_ns, executed_ns)
 
 
 def _rows_of(rejected: Sequence[Rejected]) -> Int64Array | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from streamproc.core import EventBatch, Int64Array, Outcome, Reason
-from streamproc.telemetry import Passage, SpanIds
+from streamproc.telemetry import BatchRun, Passage, SpanIds
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Decided:
         topic: where they are sent; None where they are not.
         traced: the ids of those that are traced, by row; None where nobody asked.
         variant: which variant of the model ran, 0 being the best.
+        run: the micro-batch that they ran in; None where nobody tells.
     """
 
     events: EventBatch
@@ -28,6 +29,7 @@ class Decided:
     topic: str | None
     traced: Mapping[int, SpanIds] | None = None
     variant: int = 0
+    run: BatchRun | None = None
 
 
 @dataclass(frozen=True, slots=True)

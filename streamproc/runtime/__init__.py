@@ -3,10 +3,12 @@
 from streamproc.runtime.assembly import (
     Assembly,
     Sweep,
+    Watch,
     assemble,
     dead_letter_topic,
     make_decider,
     make_features,
+    unwatched,
 )
 from streamproc.runtime.codecs import make_decoder
 from streamproc.runtime.inference import Ran, attempt, try_again
@@ -32,6 +34,7 @@ __all__ = [
     "Ran",
     "Service",
     "Sweep",
+    "Watch",
     "WorkerGroup",
     "assemble",
     "attempt",
@@ -49,4 +52,5 @@ __all__ = [
     "sent_batch",
     "transaction_interval_ns",
     "try_again",
+    "unwatched",
 ]

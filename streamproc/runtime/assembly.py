@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from streamproc.codecs import Decoder
 from streamproc.config import PipelineConfig, redact, secrets_of
@@ -43,10 +43,12 @@ from streamproc.runtime.scheduling import (
     make_scheduler,
 )
 from streamproc.scheduling import Conflate, LatencyModel
-from streamproc.telemetry import Accounts, Journey, Sampler, Tracer
+from streamproc.telemetry import Accounts, Sampler, Told, Tracer
 
 Sweep: TypeAlias = tuple[Sequence[int], Sequence[int]]
 """Batch sizes measured, ascending, and their times in ns."""
+
+_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +78,27 @@ class Assembly:
     ledger: Ledger | None = None
 
 
+class Watch(Protocol):
+    """Looks at a pipeline's parts."""
+
+    def __call__(self, stage: str, part: _Part, /) -> _Part:
+        """What is called in the part's stead."""
+
+
+def unwatched(stage: str, part: _Part) -> _Part:  # noqa: ARG001 - see Watch
+    """The part itself."""
+    return part
+
+
 def assemble(
     config: PipelineConfig,
     executors: Sequence[Executor],
     clock: Clock,
-    export: Callable[[Journey], None] | None = None,
+    export: Callable[[Told], None] | None = None,
     *,
     sweeps: Sequence[Sweep] | None = None,
     log: ScheduleLog | None = None,
+    watch: Watch = unwatched,
 ) -> Assembly:
     """Make a pipeline's engine; measures the model's variants on the way, unless that was done.
 
@@ -94,14 +109,15 @@ def assemble(
         export: takes the journeys of traced events; None makes no traces.
         sweeps: what each variant takes, where it is known; None measures.
         log: takes all that the engine is told, to do it again; None keeps nothing.
+        watch: is shown each part that takes time, and gives what stands in its place.
 
     Raises:
         ConfigError: the model's inputs or outputs do not fit the features or labels.
     """
     models = [executor.info for executor in executors]
-    decoder = make_decoder(config, models[0])
-    features = make_features(config, models[0], decoder)
-    decider = make_decider(config, models)
+    decoder = watch("decode", make_decoder(config, models[0]))
+    features = watch("features", make_features(config, models[0], decoder))
+    decider = watch("decide", make_decider(config, models))
     lanes = make_lanes(config, decoder)
     room = min(m.batch_max or config.batching.max_size for m in models)
     room = min(room, config.batching.max_size)
@@ -111,12 +127,13 @@ def assemble(
         else tuple(sweeps)
     )
     slots = min(e.concurrency for e in executors)
+    unlogged = clock
     if log is not None:
         log.begin(Beginning(tuple((tuple(size), tuple(ns)) for size, ns in swept), slots))
         clock = LoggedClock(clock, log)
     latency = [LatencyModel(*measured, size_max=room) for measured in swept]
     accounts = make_accounts(config)
-    scheduler = make_scheduler(config, latency, slots=slots)
+    scheduler = watch("schedule", make_scheduler(config, latency, slots=slots))
     transactional = config.delivery == "exactly_once"
     if transactional and decoder.several:
         msg = "exactly_once needs records of one event each, and this codec's may hold several: write at_least_once"
@@ -125,7 +142,7 @@ def assemble(
     tracer = None
     traces = config.telemetry.traces
     if traces is not None and export is not None:
-        tracer = Tracer(Sampler(config.name, traces.ratio), traces.always, export)
+        tracer = Tracer(Sampler(config.name, traces.ratio), traces.always, export, accounts)
     asked = config.outcomes.ledger_topic
     ledger = None if asked is None else Ledger(asked, config.name, partitions)
     settlement = Settlement(
@@ -141,6 +158,7 @@ def assemble(
             times=times,
             lanes=lanes,
             limits=config.limits,
+            now_ns=unlogged.now_ns,
         ),
         screen=Screen(
             times=times,
@@ -153,7 +171,7 @@ def assemble(
         concluder=Concluder(
             clock=clock,
             decider=decider,
-            encoders=[make_encoder(config, model) for model in models],
+            encoders=[watch("encode", make_encoder(config, model)) for model in models],
             destinations=_destinations(config),
             partitions=partitions,
             scheduler=scheduler,

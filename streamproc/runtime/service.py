@@ -1,7 +1,6 @@
 """One running pipeline: started, driven, drained and stopped in order."""
 
 import asyncio
-import heapq
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -21,15 +20,16 @@ from streamproc.runtime.commits import make_ledger_commits, make_transactions
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.exporting import exporter_of
+from streamproc.runtime.gc_watch import gc_pauses
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
 from streamproc.runtime.loop_watch import LoopWatch
-from streamproc.runtime.model_states import model_states
 from streamproc.runtime.parts import Parts
 from streamproc.runtime.recording import RecordingTap, metadata_of, recorder_of
 from streamproc.runtime.recovery import Recovery
 from streamproc.runtime.reloader import Reloader, Reread
-from streamproc.runtime.status import State, actions_of, status_of
+from streamproc.runtime.standing import standing
+from streamproc.runtime.status import State
 from streamproc.telemetry import Accounts, Gauges, Summary
 
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ DRAIN_GRACE_NS = 30 * NS_PER_S
 
 
 LAST_COMMIT_S = 5.0
-_SKEWS_SHOWN = 100
-"""Of the sources' clocks, those most off: with one a key there may be thousands."""
 
 
 class Service:
@@ -154,18 +152,14 @@ class Service:
             return Gauges(queue_depth=0)
         engine, accounts = self._assembly.engine, self._assembly.accounts
         lag = self._parts.source.lag() if self._driver and self._driver.owns_partitions else {}
-        skews_ns = engine.skews_ns()
-        most = heapq.nlargest(_SKEWS_SHOWN, skews_ns, key=lambda source: abs(skews_ns[source]))
-        depths = dict(zip(accounts.lanes, engine.queue_depths, strict=True))
-        return Gauges(
-            queue_depth=engine.queue_depth,
-            lane_depths=depths if len(depths) > 1 else {},
-            demand_workers=engine.demand_workers(self._parts.clock.now_ns()),
-            variant_level=engine.variant if len(self._executors) > 1 else None,
-            lag_records=lag,
-            loop_lag_seconds=self._heartbeat.lag_ns / NS_PER_S,
-            model=model_states(self._executors, self._reloader.results if self._reloader else {}),
-            event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},
+        return standing(
+            engine,
+            accounts.lanes,
+            self._executors,
+            lag=lag,
+            loop_lag_ns=self._heartbeat.lag_ns,
+            reloads=self._reloader.results if self._reloader else {},
+            now_ns=self._parts.clock.now_ns(),
         )
 
     def models(self) -> list[ModelInfo]:
@@ -258,15 +252,7 @@ class Service:
             patience_ns=parts.progress_timeout_ns,
         )
         self._intake.held = self._paused
-        async with endpoints(
-            self._config.telemetry.metrics,
-            accounts=lambda: assembly.accounts,
-            gauges=self.gauges,
-            models=self.models,
-            readiness=self.readiness,
-            status=lambda: status_of(self),
-            actions=actions_of(self),
-        ) as address:
+        async with endpoints(self, self._config, parts.clock) as address:
             try:
                 await self._before_join()
                 if not self._stop_asked.is_set():
@@ -292,8 +278,12 @@ class Service:
         watch = LoopWatch(
             lambda: self._heartbeat.beats, patience_ns=parts.progress_timeout_ns, hung=self._on_hang
         )
-        with quiet_collector(), watch:
+        with quiet_collector(), watch, gc_pauses(parts.clock, self._gc_paused):
             await self._drive(intake, driver, recovery)
+
+    def _gc_paused(self, took_ns: int) -> None:
+        if self._assembly is not None:
+            self._assembly.accounts.gc_pauses.add_constant(took_ns, 1)
 
     async def _drive(self, intake: IntakeLoop, driver: Driver, recovery: Recovery) -> None:
         """Take in until the end, finish what was taken in, store the last positions."""
@@ -363,8 +353,11 @@ class Service:
             if positions:
                 if self._ledger is not None:
                     await self._ledger.publish(positions)
+                began_ns = self._parts.clock.now_ns()
                 await source.commit(positions)
                 engine.committed(positions)
+                if self._assembly.tracer is not None:
+                    self._assembly.tracer.committed(positions, began_ns, self._parts.clock.now_ns())
         except ExternalError as error:
             if not error.retriable:
                 raise

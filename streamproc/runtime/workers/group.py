@@ -13,7 +13,7 @@ from streamproc.runtime.reload import check_reload, reloaded
 from streamproc.runtime.reloader import Reread
 from streamproc.runtime.scheduling import make_accounts
 from streamproc.runtime.slots import Slots
-from streamproc.runtime.status import State, actions_of, status_of
+from streamproc.runtime.status import State
 from streamproc.runtime.workers.messages import Job
 from streamproc.runtime.workers.process import WorkerProcess
 from streamproc.runtime.workers.supervised import StartLife, SupervisedWorker
@@ -111,15 +111,7 @@ class WorkerGroup:
                 )
                 for number, slot in enumerate(slots.numbers)
             ]
-            async with endpoints(
-                self._config.telemetry.metrics,
-                accounts=self.accounts,
-                gauges=self.gauges,
-                models=self.models,
-                readiness=self.readiness,
-                status=lambda: status_of(self),
-                actions=actions_of(self),
-            ) as address:
+            async with endpoints(self, self._config, self._clock) as address:
                 await self._look_after(address)
         return self.summary()
 
