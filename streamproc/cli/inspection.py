@@ -7,7 +7,7 @@ import numpy as np
 
 from streamproc.codecs import ArrowCodec, FieldType, TensorCodec
 from streamproc.config import LoadedConfig, PipelineConfig
-from streamproc.connectors.kafka import Access, TopicShape, topic_shapes
+from streamproc.connectors.kafka import Access, KafkaSink, KafkaSource, TopicShape, topic_shapes
 from streamproc.core import (
     NS_PER_MS,
     Array,
@@ -158,7 +158,7 @@ def _measure(loaded: LoadedConfig, executor: Executor, found: Found, clock: Cloc
 def _rehearse(loaded: LoadedConfig, found: Found) -> None:
     """Send two made-up events through the whole pipeline on a virtual clock."""
     trial = PipelineTest(loaded)
-    topic = loaded.config.source.topics[0]
+    topic = (loaded.config.source.topics or (loaded.config.name,))[0]
     decoder = make_decoder(loaded.config, trial.executors[0].info)
     for _ in range(2):
         trial.send(topic, _made_up(loaded.config, decoder.fields, trial.now_ns), key="0")
@@ -218,13 +218,17 @@ async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
         if topic is not None
     }
     try:
-        shapes = await _shapes(Access.of_source(source), source.topics)
-        _take("source.kafka.topics", shapes, found)
+        if isinstance(source, KafkaSource):
+            shapes = await _shapes(Access.of_source(source), source.topics)
+            _take("source.kafka.topics", shapes, found)
+            found.broker = source.bootstrap_servers
+        if not isinstance(sink, KafkaSink):
+            return
         shapes = await _shapes(Access.of_sink(sink, source), [sink.topic, *made])
         later = {topic for topic in made if shapes[topic] is None}
         found.topics |= dict.fromkeys(later)
         _take("sink.kafka.topic", {t: s for t, s in shapes.items() if t not in later}, found)
-        found.broker = source.bootstrap_servers
+        found.broker = found.broker or sink.bootstrap_servers
     except ConfigError as error:
         found.problems += error.problems
     except ExternalError as error:

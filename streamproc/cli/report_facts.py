@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from streamproc.cli.machine import cpu_name
-from streamproc.config import PipelineConfig, is_sensitive
+from streamproc.config import PipelineConfig, group_of, is_sensitive
+from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import VERSION, Duration, ModelInfo
 from streamproc.engine import PythonFunction
 from streamproc.runtime import dead_letter_topic
@@ -37,12 +38,15 @@ def facts(
 
 
 def _pipeline(config: PipelineConfig) -> dict[str, str]:
-    source, deadline, batching = config.source, config.deadline, config.batching
+    source, sink = config.source, config.sink
+    deadline, batching = config.deadline, config.batching
     features = config.features
     return {
-        "reads": f"{', '.join(source.topics)} on {source.bootstrap_servers}",
-        "group": source.group_id or config.name,
-        "writes": config.sink.topic,
+        "reads": f"{', '.join(source.topics)} on {source.bootstrap_servers}"
+        if isinstance(source, KafkaSource)
+        else source.path,
+        "group": group_of(config),
+        "writes": sink.topic if isinstance(sink, KafkaSink) else sink.path,
         "dead letters": dead_letter_topic(config) or "counted and dropped",
         "codec": type(config.codec).__name__.removesuffix("Codec").lower(),
         "features": features.python

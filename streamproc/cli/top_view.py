@@ -1,6 +1,6 @@
 """What ``top`` shows of a pipeline's status: the same as its dashboard."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -19,7 +19,7 @@ _SECOND_MS = 1_000
 def view(status: Mapping[str, Any]) -> RenderableType:
     """A status, laid out."""
     summary, lately = status["summary"], status["recent"]
-    parts: list[RenderableType] = [_head(status), *_alerts(status.get("alerts") or ())]
+    parts: list[RenderableType] = [_head(status), *_alerts(status["slo"])]
     if summary is not None:
         parts += [Text(""), _outcomes(summary, lately), Text(""), _latency(status)]
         parts += [Text(""), *_stages(summary, lately)]
@@ -43,10 +43,15 @@ def _head(status: Mapping[str, Any]) -> Text:
     return text
 
 
-def _alerts(alerts: Any) -> Iterator[Text]:  # noqa: ANN401 - from JSON
-    for alert in alerts:
-        words = (alert.get("severity"), alert.get("name"), alert.get("summary"))
-        yield Text("ALERT " + ": ".join(filter(None, words)), style="bold red")
+def _alerts(objectives: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+    for objective in objectives:
+        name, left = objective["name"], objective["budget_left"]
+        for burn in objective["burn"]:
+            if burn["firing"]:
+                text = f"{burn['severity']}: {name} burns {burn['rate']:.3g} times too fast, {left:.0%} left"
+                yield Text(text, style="bold red")
+        if objective["no_data"]:
+            yield Text(f"{name}: no data comes", style="yellow")
 
 
 def _outcomes(summary: Mapping[str, Any], lately: Mapping[str, Any] | None) -> Table:

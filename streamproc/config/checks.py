@@ -11,12 +11,15 @@ from typing import Any
 
 from streamproc.codecs import ArrowCodec, Codec, FieldType, JsonCodec, TensorCodec
 from streamproc.config.delivery_checks import DELIVERY_CHECKS
+from streamproc.config.ends import END_CHECKS, Sink, Source
 from streamproc.config.foreign_names import nearest
 from streamproc.config.recording_checks import RECORDING_CHECKS
 from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
 from streamproc.config.security_checks import SECURITY_CHECKS
+from streamproc.config.slo_checks import SLO_CHECKS
 from streamproc.config.spec import PipelineConfig
 from streamproc.config.tree import Finding, Path, dotted
+from streamproc.connectors.files import FileSource
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Problem
 from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
@@ -91,8 +94,9 @@ def _event_key(codec: Codec, key: str | None) -> Iterator[Finding]:
     yield from _key(codec, key, ("key",))
 
 
-def _sink_key(codec: Codec, sink: KafkaSink) -> Iterator[Finding]:
-    yield from _key(codec, sink.key, ("sink", "kafka", "key"))
+def _sink_key(codec: Codec, sink: Sink) -> Iterator[Finding]:
+    if isinstance(sink, KafkaSink):
+        yield from _key(codec, sink.key, ("sink", "kafka", "key"))
 
 
 def _key(codec: Codec, name: str | None, path: Path) -> Iterator[Finding]:
@@ -186,23 +190,27 @@ def _function(text: str, path: Path) -> Iterator[Finding]:
         yield path, f"must be package.module:name, such as mypkg.features:build, was {text!r}"
 
 
-def _source_topics(source: KafkaSource) -> Iterator[Finding]:
-    path: Path = ("source", "kafka", "topics")
+def _source_topics(source: Source) -> Iterator[Finding]:
+    if isinstance(source, FileSource):
+        yield from _topic(source.topics[0], ("source", "file", "topic"))
+        return
+    kind = "kafka" if isinstance(source, KafkaSource) else "capture"
+    path: Path = ("source", kind, "topics")
     for position, topic in enumerate(source.topics):
         yield from _topic(topic, (*path, position))
     yield from _repeated(source.topics, path)
 
 
-def _topics_out(source: KafkaSource, sink: KafkaSink) -> Iterator[Finding]:
+def _topics_out(source: Source, sink: Sink) -> Iterator[Finding]:
+    if not isinstance(sink, KafkaSink):
+        return
     path: Path = ("sink", "kafka", "topic")
     yield from _topic(sink.topic, path)
     if _same_cluster(source, sink) and sink.topic in source.topics:
         yield path, f"{sink.topic!r} is a source topic too: decisions would be read as events"
 
 
-def _undecided(
-    name: str, source: KafkaSource, sink: KafkaSink, outcomes: Outcomes
-) -> Iterator[Finding]:
+def _undecided(name: str, source: Source, sink: Sink, outcomes: Outcomes) -> Iterator[Finding]:
     dead_letters = f"{name}.dlq" if outcomes.dead_letter_topic == "" else outcomes.dead_letter_topic
     for key, topic in (
         ("dead_letter_topic", dead_letters),
@@ -231,7 +239,9 @@ def _topic(topic: str, path: Path) -> Iterator[Finding]:
         yield path, f"must be a topic's name (letters, digits, . _ -, at most 249), was {topic!r}"
 
 
-def _same_cluster(source: KafkaSource, sink: KafkaSink) -> bool:
+def _same_cluster(source: Source, sink: Sink) -> bool:
+    if not (isinstance(source, KafkaSource) and isinstance(sink, KafkaSink)):
+        return False
     return sink.bootstrap_servers in ("", source.bootstrap_servers)
 
 
@@ -256,9 +266,11 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_source_topics, ("source",)),
     (_topics_out, ("source", "sink")),
     (_undecided, ("name", "source", "sink", "outcomes")),
+    *END_CHECKS,
     *DELIVERY_CHECKS,
     *SCHEDULING_CHECKS,
     *RECORDING_CHECKS,
     *SECURITY_CHECKS,
+    *SLO_CHECKS,
 )
 """Each check and the parts that it takes."""

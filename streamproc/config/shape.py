@@ -36,20 +36,25 @@ from streamproc.codecs import (
 from streamproc.config.docstrings import attributes, summary
 from streamproc.config.foreign_names import nearest
 from streamproc.config.scalars import SCALARS, shown
+from streamproc.connectors.files import CaptureSource, FileSink, FileSource
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import Duration, Size
 from streamproc.executors import OnnxRuntime, PythonModel, Simulated
 from streamproc.scheduling import SHED_POLICIES
 
 CHOICES: Mapping[frozenset[type], Mapping[str, type]] = {
-    frozenset({KafkaSource}): {"kafka": KafkaSource},
+    frozenset({KafkaSource, CaptureSource, FileSource}): {
+        "kafka": KafkaSource,
+        "capture": CaptureSource,
+        "file": FileSource,
+    },
     frozenset({JsonCodec, ArrowCodec, TensorCodec}): {
         "json": JsonCodec,
         "arrow": ArrowCodec,
         "tensor": TensorCodec,
     },
     frozenset({JsonDecisions, ArrowDecisions}): {"json": JsonDecisions, "arrow": ArrowDecisions},
-    frozenset({KafkaSink}): {"kafka": KafkaSink},
+    frozenset({KafkaSink, FileSink}): {"kafka": KafkaSink, "file": FileSink},
     frozenset({OnnxRuntime, PythonModel, Simulated}): {
         "onnxruntime": OnnxRuntime,
         "python": PythonModel,
@@ -249,11 +254,15 @@ def _union(arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401
     if len(members) == 1:
         return file_type(members[0]) | None
     sections = [member for member in members if is_section(member)]
+    words = [member for member in members if get_origin(member) is Literal]
+    lists = [member for member in members if get_origin(member) in (Sequence, tuple)]
 
     def tag(value: object) -> str:
-        best = members[0]
-        if isinstance(value, dict):
+        best = next((word for word in words if value in get_args(word)), members[0])
+        if isinstance(value, dict) and sections:
             best = max(sections, key=lambda s: _likeness(s, value))  # the first of equals
+        elif isinstance(value, list) and lists:
+            best = lists[0]
         return tag_of(best)
 
     tagged = tuple(Annotated[file_type(member), Tag(tag_of(member))] for member in members)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from streamproc.codecs import Codec, Decisions, JsonDecisions
 from streamproc.connectors.capture import Record
+from streamproc.connectors.files import CaptureSource, FileSink, FileSource
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.engine import Deadline, EventTime, Limits, Outcomes, Output, PythonFunction
 from streamproc.executors import Model
@@ -18,6 +19,7 @@ from streamproc.scheduling import (
     ShedName,
     ShedPolicy,
 )
+from streamproc.slo import Alerts, Objective
 from streamproc.telemetry import Telemetry
 
 
@@ -49,14 +51,16 @@ class PipelineConfig:
             ``exactly_once``, by transactions, nothing for those who read ``read_committed``.
         ordering: whose decisions leave in the order of their events.
         telemetry: what the pipeline tells of itself.
+        slo: what is promised of the events; in the file an item may be the path of an OpenSLO file instead.
+        alerts: who is told when a promise is at risk.
         record: a recording of what goes in and out; null makes none.
     """
 
     name: str
-    source: KafkaSource
+    source: KafkaSource | CaptureSource | FileSource
     codec: Codec
     model: Model
-    sink: KafkaSink
+    sink: KafkaSink | FileSink
     decisions: Decisions = field(default_factory=JsonDecisions)
     key: str | None = None
     event_time: EventTime = field(default_factory=EventTime)
@@ -72,4 +76,6 @@ class PipelineConfig:
     delivery: Literal["at_least_once", "exactly_once"] = "at_least_once"
     ordering: Ordering = "key"
     telemetry: Telemetry = field(default_factory=Telemetry)
+    slo: Sequence[Objective] = ()
+    alerts: Alerts = field(default_factory=Alerts)
     record: Record | None = None

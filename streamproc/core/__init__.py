@@ -31,6 +31,7 @@ from streamproc.core.errors import (
     TransientError,
 )
 from streamproc.core.events import EventBatch
+from streamproc.core.light import light
 from streamproc.core.outcomes import Outcome, Reason
 from streamproc.core.ports import (
     NOTHING_BEYOND,
@@ -99,6 +100,7 @@ __all__ = [
     "TransientError",
     "UserFunction",
     "VirtualClock",
+    "light",
     "load_function",
     "object_column",
     "process_cpu_ns",

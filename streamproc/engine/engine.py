@@ -22,6 +22,7 @@ from streamproc.core import (
     Reason,
     RecordBatch,
     TopicPartition,
+    light,
 )
 from streamproc.engine.conclude import Ran
 from streamproc.engine.effects import Effect, Infer, Send, Skip
@@ -38,6 +39,7 @@ from streamproc.scheduling import Idle, Reload, Run, SkipTo, WaitUntil
 from streamproc.telemetry import UNKNOWN, BatchRun
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class _InFlight:
     events: EventBatch
@@ -50,6 +52,7 @@ class _InFlight:
     """As they were when it began: a reload does not change what decided about it."""
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class _Finished:
     outputs: Columns | Exception | Rescued
@@ -308,6 +311,10 @@ class Engine:
         self._intake.times.set_lane_budgets(lane_budgets_ns)
         self._batch_room = batch_room
 
+    def hold_variant(self, floor: int) -> None:
+        """Let this variant of the model or a cheaper one decide, whatever the load; 0 gives the choice back."""
+        self._scheduler.hold_variant(floor)
+
     def skipped(self, source: TopicPartition, jump: Jump | None) -> None:
         """The source has jumped over what a ``Skip`` effect asked for; None where there was nothing to jump."""
         partition = self._partitions.find(source)
@@ -335,7 +342,7 @@ class Engine:
         )
         self._accounts.batch(len(events), run.reason, room=self._batch_room)
         self._accounts.stage("queue", now_ns - events.admitted_ns)
-        self._effects.append(Infer(run.run, len(events), events.inputs, run.variant))
+        self._effects.append(Infer(run.run, len(events), events.inputs, run.variant, run.cost))
 
     def _skip(self, skip: SkipTo) -> None:
         partition = self._partitions.at(skip.partition)

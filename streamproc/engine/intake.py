@@ -18,6 +18,7 @@ from streamproc.core import (
     Reason,
     RecordBatch,
     RecordError,
+    light,
     object_column,
 )
 from streamproc.engine.event_times import EventTimes, Times
@@ -44,6 +45,7 @@ class Rejected(NamedTuple):
     error: RecordError
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """What became of a batch of records.

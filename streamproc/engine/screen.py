@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamproc.core import BoolArray, Int64Array, Reason, RecordBatch
+from streamproc.core import BoolArray, Int64Array, Reason, RecordBatch, light
 from streamproc.engine.event_times import EventTimes, Times
 from streamproc.engine.offering import key_hashes
 from streamproc.engine.partitions import Partition
 from streamproc.scheduling import Scheduler
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Screened:
     """What was found of a batch before it was decoded.

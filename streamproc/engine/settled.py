@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from streamproc.core import EventBatch, Int64Array, Outcome, Reason
+from streamproc.core import EventBatch, Int64Array, Outcome, Reason, light
 from streamproc.telemetry import BatchRun, Passage, SpanIds
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Decided:
     """Events of one partition that were decided together.
@@ -32,6 +33,7 @@ class Decided:
     run: BatchRun | None = None
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Settled:
     """Events of one partition that end alike, once they are acknowledged.

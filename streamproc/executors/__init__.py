@@ -3,7 +3,7 @@
 from streamproc.executors.isolated import Breaker, Isolation
 from streamproc.executors.isolated.executor import IsolatedExecutor, ProcessHealth
 from streamproc.executors.load import load_executors, sweep
-from streamproc.executors.models import MANIFEST_NAME, Rules, look_at, write_manifest
+from streamproc.executors.models import MANIFEST_NAME, Rules, Signature, look_at, write_manifest
 from streamproc.executors.models.golden import Golden, check_golden
 from streamproc.executors.onnx import OnnxExecutor
 from streamproc.executors.options import Model, ModelVariant, OnnxRuntime, PythonModel, Simulated
@@ -25,6 +25,7 @@ __all__ = [
     "PythonExecutor",
     "PythonModel",
     "Rules",
+    "Signature",
     "Simulated",
     "SimulatedExecutor",
     "check_golden",

@@ -7,6 +7,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 from streamproc.codecs import Decoder
 from streamproc.config import PipelineConfig, redact, secrets_of
+from streamproc.connectors.kafka import KafkaSink
 from streamproc.core import Clock, ConfigError, Executor, ModelInfo, Problem, load_function
 from streamproc.engine import (
     Beginning,
@@ -247,13 +248,15 @@ def dead_letter_topic(config: PipelineConfig) -> str | None:
 
 
 def _destinations(config: PipelineConfig) -> Destinations:
+    sink = config.sink
+    options = sink if isinstance(sink, KafkaSink) else KafkaSink(sink.topic)
     return Destinations(
-        decisions=config.sink.topic,
+        decisions=options.topic,
         dead_letters=dead_letter_topic(config),
         shed=config.outcomes.shed_topic,
         late=config.late == "publish",
         rekeyed=config.key is not None,
-        bytes_max=int(config.sink.max_record),
-        headers=frozenset(config.sink.headers),
+        bytes_max=int(options.max_record),
+        headers=frozenset(options.headers),
         redact=partial(redact, secrets=secrets_of(config)),
     )

@@ -1,7 +1,9 @@
 """The HTTP endpoints beside a pipeline, and its pushed metrics, for as long as it runs."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+
+from prometheus_client.registry import Collector
 
 from streamproc.config import PipelineConfig
 from streamproc.core import VERSION, Clock, InvariantError
@@ -13,7 +15,11 @@ from streamproc.web import Guard, OpsServer, ops_app
 
 @contextlib.asynccontextmanager
 async def endpoints(
-    running: Running, config: PipelineConfig, clock: Clock
+    running: Running,
+    config: PipelineConfig,
+    clock: Clock,
+    *,
+    more: Sequence[Collector] = (),
 ) -> AsyncIterator[str | None]:
     """The dashboard, ``/metrics``, ``/livez``, ``/readyz`` and ``/api``; gives their address, None where they are off.
 
@@ -21,6 +27,7 @@ async def endpoints(
         running: a service, or a group of them; it has its books.
         config: where they are, who may ask them, and where metrics are pushed to.
         clock: the time.
+        more: what else stands on ``/metrics``.
 
     Raises:
         ConfigError: what is said of the collector is wrong.
@@ -39,6 +46,8 @@ async def endpoints(
         accounts, gauges=running.gauges, models=running.models, version=VERSION
     )
     registry = make_registry(collector)
+    for one in more:
+        registry.register(one)
     async with pushed(metrics.otlp, registry, config.name, clock):
         if metrics.listen is None:
             yield None

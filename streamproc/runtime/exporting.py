@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.registry import CollectorRegistry
 
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, group_of
 from streamproc.core import Clock, ModelInfo
 from streamproc.telemetry import MetricsOtlp
 
@@ -24,7 +24,7 @@ def exporter_of(config: PipelineConfig, models: Sequence[ModelInfo]) -> "Exporte
     return make_exporter(
         config.telemetry.traces,
         pipeline=config.name,
-        group=config.source.group_id or config.name,
+        group=group_of(config),
         model=", ".join(f"{model.variant} {model.digest}" for model in models),
     )
 

@@ -28,8 +28,10 @@ from streamproc.runtime.parts import Parts
 from streamproc.runtime.recording import RecordingTap, metadata_of, recorder_of
 from streamproc.runtime.recovery import Recovery
 from streamproc.runtime.reloader import Reloader, Reread
+from streamproc.runtime.slo_watch import SloWatch
 from streamproc.runtime.standing import standing
 from streamproc.runtime.status import State
+from streamproc.slo import Measures
 from streamproc.telemetry import Accounts, Gauges, Summary
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class Service:
 
     Attributes:
         on_assembled: is shown the pipeline's parts before anything comes; None shows nobody.
+        watches: whether it looks after its objectives; of several workers the parent does.
     """
 
     def __init__(
@@ -88,6 +91,8 @@ class Service:
         self.on_assembled: Callable[[Assembly], None] | None = None
         if parts.schedule is None and config.record is not None:
             self._schedule = ScheduleLog(self._record_schedule)
+        self.watches = True
+        self._slo: SloWatch | None = None
         self._heartbeat = Heartbeat(parts.clock, self._beat)
         self._skew_watch = SkewWatch(int(config.deadline.budget))
         self._assembly: Assembly | None = None
@@ -172,7 +177,19 @@ class Service:
             msg = "the pipeline has not started yet: nothing is reloaded"
             log.error(msg)
             raise ExternalError(msg)
-        return await self._reloader.reload(config)
+        answer = await self._reloader.reload(config)
+        if self._slo is not None:
+            self._slo.change(self._reloader.config)
+        return answer
+
+    def brake(self, measures: Measures) -> None:
+        """Do what a burning budget asks for; see ``Reloader.brake``."""
+        if self._reloader is not None:
+            self._reloader.brake(measures)
+
+    def objectives(self) -> list[dict[str, Any]]:
+        """How the objectives stand."""
+        return [] if self._slo is None else self._slo.view()
 
     @property
     def _executors(self) -> tuple[Executor, ...]:
@@ -252,7 +269,12 @@ class Service:
             patience_ns=parts.progress_timeout_ns,
         )
         self._intake.held = self._paused
-        async with endpoints(self, self._config, parts.clock) as address:
+        if self.watches:
+            self._slo = SloWatch(
+                self._config, parts.clock, accounts=self.accounts, brake=self.brake
+            )
+        more = () if self._slo is None else (self._slo.collector,)
+        async with endpoints(self, self._config, parts.clock, more=more) as address:
             try:
                 await self._before_join()
                 if not self._stop_asked.is_set():
@@ -295,6 +317,7 @@ class Service:
             asyncio.create_task(recovery.run()),
         ]
         watching = asyncio.create_task(self._watch())
+        watching_slo = asyncio.create_task(self._watch_objectives())
         reading = asyncio.create_task(intake.run())
         stop = asyncio.create_task(self._stop_asked.wait())
         try:
@@ -310,9 +333,11 @@ class Service:
             if driver.failure.done():
                 driver.failure.result()
         finally:
-            for task in (reading, stop, watching, *keepers):
+            for task in (reading, stop, watching, watching_slo, *keepers):
                 task.cancel()
-            await asyncio.gather(reading, stop, watching, *keepers, return_exceptions=True)
+            await asyncio.gather(
+                *(reading, stop, watching, watching_slo, *keepers), return_exceptions=True
+            )
         try:
             async with asyncio.timeout(
                 LAST_COMMIT_S
@@ -324,6 +349,10 @@ class Service:
     async def _watch(self) -> None:
         if self._reloader is not None:
             await self._reloader.watch()
+
+    async def _watch_objectives(self) -> None:
+        if self._slo is not None:
+            await self._slo.run()
 
     def _beat(self) -> None:
         if self._assembly is not None:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from streamproc.core import NS_PER_MS, VERSION, Clock, ExternalError, ModelInfo
 from streamproc.runtime.recent import Recent
@@ -29,6 +29,9 @@ class Running(Protocol):
 
     def readiness(self) -> Mapping[str, bool]:
         """What readiness waits for."""
+
+    def objectives(self) -> list[dict[str, Any]]:
+        """How its objectives stand."""
 
     def state(self) -> State:
         """What it is doing."""
@@ -78,6 +81,7 @@ class Status:
             "recent": None
             if accounts is None
             else self._recent.look(accounts, gauges.executor_slots, now_ns),
+            "slo": running.objectives(),
             "summary": running.summary(),
         }
 

@@ -37,6 +37,7 @@ class Definition:
 
 _WORKERS = "with `--workers`"
 _TRACES = "with `telemetry.traces`"
+_SLO = "with `slo`"
 _PROCESSES = "where the model has processes of its own"
 
 DEFINITIONS: Final = (
@@ -204,6 +205,55 @@ DEFINITIONS: Final = (
         "How often the breaker opened.",
         ("variant",),
         when=_PROCESSES,
+    ),
+    Definition(
+        names.SLO_OBJECTIVE,
+        "gauge",
+        "The share that is to be good.",
+        ("pipeline", "slo"),
+        when=_SLO,
+    ),
+    Definition(
+        names.SLO_BUDGET_LEFT,
+        "gauge",
+        "The share of the period's budget that is left.",
+        ("pipeline", "slo"),
+        when=_SLO,
+    ),
+    Definition(
+        names.SLO_BURN,
+        "gauge",
+        "How many times faster than the budget allows it burns.",
+        ("pipeline", "slo", "window"),
+        when=_SLO,
+    ),
+    Definition(
+        names.SLO_FIRING, "gauge", "Alerts that fire.", ("pipeline", "slo", "severity"), when=_SLO
+    ),
+    Definition(
+        names.SLO_SESSION,
+        "gauge",
+        "For how long the session has been open.",
+        ("pipeline", "slo"),
+        when="with `slo` that has a session",
+    ),
+    Definition(
+        names.SLO_ACTING,
+        "gauge",
+        "1 while something is done about it (on_burn).",
+        ("pipeline", "slo"),
+        when="with `slo` that has `on_burn`",
+    ),
+    Definition(
+        names.LABELS,
+        "counter",
+        "Decisions by what their labels said of them.",
+        ("pipeline", "slo", "result"),
+        when="with `slo` that has `labels`",
+    ),
+    Definition(names.ALERTS_SENT, "counter", "Alerts that were taken.", ("to",), when=_SLO),
+    Definition(
+        names.ALERTS_FAILED, "counter", "Tries to send alerts that failed.", ("to",), when=_SLO
     ),
     Definition(names.VARIANT, "info", "The models loaded.", ("variant", "digest", "runs_on")),
     Definition(names.BUILD, "info", "This streamproc.", ("version",)),

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from streamproc.core import Headers, Int64Array, ObjectArray, Outcome, TopicPartition
+from streamproc.core import Headers, Int64Array, ObjectArray, Outcome, TopicPartition, light
 from streamproc.telemetry.sampling import SpanIds
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class BatchRun:
     """A micro-batch's way through the model; what all of its events have in common.

@@ -84,7 +84,6 @@ def test_alerts_lanes_and_workers_are_shown() -> None:
     still = Still()
     shown = still.status().show()
     shown |= {
-        "alerts": [{"name": "on-time", "severity": "page", "summary": "burns 20x"}],
         "lane_depths": {"top": 1, "default": 2},
         "workers": {"ready": 2, "down": 0},
         "waiting_for": ["broker"],
@@ -92,7 +91,11 @@ def test_alerts_lanes_and_workers_are_shown() -> None:
     console = Console(width=120, record=True, file=StringIO())
     console.print(view(shown))
     text = console.export_text()
-    for words in ("ALERT page: on-time: burns 20x", "top 1, default 2", "waiting for broker"):
+    for words in (
+        "page: on-time burns 20 times too fast, 25% left",
+        "top 1, default 2",
+        "waiting for broker",
+    ):
         assert words in text
 
 

@@ -12,7 +12,7 @@ from prometheus_client.registry import CollectorRegistry
 from streamproc.web import Guard, OpsServer, ops_app
 from streamproc.web.dashboard import dashboard
 from tests.support.browser import browser, open_page, visit
-from tests.support.statuses import MS, Still
+from tests.support.statuses import BURNING, MS, Still
 
 PHONE, DESKTOP = 360, 1280
 EVIL = "<img src=x onerror=alert(1)>" * 4
@@ -62,6 +62,9 @@ def test_it_lives_under_its_policy_and_the_console_stays_empty(
     assert "events above" in elements.lower()
     assert "lose their time in queue" in elements
     assert "99.0 %" in elements  # in time
+    assert (
+        "page: on-time: burns 20 times faster than its budget allows, 25.0 % of it left" in elements
+    )
     assert "<img" not in elements  # what somebody named is text
 
 
@@ -69,7 +72,7 @@ def test_nothing_sticks_out_on_a_phone(tmp_path: Path) -> None:
     status = eventful().status()
     status.show()
     (tmp_path / "api").mkdir()
-    shown = {**status.show(), "alerts": [{"name": "a" * 200, "severity": "page"}]}
+    shown = {**status.show(), "slo": [BURNING, {**BURNING, "name": "a" * 60}]}
     (tmp_path / "api" / "status").write_text(json.dumps(shown))
     seen = visit({"dashboard": dashboard().html}, (PHONE, DESKTOP), tmp_path)
     assert seen.console == []

@@ -13,6 +13,31 @@ MS = 1_000_000
 BUDGET_NS = 50 * MS
 
 
+BURNING = {
+    "name": "on-time",
+    "objective": 0.99,
+    "period": "30d",
+    "in_session": True,
+    "events": 1000,
+    "bad": 200,
+    "good_percent": 80.0,
+    "budget_left": 0.25,
+    "no_data": False,
+    "burn": [
+        {
+            "window": "1h",
+            "short_window": "5m",
+            "threshold": 14.4,
+            "severity": "page",
+            "rate": 20.0,
+            "short_rate": 21.0,
+            "firing": True,
+        }
+    ],
+}
+"""An objective as ``slo.view_of`` tells it."""
+
+
 class Still:
     """What is running, with books that a test writes.
 
@@ -70,6 +95,9 @@ class Still:
 
     def models(self) -> Sequence[ModelInfo]:
         return [ModelInfo("full", "sha256:ab", "CPU")]
+
+    def objectives(self) -> list[dict[str, Any]]:
+        return [BURNING]
 
     def readiness(self) -> Mapping[str, bool]:
         return {"model": self.books is not None}

@@ -56,7 +56,10 @@ def shown() -> dict[str, tuple[str, str, frozenset[str]]]:
 
 
 def test_what_is_shown_is_what_is_defined() -> None:
-    defined = {d.name: (d.kind, d.text, frozenset(d.labels)) for d in DEFINITIONS}
+    own = [
+        d for d in DEFINITIONS if not d.when.startswith("with `slo`")
+    ]  # those are the objectives'
+    defined = {d.name: (d.kind, d.text, frozenset(d.labels)) for d in own}
     assert shown() == defined
     assert InfoMetricFamily("a", "b").type == "info"
 

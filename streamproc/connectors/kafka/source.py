@@ -26,6 +26,7 @@ from streamproc.connectors.kafka.options import KafkaSource
 from streamproc.connectors.kafka.progress_text import from_stored
 from streamproc.connectors.kafka.raw_records import RawLists, Record, flat, install
 from streamproc.connectors.kafka.start_offsets import positions_of, settle_start
+from streamproc.connectors.kafka.stored_errors import heed_stored_errors
 from streamproc.connectors.kafka.uncancelled import Uncancelled
 from streamproc.core import (
     NS_PER_MS,
@@ -131,6 +132,7 @@ class KafkaRecordSource:
                     clock=self._clock,
                 )
             await consumer.start()
+            heed_stored_errors(consumer)
             if self._identity is not None:
                 self._identity.listen(consumer)
             consumer.subscribe(list(options.topics), listener=_Rebalance(self))

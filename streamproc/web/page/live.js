@@ -104,6 +104,19 @@
     fill("partitions", Object.entries(s.lag_records).sort(([, a], [, b]) => b - a).slice(0, 50).map(([name, count]) => plain(name, number(count))));
   };
 
+  const objectives = slo => {
+    at("slo").hidden = !slo.length;
+    fill("objectives", slo.map(o => ({
+      named: o.burn.some(b => b.firing),
+      cells: [o.name, o.good_percent == null ? "no data" : percent(o.good_percent / 100), percent(o.budget_left), `${number(Math.max(0, ...o.burn.map(b => b.rate)))}x`],
+    })));
+    return slo.flatMap(o => {
+      const burning = o.burn.filter(b => b.firing).sort((a, b) => b.rate - a.rate)[0];
+      const summary = burning ? `burns ${number(burning.rate)} times faster than its budget allows, ${percent(o.budget_left)} of it left` : "no data comes";
+      return burning || o.no_data ? [{ name: o.name, severity: burning?.severity ?? "ticket", summary }] : [];
+    });
+  };
+
   const alerts = firing => {
     at("alerts").hidden = !firing.length;
     at("alert-list").replaceChildren(...firing.map(alert => {
@@ -121,7 +134,7 @@
     const name = s.summary?.pipeline ?? "streamproc";
     document.title = at("name").textContent = name;
     at("about").textContent = [s.waiting_for.length ? `waiting for ${s.waiting_for.join(", ")};` : "", `streamproc ${s.version}`].join(" ");
-    alerts(s.alerts ?? []);
+    alerts(objectives(s.slo));
     figures(s, s.recent);
     if (s.summary) {
       outcomes(s.summary, s.recent);

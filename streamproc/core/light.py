@@ -1,0 +1,32 @@
+"""Values that are made thousands of times a second."""
+
+from dataclasses import MISSING, Field, field, fields, make_dataclass
+from typing import Any, TypeVar, cast
+
+Value = TypeVar("Value")
+
+
+def light(cls: type[Value]) -> type[Value]:
+    """Make a frozen dataclass as quick to construct as one that is not.
+
+    The constructor of a frozen dataclass sets each attribute by a call of ``object.__setattr__``: 3 us for an
+    ``EventBatch``, where plain assignments take 0.5, and a batch makes twenty such values on its way. Here they are plain:
+    the type checker still refuses changes, the running program does not. To be written above ``@dataclass(frozen=True, slots=True)``.
+
+    Raises:
+        TypeError: the class has a ``__post_init__``, which the plain constructor would pass over.
+    """
+    if hasattr(cls, "__post_init__"):
+        msg = f"{cls.__name__} has a __post_init__: it cannot be light"
+        raise TypeError(msg)
+    copies = [(f.name, f.type, _copy(f)) for f in fields(cast("Any", cls))]
+    plain = make_dataclass(cls.__name__, copies, repr=False, eq=False)
+    cls.__init__ = plain.__init__  # type: ignore[misc]  # the same arguments, defaults and order
+    del cls.__setattr__, cls.__delattr__
+    return cls
+
+
+def _copy(of: "Field[Any]") -> "Field[Any]":
+    if of.default_factory is not MISSING:
+        return field(default_factory=of.default_factory, kw_only=of.kw_only)
+    return field(default=of.default, kw_only=of.kw_only)
