@@ -20,7 +20,7 @@ source: {kafka: {topics: [ticks]}}
 codec: {json: {fields: {x: float32}}}
 deadline: {budget: 50ms}
 lanes: [{name: high, when: x > 50, priority: 0, share: 0.5}]
-features: {python: "features:three"}
+features: {python: "profiled_features:three"}
 model: {path: model.onnx}
 sink: {kafka: {topic: decisions}}
 """
@@ -48,7 +48,7 @@ def test_a_recording_through_a_pipeline(
     make_model: MakeModel, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_model(linear("batch"))
-    (folder / "features.py").write_text(FEATURES)
+    (folder / "profiled_features.py").write_text(FEATURES)
     (folder / "pipeline.yaml").write_text(MODEL)
     code = main(["profile", "pipeline.yaml", "--capture", "day.mcap", "--json"])
     captured = capsys.readouterr()
