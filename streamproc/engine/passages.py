@@ -34,7 +34,8 @@ def passages(
         if rows.any():
             events = decided.events.take(np.flatnonzero(rows))
             part = replace(decided, events=events, traced=None)
-            yield _decided(part, outcome, source, settled, final_ns)
+            lane = settled.lane if isinstance(settled.lane, int) else settled.lane[rows]
+            yield _decided(part, outcome, source, replace(settled, lane=lane), final_ns)
 
 
 def _decided(
@@ -63,6 +64,7 @@ def _decided(
         timestamp_ns=events.timestamp_ns,
         decoded_ns=events.decoded_ns,
         run=decided.run,
+        lane=settled.lane,
     )
 
 

@@ -32,7 +32,7 @@ UNKNOWN: Final = -1
 
 E2E: Final = "e2e"
 OWN: Final = "own"
-"""Two of the latencies that have exemplars; the others are the stages."""
+"""Two of the latencies that have exemplars; the others are the stages, and the lanes where there are several."""
 
 BATCH_SIZE_BOUNDS: Final = tuple(1 << power for power in range(14))
 """The buckets of the batch size, 1 to 8,192; a size equal to a bound is within it."""
@@ -44,6 +44,11 @@ _COUNTERS = (
     *("recorder_dropped",),
 )
 """Attributes of ``Accounts`` that are plain sums."""
+
+
+def lane_key(lane: int) -> str:
+    """Of a lane's latency, among those that have exemplars."""
+    return f"lane {lane}"
 
 
 class Accounts:
@@ -73,7 +78,8 @@ class Accounts:
         variants: by variant, how many events it was run with, and for how long (ns).
         e2e: from event time to the broker's acknowledgement.
         e2e_by_lane: the same by lane; empty where there is one.
-        exemplars: of each latency, by the metric's part: ``e2e``, ``own`` and the stages.
+        exemplars: of each latency, by the metric's part: ``e2e``, ``own``, the stages, and ``lane_key`` of each of
+            several lanes.
         tail: where the time of the slowest went.
         gc_pauses: how long the garbage collector held everything up.
         own: this process's part of it, from fetched to handed to the producer.
@@ -111,7 +117,10 @@ class Accounts:
         self.e2e = LatencyHistogram(exact_bounds_ns)
         several = len(self.lanes) > 1
         self.e2e_by_lane = [LatencyHistogram(exact_bounds_ns) for _ in self.lanes if several]
-        self.exemplars = {name: Exemplars(self.e2e.bounds_ns) for name in (E2E, OWN, *STAGES)}
+        lane_keys = [lane_key(number) for number in range(len(self.e2e_by_lane))]
+        self.exemplars = {
+            name: Exemplars(self.e2e.bounds_ns) for name in (E2E, OWN, *STAGES, *lane_keys)
+        }
         self.tail = TailCounts()
         self.gc_pauses = LatencyHistogram(bounds_ns=COARSE_NS)
         self.own = LatencyHistogram(exact_bounds_ns)

@@ -24,7 +24,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from streamproc.core import NS_PER_S, ModelInfo, Outcome, Reason
 from streamproc.telemetry import names
-from streamproc.telemetry.accounts import BATCH_SIZE_BOUNDS, E2E, OWN, Accounts
+from streamproc.telemetry.accounts import BATCH_SIZE_BOUNDS, E2E, OWN, Accounts, lane_key
 from streamproc.telemetry.definitions import definition
 from streamproc.telemetry.gauges import Gauges
 from streamproc.telemetry.latency_family import LatencyFamily, le
@@ -124,8 +124,8 @@ def _from_the_start(accounts: Accounts, *, variants: int) -> dict[tuple[str, Out
 def _latencies(accounts: Accounts) -> Iterator[Metric]:
     e2e = LatencyFamily(definition(names.E2E_LATENCY))
     if accounts.e2e_by_lane:
-        for lane, histogram in zip(accounts.lanes, accounts.e2e_by_lane, strict=True):
-            e2e.add((lane,), histogram, None)
+        for number, histogram in enumerate(accounts.e2e_by_lane):
+            e2e.add((accounts.lanes[number],), histogram, accounts.exemplars[lane_key(number)])
     else:
         e2e.add(accounts.lanes, accounts.e2e, accounts.exemplars[E2E])
     yield e2e

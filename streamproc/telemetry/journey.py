@@ -35,6 +35,7 @@ class Journey(NamedTuple):
     decoded_ns: int = 0
     run: BatchRun | None = None
     batch: Parent | None = None
+    lane: int = 0
 
 
 class BatchSpan(NamedTuple):

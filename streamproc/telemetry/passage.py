@@ -56,6 +56,7 @@ class Passage:
         timestamp_ns: int64 [n], their records' timestamps; None where that is not known.
         decoded_ns: int64 [n], when they were decoded, before their features were made; None where they never were.
         run: the micro-batch that they ran in; None where that is not known.
+        lane: int64 [n], their lanes, or one number where all are of one.
     """
 
     source: TopicPartition
@@ -78,3 +79,4 @@ class Passage:
     timestamp_ns: Int64Array | None = None
     decoded_ns: Int64Array | None = None
     run: BatchRun | None = None
+    lane: Int64Array | int = 0

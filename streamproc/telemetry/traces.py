@@ -7,7 +7,7 @@ from itertools import count
 import numpy as np
 
 from streamproc.core import NS_PER_MS, NS_PER_S, Headers, Int64Array, Outcome, TopicPartition
-from streamproc.telemetry.accounts import E2E, OWN, Accounts
+from streamproc.telemetry.accounts import E2E, OWN, Accounts, lane_key
 from streamproc.telemetry.exemplars import Exemplar
 from streamproc.telemetry.journey import Journey, Told
 from streamproc.telemetry.open_commits import OpenCommits
@@ -132,8 +132,8 @@ class Tracer:
             self._named_ns = journey.final_ns
             trace_id = journey.ids.trace_id.hex()
             for name, value_ns in _latencies(journey):
-                exemplar = Exemplar(trace_id, max(0, value_ns), journey.final_ns)
-                self._accounts.exemplars[name].note(exemplar)
+                if (kept := self._accounts.exemplars.get(name)) is not None:
+                    kept.note(Exemplar(trace_id, max(0, value_ns), journey.final_ns))
 
     def _tell_slowest(self, slowest: "_Slowest") -> None:
         for journey in slowest.take():
@@ -187,12 +187,14 @@ class Tracer:
             0 if passage.decoded_ns is None else int(passage.decoded_ns[place]),
             passage.run,
             None if passage.run is None else self._ids_of(passage.run),
+            passage.lane if isinstance(passage.lane, int) else int(passage.lane[place]),
         )
 
 
 def _latencies(journey: Journey) -> Iterator[tuple[str, int]]:
     """What the journey of a decided event adds to each latency that has exemplars."""
     yield E2E, journey.final_ns - journey.event_time_ns
+    yield lane_key(journey.lane), journey.final_ns - journey.event_time_ns
     yield OWN, journey.decided_ns - journey.arrival_ns
     yield "broker", journey.arrival_ns - journey.event_time_ns
     yield "decode", journey.admitted_ns - journey.arrival_ns

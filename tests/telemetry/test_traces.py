@@ -301,6 +301,15 @@ def test_one_of_the_slowest_finds_the_commit_that_was_its_own() -> None:
     assert (commit.began_ns, commit.ended_ns) == (NOW_NS + 6, NOW_NS + 7)
 
 
+def test_a_trace_is_named_in_its_lanes_bucket() -> None:
+    accounts = Accounts(pipeline="p", lanes=("top", "default"))
+    tracer = Tracer(Sampler("p", 0.0), ["late"], lambda _: None, accounts)
+    tracer.ended(passage(2, lane=np.array([1, 1]), outcome=Outcome.LATE))
+    found = {name for name, kept in accounts.exemplars.items() if kept.by_bucket}
+    assert "lane 1" in found
+    assert "lane 0" not in found
+
+
 def test_a_trace_is_named_in_the_buckets_that_it_fell_into() -> None:
     accounts = Accounts(pipeline="p")
     tracer = Tracer(Sampler("p", 1.0), (), lambda _: None, accounts)
