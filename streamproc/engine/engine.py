@@ -5,7 +5,7 @@ starts nothing; the service, the tests and the player drive the same one.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import accumulate, groupby
 
@@ -22,10 +22,10 @@ from streamproc.core import (
     Reason,
     RecordBatch,
     TopicPartition,
-    light,
 )
 from streamproc.engine.conclude import Ran
 from streamproc.engine.effects import Effect, Infer, Send, Skip
+from streamproc.engine.in_flight import Finished, InFlight, batch_run
 from streamproc.engine.intake import Rejected, in_order
 from streamproc.engine.lanes import lane_of
 from streamproc.engine.letters import Originals
@@ -36,29 +36,7 @@ from streamproc.engine.pending import PendingEvents
 from streamproc.engine.read_so_far import ReadSoFar
 from streamproc.engine.rescue import Rescued, parts_of
 from streamproc.scheduling import Idle, Reload, Run, SkipTo, WaitUntil
-from streamproc.telemetry import UNKNOWN, BatchRun
-
-
-@light
-@dataclass(frozen=True, slots=True)
-class _InFlight:
-    events: EventBatch
-    bounds: list[int]
-    """Where each partition's part of the events begins, and the end."""
-    started_ns: int
-    reason: str
-    variant: int
-    encoders: Sequence[DecisionEncoder]
-    """As they were when it began: a reload does not change what decided about it."""
-
-
-@light
-@dataclass(frozen=True, slots=True)
-class _Finished:
-    outputs: Columns | Exception | Rescued
-    finished_ns: int
-    variant: int | None = None
-    executed_ns: tuple[int, int] | None = None
+from streamproc.telemetry import UNKNOWN
 
 
 class Engine:
@@ -91,8 +69,8 @@ class Engine:
         self._pending = PendingEvents()
         self.read = ReadSoFar()
         self._effects: list[Effect] = []
-        self._running: dict[int, _InFlight] = {}
-        self._finished: dict[int, _Finished] = {}
+        self._running: dict[int, InFlight] = {}
+        self._finished: dict[int, Finished] = {}
         self._events_total = 0
         self._leaving_total = 0
         self.draining = False
@@ -290,12 +268,12 @@ class Engine:
         """
         as_planned = variant is None and not isinstance(outputs, Rescued)
         self._scheduler.complete(run, finished_ns, failed=not as_planned)
-        self._conclude(run, _Finished(outputs, finished_ns, variant, executed_ns))
+        self._conclude(run, Finished(outputs, finished_ns, variant, executed_ns))
 
     def failed(self, run: int, error: Exception, finished_ns: int) -> None:
         """The model raised: its events become dead letters."""
         self._scheduler.complete(run, finished_ns, failed=True)
-        self._conclude(run, _Finished(error, finished_ns))
+        self._conclude(run, Finished(error, finished_ns))
 
     def reload(
         self,
@@ -337,7 +315,7 @@ class Engine:
         parts = self._pending.take(run.number)
         events = EventBatch.concatenate(parts)
         bounds = list(accumulate(map(len, parts), initial=0))
-        self._running[run.run] = _InFlight(
+        self._running[run.run] = InFlight(
             events, bounds, now_ns, run.reason, run.variant, self._concluder.encoders
         )
         self._accounts.batch(len(events), run.reason, room=self._batch_room)
@@ -351,7 +329,7 @@ class Engine:
         partition.skipping = True
         self._effects.append(Skip(partition.source, skip.timestamp_ns + partition.timestamp_off_ns))
 
-    def _conclude(self, run: int, finished: _Finished) -> None:
+    def _conclude(self, run: int, finished: Finished) -> None:
         """Decide about a run's events; where order is kept, after those of all runs before it."""
         self._finished[run] = finished
         while self._finished:
@@ -370,7 +348,7 @@ class Engine:
                 finished.finished_ns,
                 variant,
                 in_flight.encoders,
-                _batch_run(first, in_flight, ended, variant),
+                batch_run(first, in_flight, ended, variant),
             )
             for part in parts_of(in_flight.events, in_flight.bounds, ended.outputs):
                 self._effects += self._concluder.conclude(*part, ran)
@@ -430,13 +408,6 @@ class Engine:
                 reason=reason,
                 passage=partial(passage_of_records, batch, record, row),
             )
-
-
-def _batch_run(number: int, begun: _InFlight, ended: _Finished, variant: int) -> BatchRun:
-    """What is told of a run."""
-    began_ns = begun.started_ns
-    executed_ns = ended.executed_ns or (began_ns, ended.finished_ns)
-    return BatchRun(number, len(begun.events), begun.reason, variant, began_ns, executed_ns)
 
 
 def _rows_of(rejected: Sequence[Rejected]) -> Int64Array | None:
