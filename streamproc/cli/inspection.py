@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from streamproc.cli.feature_words import feature_words
 from streamproc.codecs import ArrowCodec, FieldType, TensorCodec
 from streamproc.config import LoadedConfig, PipelineConfig
 from streamproc.connectors.kafka import Access, KafkaSink, KafkaSource, TopicShape, topic_shapes
@@ -24,7 +25,13 @@ from streamproc.core import (
 )
 from streamproc.engine import PythonFunction
 from streamproc.executors import load_executors, sweep
-from streamproc.runtime import dead_letter_topic, make_decider, make_decoder, make_features
+from streamproc.runtime import (
+    dead_letter_topic,
+    make_decider,
+    make_decoder,
+    make_features,
+    make_program,
+)
 from streamproc.scheduling import LatencyModel, SendLatency
 from streamproc.testing.pipeline_test import PipelineTest
 
@@ -87,14 +94,17 @@ def inspect_parts(loaded: LoadedConfig, clock: Clock) -> Found:
     if not found.problems:
         _rehearse(loaded, found)
     features, output = config.features, config.output
-    found.features = (
-        features.python if isinstance(features, PythonFunction) else " + ".join(features)
-    )
+    found.features = feature_words(features)
     if isinstance(output, PythonFunction):
         found.decisions = output.python
     else:
         found.decisions = ", ".join(output.labels) or "the model's output as it is"
     return found
+
+
+def _fit(config: PipelineConfig, model: ModelInfo) -> None:
+    decoder = make_decoder(config, model)
+    make_features(config, model, decoder, make_program(config, decoder))
 
 
 def _inspect_traces(config: PipelineConfig) -> None:
@@ -117,7 +127,7 @@ def _inspect_models(
     try:
         found.models = [executor.info for executor in executors]
         best = found.models[0]
-        found.attempt(lambda: make_features(config, best, make_decoder(config, best)))
+        found.attempt(lambda: _fit(config, best))
         found.attempt(lambda: make_decider(config, found.models))
         for executor in executors:
             found.attempt(lambda e=executor: _measure(loaded, e, found, clock))  # type: ignore[misc]

@@ -12,6 +12,7 @@ from typing import Any
 from streamproc.codecs import ArrowCodec, Codec, FieldType, JsonCodec, TensorCodec
 from streamproc.config.delivery_checks import DELIVERY_CHECKS
 from streamproc.config.ends import END_CHECKS, Sink, Source
+from streamproc.config.feature_checks import FEATURE_CHECKS
 from streamproc.config.foreign_names import nearest
 from streamproc.config.recording_checks import RECORDING_CHECKS
 from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
@@ -24,6 +25,7 @@ from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Problem
 from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
 from streamproc.executors import Model, OnnxRuntime, PythonModel, Simulated
+from streamproc.features import Duplicates, Feature
 
 _TOPIC = re.compile(r"^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$")
 """Kafka's rule: org.apache.kafka.common.internals.Topic."""
@@ -106,6 +108,11 @@ def _key(codec: Codec, name: str | None, path: Path) -> Iterator[Finding]:
             yield path, f"must be a field of type str or a whole number, {name} is {field}"
 
 
+def _duplicates(codec: Codec, duplicates: Duplicates | None) -> Iterator[Finding]:
+    if duplicates is not None:
+        yield from _key(codec, duplicates.field, ("duplicates", "field"))
+
+
 def _event_time(codec: Codec, event_time: EventTime) -> Iterator[Finding]:
     yield from _time(codec, event_time.field, ("event_time", "field"))
 
@@ -121,16 +128,20 @@ def _time(codec: Codec, name: str | None, path: Path) -> Iterator[Finding]:
             yield path, f"must be a field that is a whole number, {name} is {field}"
 
 
-def _features(codec: Codec, features: Sequence[str] | PythonFunction) -> Iterator[Finding]:
+def _features(
+    codec: Codec, features: Sequence[str | Feature] | PythonFunction
+) -> Iterator[Finding]:
     if isinstance(features, PythonFunction):
         yield from _function(features.python, ("features", "python"))
         return
     for position, name in enumerate(features):
+        if not isinstance(name, str):
+            continue
         path: Path = ("features", position)
         field = yield from _field(codec, name, path)
         if field and field.dtype == "str":
             yield path, f"must be a field of numbers, {name} is a str"
-    yield from _repeated(features, ("features",))
+    yield from _repeated([f for f in features if isinstance(f, str)], ("features",))
 
 
 def _field(codec: Codec, name: str, path: Path) -> Generator[Finding, None, FieldType | None]:
@@ -176,12 +187,16 @@ def _model(model: Model) -> Iterator[Finding]:
             yield ("model", "variants", place, "name"), f"{name!r} is named before; keep one"
 
 
-def _model_inputs(model: Model, features: Sequence[str] | PythonFunction) -> Iterator[Finding]:
+def _model_inputs(
+    model: Model, features: Sequence[str | Feature] | PythonFunction
+) -> Iterator[Finding]:
     if isinstance(features, PythonFunction) or not features:
         return
+    if any(not isinstance(feature, str) for feature in features):
+        return  # what operators make is known when the parts are joined
     for name in model.inputs:
         if name not in features:
-            message = f"{name!r} is not among the features: {', '.join(features)}"
+            message = f"{name!r} is not among the features: {', '.join(map(str, features))}"
             yield ("model", "inputs", name), message
 
 
@@ -258,6 +273,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_event_key, ("codec", "key")),
     (_sink_key, ("codec", "sink")),
     (_event_time, ("codec", "event_time")),
+    (_duplicates, ("codec", "duplicates")),
     (_deadline, ("codec", "deadline")),
     (_features, ("codec", "features")),
     (_output, ("output",)),
@@ -266,6 +282,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_source_topics, ("source",)),
     (_topics_out, ("source", "sink")),
     (_undecided, ("name", "source", "sink", "outcomes")),
+    *FEATURE_CHECKS,
     *END_CHECKS,
     *DELIVERY_CHECKS,
     *SCHEDULING_CHECKS,

@@ -40,6 +40,7 @@ from streamproc.connectors.files import CaptureSource, FileSink, FileSource
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import Duration, Size
 from streamproc.executors import OnnxRuntime, PythonModel, Simulated
+from streamproc.features import FEATURES
 from streamproc.scheduling import SHED_POLICIES
 
 CHOICES: Mapping[frozenset[type], Mapping[str, type]] = {
@@ -61,6 +62,7 @@ CHOICES: Mapping[frozenset[type], Mapping[str, type]] = {
         "simulated": Simulated,
     },
     frozenset(SHED_POLICIES.values()): SHED_POLICIES,
+    frozenset(FEATURES.values()): FEATURES,
 }
 """Where the file has one key that names the kind, and Python the object itself."""
 
@@ -92,8 +94,9 @@ def choice_of(annotation: object) -> Mapping[str, type] | None:
     """The kinds that a one-key mapping may name, or None where the file has no such mapping."""
     members = get_args(annotation) if _is_union(annotation) else (annotation,)
     # Bare names, which Python users may write too, are read as the file's are.
+    # A text beside them is something else, such as a field among features.
     kinds = frozenset(
-        m for m in members if get_origin(m) is not Literal and m is not types.NoneType
+        m for m in members if get_origin(m) is not Literal and m not in (types.NoneType, str)
     )
     return CHOICES.get(kinds)
 
@@ -155,7 +158,7 @@ def file_type(annotation: Any) -> Any:  # noqa: ANN401 - types as values
     if annotation in SCALARS:
         return Annotated[(object, *SCALARS[annotation].markers)]
     if choice_of(annotation) is not None:
-        return _nullable(annotation) or _choice(annotation)
+        return _nullable(annotation) or _beside_text(annotation) or _choice(annotation)
     if is_section(annotation):
         return section_type(annotation)
     return _union(get_args(annotation)) if _is_union(annotation) else _generic(annotation)
@@ -168,6 +171,22 @@ def _nullable(annotation: Any) -> Any:  # noqa: ANN401
         return None
     rest = tuple(member for member in members if member is not types.NoneType)
     return file_type(Union[rest]) | None  # noqa: UP007 - made at run time
+
+
+def _beside_text(annotation: Any) -> Any:  # noqa: ANN401
+    """``str | X`` of a choice X: told apart by being a mapping; None where it may be no text."""
+    members = get_args(annotation)
+    if str not in members:
+        return None
+    rest = file_type(Union[tuple(member for member in members if member is not str)])  # noqa: UP007
+    both = (
+        Annotated[file_type(str), Tag(tag_of(str))],
+        Annotated[rest, Tag(tag_of(dict))],
+    )
+    return Annotated[
+        Union[both],  # noqa: UP007 - made at run time
+        Discriminator(lambda value: tag_of(str if isinstance(value, str) else dict)),
+    ]
 
 
 def _generic(annotation: Any) -> Any:  # noqa: ANN401

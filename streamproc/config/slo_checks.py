@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from streamproc.codecs import Decisions, JsonDecisions
+from streamproc.config.ends import Sink, Source
 from streamproc.config.tree import Finding, Path
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.engine import Output, PythonFunction
@@ -66,13 +68,15 @@ def _on_burn(slo: Sequence[Objective], model: Model) -> Iterator[Finding]:
 
 
 def _labels(
-    slo: Sequence[Objective], source: KafkaSource, output: Output | PythonFunction
+    slo: Sequence[Objective], source: Source, sink: Sink, output: Output | PythonFunction
 ) -> Iterator[Finding]:
     for place, objective in enumerate(slo):
         if objective.labels is None:
             continue
         path: Path = ("slo", place, "labels")
-        if objective.labels.topic in source.topics:
+        if not (isinstance(source, KafkaSource) and isinstance(sink, KafkaSink)):
+            yield path, "are read beside the decisions, in Kafka: use source.kafka and sink.kafka"
+        elif objective.labels.topic in source.topics:
             yield (
                 (*path, "topic"),
                 f"{objective.labels.topic!r} is a source topic: labels are no events",
@@ -85,8 +89,21 @@ def _labels(
             )
 
 
-def _alert_topic(alerts: Alerts, source: KafkaSource, sink: KafkaSink) -> Iterator[Finding]:
-    if alerts.topic is not None and alerts.topic in (*source.topics, sink.topic):
+def _readable_decisions(slo: Sequence[Objective], decisions: Decisions) -> Iterator[Finding]:
+    for place, objective in enumerate(slo):
+        if objective.labels is not None and not isinstance(decisions, JsonDecisions):
+            yield (
+                ("slo", place, "labels"),
+                "are joined with decisions of JSON: write decisions: json",
+            )
+
+
+def _alert_topic(alerts: Alerts, source: Source, sink: Sink) -> Iterator[Finding]:
+    if alerts.topic is None:
+        return
+    if not (isinstance(source, KafkaSource) and isinstance(sink, KafkaSink)):
+        yield ("alerts", "topic"), "is in Kafka: use source.kafka and sink.kafka, or a webhook"
+    elif alerts.topic in (*source.topics, sink.topic):
         yield (
             ("alerts", "topic"),
             f"{alerts.topic!r} is the pipeline's own: alerts are no events and no decisions",
@@ -97,7 +114,8 @@ SLO_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_objectives, ("slo",)),
     (_lanes, ("slo", "lanes")),
     (_on_burn, ("slo", "model")),
-    (_labels, ("slo", "source", "output")),
+    (_labels, ("slo", "source", "sink", "output")),
+    (_readable_decisions, ("slo", "decisions")),
     (_alert_topic, ("alerts", "source", "sink")),
 )
 """As those of ``checks``: each check and the parts that it takes."""

@@ -10,6 +10,7 @@ from streamproc.connectors.files import CaptureSource, FileSink, FileSource
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.engine import Deadline, EventTime, Limits, Outcomes, Output, PythonFunction
 from streamproc.executors import Model
+from streamproc.features import Duplicates, Feature, FeatureState
 from streamproc.scheduling import (
     Batching,
     Expired,
@@ -40,7 +41,13 @@ class PipelineConfig:
         lanes: events that are served before others or after them, each in the first lane that matches; none
             of them makes one queue.
         late: what happens to a decision after its deadline: it is published, flagged ``late``, or dropped.
-        features: the decoded fields that are the model's inputs, or a function that makes them.
+        features: the model's inputs: decoded fields, and what operators make of them and of what a key did before
+            (one whose name begins with ``_`` is for the operators behind it only); or a function that makes them.
+        state: bounds of what is remembered of keys.
+        filter: a condition over the decoded fields; events for which it does not hold are ``filtered``.
+        duplicates: how events that come twice are recognised; null takes all as they come.
+        absorb: a condition over the decoded fields and what operators make; events for which it holds are remembered
+            and not decided about: ``absorbed``.
         output: how the model's output becomes the decision's.
         batching: how events are gathered.
         shed: which events are given up, by which policies, each a name or a mapping such as
@@ -67,7 +74,11 @@ class PipelineConfig:
     deadline: Deadline = field(default_factory=Deadline)
     lanes: Sequence[Lane] = ()
     late: Literal["publish", "drop"] = "publish"
-    features: Sequence[str] | PythonFunction = ()
+    features: Sequence[str | Feature] | PythonFunction = ()
+    state: FeatureState = field(default_factory=FeatureState)
+    filter: str | None = None
+    duplicates: Duplicates | None = None
+    absorb: str | None = None
     output: Output | PythonFunction = field(default_factory=Output)
     batching: Batching = field(default_factory=Batching)
     shed: Sequence[ShedPolicy | ShedName] = (Expired(), Planner())

@@ -1,7 +1,10 @@
 """Values that are made thousands of times a second."""
 
 from dataclasses import MISSING, Field, field, fields, make_dataclass
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Value = TypeVar("Value")
 
@@ -19,14 +22,15 @@ def light(cls: type[Value]) -> type[Value]:
     if hasattr(cls, "__post_init__"):
         msg = f"{cls.__name__} has a __post_init__: it cannot be light"
         raise TypeError(msg)
-    copies = [(f.name, f.type, _copy(f)) for f in fields(cast("Any", cls))]
+    copies = [(f.name, f.type, _copy(f)) for f in fields(cast("type[DataclassInstance]", cls))]
     plain = make_dataclass(cls.__name__, copies, repr=False, eq=False)
-    cls.__init__ = plain.__init__  # type: ignore[misc]  # the same arguments, defaults and order
+    init = vars(plain)["__init__"]  # the same arguments, defaults and order
+    setattr(cls, "__init__", init)  # noqa: B010 - an assignment is a mistake to the type checker
     del cls.__setattr__, cls.__delattr__
     return cls
 
 
-def _copy(of: "Field[Any]") -> "Field[Any]":
+def _copy(of: Field[object]) -> object:
     if of.default_factory is not MISSING:
         return field(default_factory=of.default_factory, kw_only=of.kw_only)
     return field(default=of.default, kw_only=of.kw_only)

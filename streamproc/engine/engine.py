@@ -50,6 +50,8 @@ class Engine:
     Attributes:
         draining: set when nothing more will be taken in, so that nothing is waited for.
         read: how far each partition was read.
+        rewinds: set where records are fetched again from before the place where deciding begins.
+        restore_ns: how long that took after the last assignment.
         wake_ns: when ``next_effects`` is to be asked again although nothing has happened; None for never.
     """
 
@@ -74,6 +76,9 @@ class Engine:
         self._events_total = 0
         self._leaving_total = 0
         self.draining = False
+        self.rewinds = False
+        self.restore_ns = 0
+        self._assigned_ns: int | None = None
         self.wake_ns: int | None = None
 
     @property
@@ -111,11 +116,18 @@ class Engine:
     ) -> None:
         """These partitions are ours from now on; see ``AssignmentListener``."""
         self._partitions.assign(positions, beyond)
+        if self.rewinds:
+            self._assigned_ns = self._clock.now_ns()
 
     @property
     def owns_partitions(self) -> bool:
         """Whether any partition is ours."""
         return bool(self._partitions.owned())
+
+    @property
+    def restoring(self) -> bool:
+        """Whether what is remembered of a partition's keys is still being read again."""
+        return self.rewinds and any(p.restoring for p in self._partitions.all())
 
     def owned(self) -> list[TopicPartition]:
         """The partitions that are ours."""
@@ -146,6 +158,7 @@ class Engine:
             self._leaving_total -= partition.leaving
             positions[partition.source] = partition.tracker.position
             self._accounts.handed_back += partition.tracker.open_total
+            self._intake.forget(partition.index)
             waiting = self._scheduler.withdraw(partition.index)
             self._pending.take(np.sort(waiting))
         return positions
@@ -183,8 +196,21 @@ class Engine:
     def ingest(self, batch: RecordBatch) -> None:
         """Take fetched records in: they are shed, become dead letters, or wait for their run."""
         partition = self._partitions.find(batch.source)
-        if partition is not None:
-            batch = partition.undone(batch)
+        if partition is not None and self._intake.remembers:
+            partition.seen(batch.end_position)
+            for part, done in partition.by_done(batch):
+                if done:
+                    self._accounts.restored += len(part)
+                    self._intake.restore(part, partition.index)
+                else:
+                    self._take_in(partition, part)
+            if self._assigned_ns is not None and not self.restoring:
+                self.restore_ns = self._clock.now_ns() - self._assigned_ns
+                self._assigned_ns = None
+            return
+        self._take_in(partition, batch if partition is None else partition.undone(batch))
+
+    def _take_in(self, partition: Partition | None, batch: RecordBatch) -> None:
         count = len(batch)
         self._accounts.fetched += count
         if partition is None or partition.leaving:
@@ -225,6 +251,8 @@ class Engine:
             self._accounts.stage_constant("decode", now_ns - batch.arrival_ns, len(part))
         if admitted.rejected:
             self._reject(partition, batch, admitted.rejected, ordinal)
+        for events, outcome, reason, _ in admitted.undecided:
+            self._give_up(events, reason, outcome)
 
     def next_effects(self, now_ns: int) -> list[Effect]:
         """What is to be done now: runs as long as executors are free, and all that is to be sent."""
@@ -353,14 +381,14 @@ class Engine:
             for part in parts_of(in_flight.events, in_flight.bounds, ended.outputs):
                 self._effects += self._concluder.conclude(*part, ran)
 
-    def _give_up(self, events: EventBatch, reason: Reason) -> None:
+    def _give_up(self, events: EventBatch, reason: Reason, outcome: Outcome = Outcome.SHED) -> None:
         self._effects += self._concluder.letters(
             int(events.partition[0]),
             Originals.of(events),
             events.ordinal,
             row=events.row,
             lane=lane_of(events),
-            outcome=Outcome.SHED,
+            outcome=outcome,
             reason=reason,
             passage=partial(passage_of_events, events),
         )

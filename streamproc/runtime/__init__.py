@@ -7,10 +7,10 @@ from streamproc.runtime.assembly import (
     assemble,
     dead_letter_topic,
     make_decider,
-    make_features,
     unwatched,
 )
 from streamproc.runtime.codecs import make_decoder
+from streamproc.runtime.features import make_features, make_program
 from streamproc.runtime.inference import Ran, attempt, try_again
 from streamproc.runtime.machine import machine_facts
 from streamproc.runtime.parts import Parts
@@ -47,6 +47,7 @@ __all__ = [
     "make_features",
     "make_lanes",
     "make_offering",
+    "make_program",
     "metadata_of",
     "outcome_columns",
     "sent_batch",

@@ -5,9 +5,9 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, kafka_sink, kafka_source
 from streamproc.connectors.kafka import Access, TopicTail
-from streamproc.core import NS_PER_MS, Clock, ConfigError, ExternalError
+from streamproc.core import NS_PER_MS, Clock, ConfigError, ExternalError, RecordBatch
 from streamproc.slo import LabelCounts, LabelJoin
 
 log = logging.getLogger(__name__)
@@ -19,8 +19,8 @@ _BACKOFF_S: Final = 5.0
 class LabelTopic:
     """Joins for all objectives with labels; does nothing where there are none.
 
-    Decisions are read again from the sink's topic, so that workers need not tell them, and a label that comes while the
-    parent starts is not lost. Both topics are read from ``within`` before the start on.
+    Decisions are read again from the sink's topic, from ``within`` before the start on, so that workers need not tell them.
+    Labels are read from the start on: what came before was another life's to count.
 
     Args:
         config: the pipeline.
@@ -32,6 +32,7 @@ class LabelTopic:
         self._clock = clock
         self._joins: dict[str, LabelJoin] = {}
         self._changed = asyncio.Event()
+        self._labels_since_ns = clock.now_ns()
         self.change(config)
 
     @property
@@ -50,7 +51,8 @@ class LabelTopic:
                 self._joins[objective.name] = (
                     kept if kept is not None and alike else LabelJoin(objective.labels)
                 )
-        self._changed.set()
+        if self._joins != before:
+            self._changed.set()
 
     async def run(self) -> None:
         """Read until cancelled; a cluster that is away is asked again."""
@@ -66,26 +68,32 @@ class LabelTopic:
                 await asyncio.sleep(_BACKOFF_S)
 
     async def _read(self) -> None:
-        config, source = self._config, self._config.source
+        source = kafka_source(self._config, "slo.labels")
+        sink = kafka_sink(self._config, "slo.labels")
         topics = {join.options.topic for join in self._joins.values()}
         longest_ns = max(int(join.options.within) for join in self._joins.values())
-        since_ns = self._clock.now_ns() - longest_ns
-        sink = Access.of_sink(config.sink, source)
-        decisions = TopicTail(sink, [config.sink.topic], source, self._clock)
+        decisions = TopicTail(Access.of_sink(sink, source), [sink.topic], source, self._clock)
         labels = TopicTail(Access.of_source(source), sorted(topics), source, self._clock)
         try:
-            await decisions.start(since_ns=since_ns)
-            await labels.start(since_ns=since_ns)
+            await decisions.start(since_ns=self._clock.now_ns() - longest_ns)
+            await labels.start(since_ns=self._labels_since_ns)
+            came: list[RecordBatch] = []
             while not self._changed.is_set():
-                # Decisions first: a label is about one that was there before it.
-                for batch in await decisions.poll(timeout_ns=_POLL_NS // 2):
+                batches = await decisions.poll(timeout_ns=_POLL_NS // 2)
+                for batch in batches:
                     for value in batch.value:
                         self._decided(value)
                     await asyncio.sleep(0)
-                for batch in await labels.poll(timeout_ns=_POLL_NS // 2):
+                if any(batch.behind for batch in batches):
+                    continue
+                # Those that came before these decisions: what a label is about was there before it.
+                for batch in came:
                     for value in batch.value:
                         self._labelled(batch.source.topic, value)
                     await asyncio.sleep(0)
+                # After a failure they are read on from here; those that come twice are counted once.
+                self._labels_since_ns = self._clock.now_ns() - 2 * _POLL_NS
+                came = await labels.poll(timeout_ns=_POLL_NS // 2)
         finally:
             await decisions.stop()
             await labels.stop()

@@ -20,6 +20,8 @@ from streamproc.runtime.commits import make_ledger_commits, make_transactions
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.exporting import exporter_of
+from streamproc.runtime.feature_states import feature_states
+from streamproc.runtime.features import rewind
 from streamproc.runtime.gc_watch import gc_pauses
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
@@ -162,6 +164,7 @@ class Service:
             accounts.lanes,
             self._executors,
             lag=lag,
+            features=feature_states(self._assembly),
             loop_lag_ns=self._heartbeat.lag_ns,
             reloads=self._reloader.results if self._reloader else {},
             now_ns=self._parts.clock.now_ns(),
@@ -201,6 +204,7 @@ class Service:
             "model": self._assembly is not None,
             "assignment": self._driver is not None and self._driver.owns_partitions,
             "broker": self._driver is not None and self._parts.sink.healthy(),
+            "features": self._assembly is not None and not self._assembly.engine.restoring,
         }
 
     async def run(self) -> Summary:
@@ -220,6 +224,7 @@ class Service:
             self._assembly = assembly = assemble(
                 self._config, parts.executors, parts.clock, export, log=self._schedule
             )
+            rewind(parts.source, assembly.rewind_ns)
             self._recorder = recorder = self._start_recorder(assembly)
             if self.on_assembled is not None:
                 self.on_assembled(assembly)

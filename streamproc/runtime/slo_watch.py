@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, kafka_sink, kafka_source
 from streamproc.connectors.kafka import Access, TopicWriter
 from streamproc.core import NS_PER_S, Clock, VirtualClock
 from streamproc.runtime.label_topic import LabelTopic
@@ -54,8 +54,7 @@ class SloWatch:
         self._accounts = accounts
         self._brake = brake
         self._measures = Measures()
-        ladder = [variant.name for variant in config.model.ladder]
-        self._evaluator = Evaluator(config.name, config.slo, config.alerts, ladder)
+        self._evaluator = Evaluator(config.name, config.slo, config.alerts, _ladder_of(config))
         self._webhook: Webhook | None = None
         self._writer: TopicWriter | None = None
         self._couriers = tuple(self._make_couriers())
@@ -74,9 +73,8 @@ class SloWatch:
 
     def change(self, config: PipelineConfig) -> None:
         """Go on with other objectives, after a reload; where alerts go stays."""
-        if config.slo != self._evaluator.objectives:
-            self._evaluator.change(config.slo)
-            self._labels.change(config)
+        self._evaluator.change(config.slo, _ladder_of(config))
+        self._labels.change(config)
 
     async def run(self) -> None:
         """Watch until cancelled; then the windows are kept, and what is to be told is tried once more."""
@@ -131,8 +129,9 @@ class SloWatch:
             self._webhook = Webhook(self._config.name, alerts.webhook, alerts.token)
             found.append(Courier("webhook", self._post))
         if alerts.topic is not None:
-            access = Access.of_sink(self._config.sink, self._config.source)
-            self._writer = TopicWriter(access, alerts.topic, self._config.sink)
+            source = kafka_source(self._config, "alerts.topic")
+            sink = kafka_sink(self._config, "alerts.topic")
+            self._writer = TopicWriter(Access.of_sink(sink, source), alerts.topic, sink)
             found.append(Courier("topic", self._write))
         return found
 
@@ -154,6 +153,10 @@ class SloWatch:
             await self._writer.stop()
         if self._webhook is not None:
             self._webhook.close()
+
+
+def _ladder_of(config: PipelineConfig) -> list[str]:
+    return [variant.name for variant in config.model.ladder]
 
 
 def _say(alert: Alert) -> None:

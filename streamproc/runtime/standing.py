@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from streamproc.core import NS_PER_S, Executor, TopicPartition
 from streamproc.engine import Engine
 from streamproc.runtime.model_states import model_states
-from streamproc.telemetry import Gauges
+from streamproc.telemetry import FeatureStates, Gauges
 
 _SKEWS_SHOWN = 100
 """Of the sources' clocks, those most off: with one a key there may be thousands."""
@@ -18,6 +18,7 @@ def standing(
     executors: Sequence[Executor],
     *,
     lag: Mapping[TopicPartition, int],
+    features: FeatureStates | None,
     loop_lag_ns: int,
     reloads: Mapping[str, int],
     now_ns: int,
@@ -29,6 +30,7 @@ def standing(
         lanes: the lanes' names.
         executors: of the model's variants.
         lag: records still to be fetched, by partition.
+        features: what they remember.
         loop_lag_ns: how late the event loop last was.
         reloads: how many there were, by result.
         now_ns: the present instant.
@@ -48,6 +50,7 @@ def standing(
         watermarks_seconds={source: ns / NS_PER_S for source, ns in latest_ns.items()},
         executor_slots=min(executor.concurrency for executor in executors),
         loop_lag_seconds=loop_lag_ns / NS_PER_S,
+        features=features,
         model=model_states(executors, reloads),
         event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -162,3 +162,31 @@ def instant_text(instant_ns: int) -> str:
     """RFC 3339 with milliseconds: ``2026-03-01T12:00:00.250Z``."""
     instant = datetime.fromtimestamp(instant_ns / NS_PER_S, tz=UTC)
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema of a record in ``alerts.topic``; its key is the fingerprint."""
+    (_,), definitions = msgspec.json.schema_components([Alert])
+    made: dict[str, Any] = definitions["Alert"]
+    words = {
+        "status": "firing, or resolved when it is over.",
+        "labels": "What it is: alertname, pipeline, slo, severity and, of a burn rate, window.",
+        "annotations": "Words for people.",
+        "startsAt": "When it began, RFC 3339.",
+        "endsAt": "When it was over; the year 1 while it is not.",
+        "generatorURL": "Empty: it comes from the pipeline itself.",
+        "fingerprint": "Of the labels, the same as Alertmanager's.",
+        "schemaVersion": "Of this form.",
+    }
+    properties = {
+        name: {**made["properties"][name], "description": text} for name, text in words.items()
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "streamproc alert",
+        "description": "The value of a record in alerts.topic; its key is the fingerprint. Unknown keys may be added in "
+        "later versions of the same schemaVersion.",
+        "type": "object",
+        "required": list(words),
+        "properties": properties,
+    }

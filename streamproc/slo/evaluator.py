@@ -30,7 +30,6 @@ class Evaluator:
         ladder: Sequence[str] = (),
     ) -> None:
         self._pipeline = pipeline
-        self._ladder = tuple(ladder)
         self.alerts = alerts
         self.book = AlertBook(int(alerts.repeat))
         self.objectives: tuple[Objective, ...] = ()
@@ -38,10 +37,11 @@ class Evaluator:
         self.measures = Measures()
         self.watches: dict[str, ObjectiveWatch] = {}
         self.brakes: dict[str, Brake] = {}
-        self.change(objectives)
+        self.change(objectives, ladder)
 
-    def change(self, objectives: Sequence[Objective]) -> None:
-        """Go on with other objectives; those that count the same over the same windows keep their past."""
+    def change(self, objectives: Sequence[Objective], ladder: Sequence[str]) -> None:
+        """Go on with other objectives, or other variants; what counts the same keeps its past."""
+        self._ladder = tuple(ladder)
         kept = {watch.objective: watch for watch in self.watches.values()}
         self.objectives = tuple(objectives)
         self.watches = {}

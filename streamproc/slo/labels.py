@@ -28,6 +28,7 @@ class LabelJoin:
         self.options = options
         self.right = self.wrong = self.unmatched = self.unread = 0
         self._decided: OrderedDict[str, tuple[int, object]] = OrderedDict()
+        self._counted: OrderedDict[str, None] = OrderedDict()
         self._path = options.decided.split(".")
 
     @property
@@ -43,6 +44,8 @@ class LabelJoin:
             output = output.get(part, _MISSING) if isinstance(output, dict) else _MISSING
         if not isinstance(name, str) or output is _MISSING:
             self.unread += 1
+            return
+        if name in self._counted:
             return
         self._decided[name] = (now_ns, output)
         while len(self._decided) > self.options.remember:
@@ -60,10 +63,14 @@ class LabelJoin:
         known = self._decided.pop(name, None)
         if known is None:
             self.unmatched += 1
-        elif known[1] == label:
+            return
+        if known[1] == label:
             self.right += 1
         else:
             self.wrong += 1
+        self._counted[name] = None
+        if len(self._counted) > self.options.remember:
+            self._counted.popitem(last=False)
 
     def _forget(self, now_ns: int) -> None:
         while self._decided:

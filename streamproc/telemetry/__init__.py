@@ -12,6 +12,7 @@ from streamproc.telemetry.accounts import (
 )
 from streamproc.telemetry.definitions import DEFINITIONS, Definition, definition
 from streamproc.telemetry.exposition import PipelineCollector, make_registry, render
+from streamproc.telemetry.feature_states import FeatureStates, total_features
 from streamproc.telemetry.gauges import Gauges, WorkerStates
 from streamproc.telemetry.histogram import BOUNDS_NS, LatencyHistogram
 from streamproc.telemetry.journey import BatchSpan, Committed, Journey, Told
@@ -48,6 +49,7 @@ __all__ = [
     "BatchSpan",
     "Committed",
     "Definition",
+    "FeatureStates",
     "Gauges",
     "Interval",
     "Journey",
@@ -78,5 +80,6 @@ __all__ = [
     "names",
     "parent_of",
     "render",
+    "total_features",
     "total_states",
 ]

@@ -37,6 +37,7 @@ class Definition:
 
 _WORKERS = "with `--workers`"
 _TRACES = "with `telemetry.traces`"
+_REMEMBER = "where features remember something of their keys"
 _SLO = "with `slo`"
 _PROCESSES = "where the model has processes of its own"
 
@@ -205,6 +206,26 @@ DEFINITIONS: Final = (
         "How often the breaker opened.",
         ("variant",),
         when=_PROCESSES,
+    ),
+    Definition(names.FEATURE_KEYS, "gauge", "Keys that features remember.", when=_REMEMBER),
+    Definition(names.FEATURE_BYTES, "gauge", "Memory for what features remember.", when=_REMEMBER),
+    Definition(
+        names.FEATURE_KEYS_EVICTED,
+        "counter",
+        "Keys that features forgot because there were more than state.max_keys.",
+        when=_REMEMBER,
+    ),
+    Definition(
+        names.RESTORED,
+        "counter",
+        "Records read again for what features remember of them; no part of what was consumed.",
+        when=_REMEMBER,
+    ),
+    Definition(
+        names.RESTORE,
+        "gauge",
+        "How long reading again took after the last assignment of partitions.",
+        when=_REMEMBER,
     ),
     Definition(
         names.SLO_OBJECTIVE,

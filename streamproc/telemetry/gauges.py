@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from streamproc.core import TopicPartition
+from streamproc.telemetry.feature_states import FeatureStates
 from streamproc.telemetry.model_states import ModelStates
 
 
@@ -39,6 +40,7 @@ class Gauges:
         event_time_skew_seconds: by source, how far its clock is off; positive is behind ours.
         workers: the worker processes; None where there is only this one.
         model: how the model is.
+        features: what features remember; None where they remember nothing.
     """
 
     queue_depth: int | None = None
@@ -53,3 +55,4 @@ class Gauges:
     event_time_skew_seconds: Mapping[str, float] = field(default_factory=dict)
     workers: WorkerStates | None = None
     model: ModelStates | None = None
+    features: FeatureStates | None = None

@@ -101,6 +101,7 @@ class PipelineTest:
         inputs = config.source.topics or (config.name,)  # a recording may name its own
         self.broker = MemoryBroker(dict.fromkeys([*inputs, *out], partitions), clock=self.clock)
         self._source = MemorySource(self.broker, inputs, group=self._group)
+        self._source.rewind_ns = self._assembly.rewind_ns
         self.sink: Any = MemorySink(self.broker, delay_ns=acknowledge_ns, automatic=False)
         self._engine.assigned(self._source.acquire(self._source.subscribed))
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
@@ -206,7 +207,8 @@ class PipelineTest:
         self._turn()
         while batches := self._source.take(RECORDS_MAX):
             for batch in batches:
-                self._open.setdefault(batch.source, set()).update(batch.offset.tolist())
+                fresh = batch.offset[batch.offset >= self._source.begun[batch.source]]
+                self._open.setdefault(batch.source, set()).update(fresh.tolist())
                 self._engine.ingest(batch)
                 self._turn()
 

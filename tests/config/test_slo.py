@@ -91,6 +91,12 @@ def test_a_wrong_objective_is_refused_at_its_key(
     assert words in found[0].message
 
 
+def test_labels_need_decisions_that_can_be_read(problems: Problems, minimal: str) -> None:
+    item = "slo: [{name: a, objective: 99, labels: {topic: truth, decided: x}}]\n"
+    (found,) = problems(minimal + item + "decisions: {arrow: {}}\n")
+    assert found.key == "slo[0].labels"
+
+
 def test_two_objectives_have_two_names(problems: Problems, minimal: str) -> None:
     item = "  - {name: a, objective: 99, good: on_time}\n"
     (found,) = problems(minimal + "slo:\n" + item + item)

@@ -24,7 +24,7 @@ def test_arguments_defaults_and_what_a_dataclass_can_do_stay() -> None:
     assert (value.size, value.names, value.secret, value.word) == (3, ["a"], b"?", "b")
     assert replace(value, size=4) == Value(4, ["a"], word="b")
     assert repr(value).endswith("Value(size=3, names=['a'], word='b')")
-    assert pickle.loads(pickle.dumps(value)) == value  # noqa: S301
+    assert pickle.loads(pickle.dumps(value)) == value  # noqa: S301 - our own
     assert [f.name for f in fields(value)] == ["size", "names", "secret", "word"]
 
 

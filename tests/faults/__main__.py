@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SHARED_AT_A_TIME = 2
 """Most of a scenario is waiting: for a session to end, for a fault to be over, for a program to start."""
 
+START_TRIES = 4
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Play them; 0 where every promise was kept."""
@@ -85,16 +87,27 @@ def _words(argv: Sequence[str] | None) -> argparse.Namespace:
 def _play(plays: Sequence[tuple[Scenario, int]]) -> Iterator[Result]:
     """Those that leave brokers and network alone some at a time, and beside them the others, on brokers of their own."""
     with ExitStack() as stack:
-        running: list[Future[Result]] = []
+        lanes = []
         for shares, at_a_time in ((True, SHARED_AT_A_TIME), (False, 1)):
             lane = [(each, seed) for each, seed in plays if each.shares is shares]
-            if not lane:
-                continue
-            cluster = stack.enter_context(KafkaCluster())
+            if lane:
+                lanes.append((lane, at_a_time, _cluster(stack)))
+        running: list[Future[Result]] = []
+        for lane, at_a_time, cluster in lanes:
             pool = stack.enter_context(ThreadPoolExecutor(at_a_time))
             running += [pool.submit(play, cluster, each, seed) for each, seed in lane]
         for number, done in enumerate(as_completed(running), 1):
             yield _told(done.result(), f"{number}/{len(plays)}")
+
+
+def _cluster(stack: ExitStack) -> KafkaCluster:
+    """Start brokers; somebody else may have taken one of their ports since it was chosen."""
+    for _ in range(START_TRIES - 1):
+        try:
+            return stack.enter_context(KafkaCluster())
+        except (OSError, RuntimeError) as error:
+            print(f"faults: {error}; starting other brokers", file=sys.stderr, flush=True)
+    return stack.enter_context(KafkaCluster())
 
 
 def _told(result: Result, number: str) -> Result:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streamproc.core import NS_PER_MS, NS_PER_S, Duration, Outcome, SystemClock, VirtualClock
+from streamproc.core import (
+    NS_PER_MS,
+    NS_PER_S,
+    ConfigError,
+    Duration,
+    Outcome,
+    SystemClock,
+    VirtualClock,
+)
 from streamproc.executors import Model, ModelVariant, Simulated
 from streamproc.runtime import Service
 from streamproc.runtime.scheduling import make_accounts
@@ -172,3 +180,26 @@ async def test_a_service_decides_with_a_cheaper_variant_while_its_budget_burns(
     assert (
         "variant small or a cheaper one decides and what comes while 5 wait is shed" in caplog.text
     )
+
+
+async def test_a_reload_brings_other_objectives() -> None:
+    clock = SystemClock()
+    broker = MemoryBroker({"ticks": 1, "decisions": 1, "p.dlq": 1}, clock=clock)
+    config = pipeline(slo=(PROMISE,), alerts=Alerts(every=Duration.parse("100ms")))
+    source = MemorySource(broker, ["ticks"], group="p")
+    service = Service(config, config.parts(source=source, sink=MemorySink(broker), clock=clock))
+    running = asyncio.create_task(service.run())
+    await until(service.objectives)
+    stricter = replace(PROMISE, objective=99.9)
+    told = await service.reload(replace(config, slo=(stricter, replace(PROMISE, name="more"))))
+    assert told["changed"] == ["slo"]
+    await until(lambda: len(service.objectives()) == 2)
+    assert [(o["name"], o["objective"]) for o in service.objectives()] == [
+        ("on-time", 99.9),
+        ("more", 99.0),
+    ]
+    odd = Objective("odd", 99.0, latency=Duration.parse("47ms"))
+    with pytest.raises(ConfigError, match="47ms is no bucket boundary"):
+        await service.reload(replace(config, slo=(odd,)))
+    service.stop()
+    await running

@@ -24,6 +24,9 @@ def test_right_and_wrong_are_counted_once_each() -> None:
         join.labelled(truth(name, label), 1)
     assert join.counts == LabelCounts(1, 1)
     assert join.unmatched == 2
+    join.decided(decision("t/0/1", "up"), 2)  # read again
+    join.labelled(truth("t/0/1", "up"), 2)
+    assert join.counts == LabelCounts(1, 1)
 
 
 def test_what_is_too_old_or_too_much_is_forgotten() -> None:

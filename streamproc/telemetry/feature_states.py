@@ -1,0 +1,53 @@
+"""How what features remember is: its keys, its memory, and how long it took to come back."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from streamproc.telemetry import names
+from streamproc.telemetry.definitions import definition
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureStates:
+    """What is remembered of keys.
+
+    Attributes:
+        keys: how many keys are remembered.
+        bytes_a_key: what each takes.
+        evicted: keys that were forgotten because there was no room.
+        restored: records read again for what is remembered of them.
+        restore_seconds: how long that took after the last assignment; 0 before the first.
+    """
+
+    keys: int
+    bytes_a_key: int
+    evicted: int
+    restored: int
+    restore_seconds: float
+
+
+def total_features(states: Sequence[FeatureStates]) -> FeatureStates | None:
+    """Those of several workers as one pipeline's; the longest restore counts."""
+    if not states:
+        return None
+    return FeatureStates(
+        keys=sum(one.keys for one in states),
+        bytes_a_key=states[0].bytes_a_key,
+        evicted=sum(one.evicted for one in states),
+        restored=sum(one.restored for one in states),
+        restore_seconds=max(one.restore_seconds for one in states),
+    )
+
+
+def feature_families(states: FeatureStates) -> Iterator[Metric]:
+    """The Prometheus families of it."""
+    for family, name, value in (
+        (GaugeMetricFamily, names.FEATURE_KEYS, states.keys),
+        (GaugeMetricFamily, names.FEATURE_BYTES, states.keys * states.bytes_a_key),
+        (CounterMetricFamily, names.FEATURE_KEYS_EVICTED, states.evicted),
+        (CounterMetricFamily, names.RESTORED, states.restored),
+        (GaugeMetricFamily, names.RESTORE, states.restore_seconds),
+    ):
+        yield family(name, definition(name).text, value=value)
