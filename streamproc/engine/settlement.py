@@ -179,16 +179,17 @@ class Settlement:
         if count > missed:
             lane = _among(settled.lane, ~late) if missed else settled.lane
             self._count(settled.outcome, lane, count - missed, settled.reason)
-        self._accounts.latency(final_ns - settled.decided.events.event_time_ns, settled.lane)
-        self._attribute(settled.decided, final_ns)
+        took_ns = final_ns - settled.decided.events.event_time_ns
+        self._accounts.latency(took_ns, settled.lane)
+        self._attribute(settled.decided, took_ns, final_ns)
         self._accounts.stage_constant("emit", final_ns - settled.decided.decided_ns, count)
 
-    def _attribute(self, decided: Decided, final_ns: int) -> None:
+    def _attribute(self, decided: Decided, took_ns: Int64Array, final_ns: int) -> None:
         """Say where the time of the slowest of them went."""
         events = decided.events
         columns = (events.event_time_ns, events.arrival_ns, events.admitted_ns)
         instants = (*columns, decided.started_ns, decided.decided_ns, final_ns)
-        self._accounts.tail.settled(final_ns - events.event_time_ns, instants, self._accounts.e2e)
+        self._accounts.tail.settled(took_ns, instants, self._accounts.e2e)
 
     def _cover(self, settled: Settled) -> None:
         partition = self._partitions.at(settled.partition) if self._transactional else None

@@ -104,6 +104,7 @@ def assemble(
     sweeps: Sequence[Sweep] | None = None,
     log: ScheduleLog | None = None,
     watch: Watch = unwatched,
+    stamped: bool = True,
 ) -> Assembly:
     """Make a pipeline's engine; measures the model's variants on the way, unless that was done.
 
@@ -115,6 +116,8 @@ def assemble(
         sweeps: what each variant takes, where it is known; None measures.
         log: takes all that the engine is told, to do it again; None keeps nothing.
         watch: is shown each part that takes time, and gives what stands in its place.
+        stamped: whether the instant of decoding is read from the clock; False where that gives recorded readings,
+            among which this one is not.
 
     Raises:
         ConfigError: the model's inputs or outputs do not fit the features or labels.
@@ -164,7 +167,7 @@ def assemble(
             times=times,
             lanes=lanes,
             limits=config.limits,
-            now_ns=unlogged.now_ns,
+            now_ns=unlogged.now_ns if stamped else None,
             step=make_step(config, decoder, program),
         ),
         screen=Screen(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from heapq import heappush, heapreplace
-from itertools import count
+from itertools import count, islice
 
 import numpy as np
 
@@ -91,12 +91,14 @@ class Tracer:
             told = self.outgoing(passage.source, passage.offset, passage.row, passage.headers)
         journeys = [self._journey(passage, place, SAMPLED, ids) for place, ids in told.items()]
         if passage.outcome in self._always:
-            others = [place for place in range(len(passage.offset)) if place not in told]
-            word, room = passage.outcome.word, self._room(passage)
-            journeys += [self._journey(passage, place, word) for place in others[:room]]
-            self._made[passage.outcome] += min(room, len(others))
-            if self._accounts is not None and len(others) > room:
-                self._accounts.suppressed(passage.outcome, len(others) - room)
+            room, untold = self._room(passage), len(passage.offset) - len(told)
+            if room:  # in a burst there mostly is none
+                others = (place for place in range(len(passage.offset)) if place not in told)
+                some = islice(others, room)
+                journeys += [self._journey(passage, place, passage.outcome.word) for place in some]
+                self._made[passage.outcome] += min(room, untold)
+            if self._accounts is not None and untold > room:
+                self._accounts.suppressed(passage.outcome, untold - room)
         for journey in journeys:
             self._tell(journey)
         if passage.run is not None:
