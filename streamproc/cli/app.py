@@ -33,6 +33,7 @@ COMMANDS = {
     "why": "Where an event's time went, and what would have saved it.",
     "profile": "Where the time of a pipeline goes: stages, lanes, operators, Python.",
     "top": "A running pipeline in the terminal, live.",
+    "drift": "Whether features are distributed as they were when the model was trained.",
     "doctor": "What this machine has and lacks.",
     "schema": "Print the JSON Schemas.",
 }

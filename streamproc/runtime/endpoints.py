@@ -1,7 +1,7 @@
 """The HTTP endpoints beside a pipeline, and its pushed metrics, for as long as it runs."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from prometheus_client.registry import Collector
 
@@ -16,7 +16,7 @@ from streamproc.web import Guard, OpsServer, ops_app
 @contextlib.asynccontextmanager
 async def endpoints(
     running: Running,
-    config: PipelineConfig,
+    config: Callable[[], PipelineConfig],
     clock: Clock,
     *,
     more: Sequence[Collector] = (),
@@ -25,7 +25,8 @@ async def endpoints(
 
     Args:
         running: a service, or a group of them; it has its books.
-        config: where they are, who may ask them, and where metrics are pushed to.
+        config: says where they are, and where metrics are pushed to, at the begin, and what who asks must show, at any
+            moment.
         clock: the time.
         more: what else stands on ``/metrics``.
 
@@ -41,25 +42,25 @@ async def endpoints(
             raise InvariantError(msg)
         return found
 
-    metrics = config.telemetry.metrics
+    metrics = config().telemetry.metrics
     collector = PipelineCollector(
         accounts, gauges=running.gauges, models=running.models, version=VERSION
     )
     registry = make_registry(collector)
     for one in more:
         registry.register(one)
-    async with pushed(metrics.otlp, registry, config.name, clock):
+    async with pushed(metrics.otlp, registry, config().name, clock):
         if metrics.listen is None:
             yield None
             return
         app = ops_app(
             registry=registry,
             readiness=running.readiness,
-            status=Status(running, budget_ns=int(config.deadline.budget), clock=clock).show,
+            status=Status(running, budget_ns=int(config().deadline.budget), clock=clock).show,
             actions=actions_of(running),
         )
         host, _, port = metrics.listen.rpartition(":")
-        server = OpsServer(Guard(app, metrics.token), host, int(port))
+        server = OpsServer(Guard(app, lambda: config().telemetry.metrics.token), host, int(port))
         try:
             await server.start()
             yield server.address

@@ -11,6 +11,7 @@ from streamproc.telemetry.accounts import (
     SkipReason,
 )
 from streamproc.telemetry.definitions import DEFINITIONS, Definition, definition
+from streamproc.telemetry.drift import DriftMonitor, DriftReference, DriftState, total_drift
 from streamproc.telemetry.exposition import PipelineCollector, make_registry, render
 from streamproc.telemetry.feature_states import FeatureStates, total_features
 from streamproc.telemetry.gauges import Gauges, WorkerStates
@@ -18,7 +19,7 @@ from streamproc.telemetry.histogram import BOUNDS_NS, LatencyHistogram
 from streamproc.telemetry.journey import BatchSpan, Committed, Journey, Told
 from streamproc.telemetry.latency_counts import LatencyCounts
 from streamproc.telemetry.model_states import ModelProcesses, ModelStates, total_states
-from streamproc.telemetry.options import Metrics, MetricsOtlp, Telemetry, Tls, Traces
+from streamproc.telemetry.options import Drift, Metrics, MetricsOtlp, Telemetry, Tls, Traces
 from streamproc.telemetry.passage import BatchRun, Passage
 from streamproc.telemetry.sampling import (
     TRACEPARENT,
@@ -49,6 +50,10 @@ __all__ = [
     "BatchSpan",
     "Committed",
     "Definition",
+    "Drift",
+    "DriftMonitor",
+    "DriftReference",
+    "DriftState",
     "FeatureStates",
     "Gauges",
     "Interval",
@@ -80,6 +85,7 @@ __all__ = [
     "names",
     "parent_of",
     "render",
+    "total_drift",
     "total_features",
     "total_states",
 ]

@@ -38,6 +38,7 @@ class Definition:
 _WORKERS = "with `--workers`"
 _TRACES = "with `telemetry.traces`"
 _REMEMBER = "where features remember something of their keys"
+_DRIFT = "with `telemetry.drift`"
 _SLO = "with `slo`"
 _PROCESSES = "where the model has processes of its own"
 
@@ -226,6 +227,33 @@ DEFINITIONS: Final = (
         "gauge",
         "How long reading again took after the last assignment of partitions.",
         when=_REMEMBER,
+    ),
+    Definition(
+        names.DRIFT_PSI,
+        "gauge",
+        "Population stability index of a feature against the reference; above 0.25 it is another distribution.",
+        ("feature",),
+        when=_DRIFT,
+    ),
+    Definition(
+        names.DRIFT_MISSING,
+        "gauge",
+        "Share of the events whose feature is NaN or infinite.",
+        ("feature",),
+        when=_DRIFT,
+    ),
+    Definition(
+        names.DRIFT_OUTSIDE,
+        "gauge",
+        "Share of the events whose feature lies outside the reference's range.",
+        ("feature",),
+        when=_DRIFT,
+    ),
+    Definition(
+        names.DRIFT_EVENTS,
+        "gauge",
+        "Events that the last window of drift looked at.",
+        when=_DRIFT,
     ),
     Definition(
         names.SLO_OBJECTIVE,

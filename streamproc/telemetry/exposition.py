@@ -26,6 +26,7 @@ from streamproc.core import NS_PER_S, ModelInfo, Outcome, Reason
 from streamproc.telemetry import names
 from streamproc.telemetry.accounts import BATCH_SIZE_BOUNDS, E2E, OWN, Accounts, lane_key
 from streamproc.telemetry.definitions import definition
+from streamproc.telemetry.drift_families import drift_families
 from streamproc.telemetry.feature_states import feature_families
 from streamproc.telemetry.gauges import Gauges
 from streamproc.telemetry.latency_family import LatencyFamily, le
@@ -79,6 +80,8 @@ class PipelineCollector(Collector):
         yield from _gauges(gauges := self._gauges())
         yield from _counters(accounts)
         yield from model_families(gauges.model or ModelStates())
+        if gauges.drift is not None:
+            yield from drift_families(gauges.drift)
         if gauges.features is not None:
             yield from feature_families(gauges.features)
         yield from self._infos(models)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from streamproc.core import TopicPartition
+from streamproc.telemetry.drift import DriftState
 from streamproc.telemetry.feature_states import FeatureStates
 from streamproc.telemetry.model_states import ModelStates
 
@@ -40,6 +41,7 @@ class Gauges:
         event_time_skew_seconds: by source, how far its clock is off; positive is behind ours.
         workers: the worker processes; None where there is only this one.
         model: how the model is.
+        drift: how features are distributed; None where nobody looks, or not enough was seen.
         features: what features remember; None where they remember nothing.
     """
 
@@ -55,4 +57,5 @@ class Gauges:
     event_time_skew_seconds: Mapping[str, float] = field(default_factory=dict)
     workers: WorkerStates | None = None
     model: ModelStates | None = None
+    drift: DriftState | None = None
     features: FeatureStates | None = None

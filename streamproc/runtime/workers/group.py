@@ -116,7 +116,7 @@ class WorkerGroup:
                 for number, slot in enumerate(slots.numbers)
             ]
             more = (self._slo.collector,)
-            async with endpoints(self, self._config, self._clock, more=more) as address:
+            async with endpoints(self, lambda: self._config, self._clock, more=more) as address:
                 await self._look_after(address)
         return self.summary()
 
