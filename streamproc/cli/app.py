@@ -31,13 +31,15 @@ COMMANDS = {
     "simulate": "The scheduler on a virtual clock, under any load.",
     "diff": "What a candidate decides otherwise than the baseline.",
     "why": "Where an event's time went, and what would have saved it.",
+    "profile": "Where the time of a pipeline goes: stages, lanes, operators, Python.",
+    "top": "A running pipeline in the terminal, live.",
     "drift": "Whether features are distributed as they were when the model was trained.",
     "doctor": "What this machine has and lacks.",
     "schema": "Print the JSON Schemas.",
 }
 """The commands and their one line; each is the function of this name in the module of this name, with ``_`` behind
 what is a word of Python."""
-LATER = ("bench", "profile", "optimize", "top")
+LATER = ("bench", "optimize")
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[
     1
 ]  # typer's own, or click's: depends on typer's version

@@ -108,10 +108,16 @@ def _fit(config: PipelineConfig, model: ModelInfo) -> None:
 
 
 def _inspect_traces(config: PipelineConfig) -> None:
-    from streamproc.telemetry.otlp import check_collector  # noqa: PLC0415 - 0.2 s for those who trace
+    telemetry = config.telemetry
+    if telemetry.traces is None and telemetry.metrics.otlp is None:
+        return
+    from streamproc.telemetry.otlp_connect import check_collector  # noqa: PLC0415 - 0.2 s for who exports
+    from streamproc.telemetry.otlp_transports import METRICS, TRACES  # noqa: PLC0415
 
-    if config.telemetry.traces is not None:
-        check_collector(config.telemetry.traces)
+    if telemetry.traces is not None:
+        check_collector(telemetry.traces, TRACES)
+    if telemetry.metrics.otlp is not None:
+        check_collector(telemetry.metrics.otlp, METRICS)
 
 
 def _inspect_models(

@@ -36,6 +36,8 @@ class EventBatch:
         headers: the record's headers of those events that have any, by event number.
         row: int64 [n], the event's row within its record; None where a record is one event.
         lane: int64 [n], the place of each event's lane among the pipeline's; None where there is one.
+        timestamp_ns: int64 [n], the record's timestamp as it came; negative where it has none. None where nobody tells.
+        decoded_ns: int64 [n], when it was decoded, before its features were made; None where nobody tells.
     """
 
     number: Int64Array
@@ -54,6 +56,8 @@ class EventBatch:
     headers: dict[int, Headers] = field(default_factory=dict, repr=False)
     row: Int64Array | None = None
     lane: Int64Array | None = None
+    timestamp_ns: Int64Array | None = None
+    decoded_ns: Int64Array | None = None
 
     def __len__(self) -> int:
         return len(self.number)
@@ -97,6 +101,8 @@ class EventBatch:
             headers=headers,
             row=None if self.row is None else self.row[rows],
             lane=None if self.lane is None else self.lane[rows],
+            timestamp_ns=None if self.timestamp_ns is None else self.timestamp_ns[rows],
+            decoded_ns=None if self.decoded_ns is None else self.decoded_ns[rows],
         )
 
     def with_inputs(self, inputs: Columns) -> Self:
@@ -162,6 +168,8 @@ class EventBatch:
             headers={number: h for b in batches for number, h in b.headers.items()},
             row=_joined([b.row for b in batches]),
             lane=_joined([b.lane for b in batches]),
+            timestamp_ns=_joined([b.timestamp_ns for b in batches]),
+            decoded_ns=_joined([b.decoded_ns for b in batches]),
         )
 
 

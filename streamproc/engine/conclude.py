@@ -39,6 +39,7 @@ from streamproc.scheduling import Scheduler
 from streamproc.telemetry import (
     TRACEPARENT,
     TRACESTATE,
+    BatchRun,
     Passage,
     SpanIds,
     Tracer,
@@ -81,12 +82,13 @@ class Destinations:
 
 
 class Ran(NamedTuple):
-    """When a run began, when it had ended and its turn had come (ns), the variant that ran, and its encoders."""
+    """When a run began, when it had ended and its turn had come (ns), the variant that ran, its encoders, and the batch."""
 
     started_ns: int
     ended_ns: int
     variant: int
     encoders: Sequence[DecisionEncoder]
+    run: BatchRun | None = None
 
 
 class Concluder:
@@ -280,7 +282,7 @@ class Concluder:
         if outcome is Outcome.LATE and not self._to.late:
             # Nothing is sent, so there is no acknowledgement to measure the latency to.
             start_ns, end_ns = ran.started_ns, ran.ended_ns
-            decided = Decided(events, start_ns, end_ns, end_ns, None, None, ran.variant)
+            decided = Decided(events, start_ns, end_ns, end_ns, None, None, ran.variant, ran.run)
             self._settlement.conclude(_settled(owner, events, outcome, decided), ran.ended_ns)
             return []
         headers, traced = self._headers(owner.source, events)
@@ -316,7 +318,9 @@ class Concluder:
         )
         handed_ns = self._clock.now_ns()
         to, variant = self._to.decisions, ran.variant
-        decided = Decided(events, ran.started_ns, ran.ended_ns, handed_ns, to, traced, variant)
+        decided = Decided(
+            events, ran.started_ns, ran.ended_ns, handed_ns, to, traced, variant, ran.run
+        )
         return [self._settlement.send(records, _settled(owner, events, outcome, decided))]
 
     def _headers(

@@ -5,7 +5,6 @@ starts nothing; the service, the tests and the player drive the same one.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, groupby
 
@@ -22,10 +21,10 @@ from streamproc.core import (
     Reason,
     RecordBatch,
     TopicPartition,
-    light,
 )
 from streamproc.engine.conclude import Ran
 from streamproc.engine.effects import Effect, Infer, Send, Skip
+from streamproc.engine.in_flight import Finished, InFlight, batch_run
 from streamproc.engine.intake import Rejected, in_order
 from streamproc.engine.lanes import lane_of
 from streamproc.engine.letters import Originals
@@ -33,29 +32,10 @@ from streamproc.engine.partitions import Partition
 from streamproc.engine.parts import EngineParts
 from streamproc.engine.passages import passage_of_events, passage_of_records
 from streamproc.engine.pending import PendingEvents
+from streamproc.engine.read_so_far import ReadSoFar
 from streamproc.engine.rescue import Rescued, parts_of
 from streamproc.scheduling import Idle, Reload, Run, SkipTo, WaitUntil
 from streamproc.telemetry import UNKNOWN
-
-
-@light
-@dataclass(frozen=True, slots=True)
-class _InFlight:
-    events: EventBatch
-    bounds: list[int]
-    """Where each partition's part of the events begins, and the end."""
-    started_ns: int
-    variant: int
-    encoders: Sequence[DecisionEncoder]
-    """As they were when it began: a reload does not change what decided about it."""
-
-
-@light
-@dataclass(frozen=True, slots=True)
-class _Finished:
-    outputs: Columns | Exception | Rescued
-    finished_ns: int
-    variant: int | None = None
 
 
 class Engine:
@@ -68,6 +48,7 @@ class Engine:
 
     Attributes:
         draining: set when nothing more will be taken in, so that nothing is waited for.
+        read: how far each partition was read.
         withheld: partitions of which records were polled and not yet given to the engine: what the source says of
             their positions is not believed.
         rewinds: set where records are fetched again from before the place where deciding begins.
@@ -89,9 +70,10 @@ class Engine:
         self._keep_order = keep_order
         self._no_lane = UNKNOWN if len(parts.accounts.lanes) > 1 else 0
         self._pending = PendingEvents()
+        self.read = ReadSoFar()
         self._effects: list[Effect] = []
-        self._running: dict[int, _InFlight] = {}
-        self._finished: dict[int, _Finished] = {}
+        self._running: dict[int, InFlight] = {}
+        self._finished: dict[int, Finished] = {}
         self._events_total = 0
         self._leaving_total = 0
         self.draining = False
@@ -178,6 +160,7 @@ class Engine:
             the positions to commit for them.
         """
         positions = {}
+        self.read.released(sources)
         for partition in self._partitions.release(sources):
             self._leaving_total -= partition.leaving
             positions[partition.source] = partition.tracker.position
@@ -243,6 +226,7 @@ class Engine:
         ordinal = partition.fetched(batch.offset, batch.end_position)
         if not count:
             return
+        self.read.fetched(batch)
         times = self._intake.times.of_records(batch)
         screened = self._screen.look(partition, batch, times, self._clock.now_ns())
         for reason, record in screened.shed:
@@ -269,6 +253,7 @@ class Engine:
             waiting = part.waiting_since(now_ns)
             self._pending.add(waiting)
             self._scheduler.offer(self._offering.of(waiting, partition.index), now_ns)
+            self.read.decoded(batch.source, int(part.event_time_ns[-1]))
             self._accounts.stage("broker", part.arrival_ns - part.event_time_ns)
             self._accounts.stage_constant("decode", now_ns - batch.arrival_ns, len(part))
         if admitted.rejected:
@@ -299,7 +284,13 @@ class Engine:
         return self.take_effects()
 
     def completed(
-        self, run: int, outputs: Columns | Rescued, finished_ns: int, *, variant: int | None = None
+        self,
+        run: int,
+        outputs: Columns | Rescued,
+        finished_ns: int,
+        *,
+        variant: int | None = None,
+        executed_ns: tuple[int, int] | None = None,
     ) -> None:
         """The model has run.
 
@@ -308,15 +299,16 @@ class Engine:
             outputs: the model's outputs by name, each [size, ...]; or what could be rescued of them.
             finished_ns: when it ended.
             variant: which variant ran, where it was another than was asked for.
+            executed_ns: when the model began and when it had ended, where that is known more closely.
         """
         as_planned = variant is None and not isinstance(outputs, Rescued)
         self._scheduler.complete(run, finished_ns, failed=not as_planned)
-        self._conclude(run, _Finished(outputs, finished_ns, variant))
+        self._conclude(run, Finished(outputs, finished_ns, variant, executed_ns))
 
     def failed(self, run: int, error: Exception, finished_ns: int) -> None:
         """The model raised: its events become dead letters."""
         self._scheduler.complete(run, finished_ns, failed=True)
-        self._conclude(run, _Finished(error, finished_ns))
+        self._conclude(run, Finished(error, finished_ns))
 
     def reload(
         self,
@@ -359,8 +351,8 @@ class Engine:
         parts = self._pending.take(run.number)
         events = EventBatch.concatenate(parts)
         bounds = list(accumulate(map(len, parts), initial=0))
-        self._running[run.run] = _InFlight(
-            events, bounds, now_ns, run.variant, self._concluder.encoders
+        self._running[run.run] = InFlight(
+            events, bounds, now_ns, run.reason, run.variant, self._concluder.encoders
         )
         self._accounts.batch(len(events), run.reason, room=self._batch_room)
         if len(parts) == 1:  # they were admitted together
@@ -379,7 +371,7 @@ class Engine:
         partition.skipping = True
         self._effects.append(Skip(partition.source, skip.timestamp_ns + partition.timestamp_off_ns))
 
-    def _conclude(self, run: int, finished: _Finished) -> None:
+    def _conclude(self, run: int, finished: Finished) -> None:
         """Decide about a run's events; where order is kept, after those of all runs before it."""
         self._finished[run] = finished
         while self._finished:
@@ -391,7 +383,15 @@ class Engine:
                 "infer", ended.finished_ns - in_flight.started_ns, len(in_flight.events)
             )
             variant = in_flight.variant if ended.variant is None else ended.variant
-            ran = Ran(in_flight.started_ns, finished.finished_ns, variant, in_flight.encoders)
+            took_ns = ended.finished_ns - in_flight.started_ns
+            self._accounts.run(variant, len(in_flight.events), took_ns)
+            ran = Ran(
+                in_flight.started_ns,
+                finished.finished_ns,
+                variant,
+                in_flight.encoders,
+                batch_run(first, in_flight, ended, variant),
+            )
             for part in parts_of(in_flight.events, in_flight.bounds, ended.outputs):
                 self._effects += self._concluder.conclude(*part, ran)
 

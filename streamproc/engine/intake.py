@@ -1,6 +1,6 @@
 """From a fetched batch to events: their times and keys, the decoded fields, the model's inputs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -81,6 +81,8 @@ class Intake:
         times: events' times and deadlines.
         lanes: in which lane an event is; None where there is one.
         limits: how large records may be; None for the defaults.
+        now_ns: reads the time at which records were decoded. It decides nothing, so it is in no schedule log; None
+            leaves it out.
         step: operators, between decoding and ``features``; None where there are none.
 
     Attributes:
@@ -96,6 +98,7 @@ class Intake:
         times: EventTimes,
         lanes: Lanes | None = None,
         limits: Limits | None = None,
+        now_ns: Callable[[], int] | None = None,
         step: FeatureStep | None = None,
     ) -> None:
         self._decoder = decoder
@@ -104,6 +107,7 @@ class Intake:
         self._keys: dict[object, bytes] = {}
         self._lanes = lanes
         self._limits = limits or Limits()
+        self._now_ns = now_ns
         self._step = step
         self.times = times
         self.taps: list[FeatureTap] = []
@@ -246,9 +250,10 @@ class Intake:
         count = len(whole)
         record_key = object_column(batch.key)
         value = object_column(batch.value)
-        offset = batch.offset
+        offset, timestamp_ns = batch.offset, batch.timestamp_ns
         if record is not None:
             record_key, value, offset = record_key[record], value[record], offset[record]
+            timestamp_ns = timestamp_ns[record]
         lane = None if self._lanes is None else self._lanes.of(columns, count)
         event_time_ns, deadline_ns, _ = self.times.of_events(batch, record, columns, times, lane)
         arrival_ns = constant(batch.arrival_ns, count)
@@ -273,6 +278,8 @@ class Intake:
             headers=headers,
             row=decoded.row,
             lane=lane,
+            timestamp_ns=timestamp_ns,
+            decoded_ns=None if self._now_ns is None else np.full(count, self._now_ns()),
         )
 
     def _key_column(self, column: Array) -> ObjectArray:

@@ -86,7 +86,13 @@ class LoggedEngine(Engine):
         return effects
 
     def completed(
-        self, run: int, outputs: Columns | Rescued, finished_ns: int, *, variant: int | None = None
+        self,
+        run: int,
+        outputs: Columns | Rescued,
+        finished_ns: int,
+        *,
+        variant: int | None = None,
+        executed_ns: tuple[int, int] | None = None,
     ) -> None:
         """See ``Engine``."""
         log, ran = self._log, -1 if variant is None else variant
@@ -97,7 +103,7 @@ class LoggedEngine(Engine):
             log.note_at(Call.RESCUED, finished_ns, len(numbers), *numbers)
         else:
             log.note_at(Call.COMPLETED, finished_ns, run, ran)
-        super().completed(run, outputs, finished_ns, variant=variant)
+        super().completed(run, outputs, finished_ns, variant=variant, executed_ns=executed_ns)
 
     def failed(self, run: int, error: Exception, finished_ns: int) -> None:
         """See ``Engine``."""

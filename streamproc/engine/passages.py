@@ -34,7 +34,8 @@ def passages(
         if rows.any():
             events = decided.events.take(np.flatnonzero(rows))
             part = replace(decided, events=events, traced=None)
-            yield _decided(part, outcome, source, settled, final_ns)
+            lane = settled.lane if isinstance(settled.lane, int) else settled.lane[rows]
+            yield _decided(part, outcome, source, replace(settled, lane=lane), final_ns)
 
 
 def _decided(
@@ -60,6 +61,10 @@ def _decided(
         reason=str(settled.reason),
         topic=decided.topic,
         traced=decided.traced,
+        timestamp_ns=events.timestamp_ns,
+        decoded_ns=events.decoded_ns,
+        run=decided.run,
+        lane=settled.lane,
     )
 
 
@@ -75,6 +80,8 @@ def passage_of_events(events: EventBatch, source: TopicPartition) -> Passage:
         arrival_ns=events.arrival_ns,
         admitted_ns=events.admitted_ns,
         deadline_ns=events.deadline_ns,
+        timestamp_ns=events.timestamp_ns,
+        decoded_ns=events.decoded_ns,
     )
 
 
@@ -100,6 +107,7 @@ def passage_of_records(
         },
         event_time_ns=np.where(time_ns < 0, batch.arrival_ns, time_ns + batch.shift_ns),
         arrival_ns=np.full(len(record), batch.arrival_ns),
+        timestamp_ns=time_ns,
     )
 
 

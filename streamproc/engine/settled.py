@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from streamproc.core import EventBatch, Int64Array, Outcome, Reason, light
-from streamproc.telemetry import Passage, SpanIds
+from streamproc.telemetry import BatchRun, Passage, SpanIds
 
 
 @light
@@ -20,6 +20,7 @@ class Decided:
         topic: where they are sent; None where they are not.
         traced: the ids of those that are traced, by row; None where nobody asked.
         variant: which variant of the model ran, 0 being the best.
+        run: the micro-batch that they ran in; None where nobody tells.
     """
 
     events: EventBatch
@@ -29,6 +30,7 @@ class Decided:
     topic: str | None
     traced: Mapping[int, SpanIds] | None = None
     variant: int = 0
+    run: BatchRun | None = None
 
 
 @light

@@ -17,7 +17,7 @@ from streamproc.engine.effects import Send
 from streamproc.engine.ledger import Ledger
 from streamproc.engine.partitions import Partition, PartitionTable
 from streamproc.engine.passages import passages
-from streamproc.engine.settled import Settled
+from streamproc.engine.settled import Decided, Settled
 from streamproc.scheduling import Scheduler
 from streamproc.telemetry import Accounts, Tracer
 
@@ -179,8 +179,17 @@ class Settlement:
         if count > missed:
             lane = _among(settled.lane, ~late) if missed else settled.lane
             self._count(settled.outcome, lane, count - missed, settled.reason)
-        self._accounts.latency(final_ns - settled.decided.events.event_time_ns)
+        took_ns = final_ns - settled.decided.events.event_time_ns
+        self._accounts.latency(took_ns, settled.lane)
+        self._attribute(settled.decided, took_ns, final_ns)
         self._accounts.stage_constant("emit", final_ns - settled.decided.decided_ns, count)
+
+    def _attribute(self, decided: Decided, took_ns: Int64Array, final_ns: int) -> None:
+        """Say where the time of the slowest of them went."""
+        events = decided.events
+        columns = (events.event_time_ns, events.arrival_ns, events.admitted_ns)
+        instants = (*columns, decided.started_ns, decided.decided_ns, final_ns)
+        self._accounts.tail.settled(took_ns, instants, self._accounts.e2e)
 
     def _cover(self, settled: Settled) -> None:
         partition = self._partitions.at(settled.partition) if self._transactional else None

@@ -7,6 +7,7 @@ from streamproc.executors.models import MANIFEST_NAME, Rules, Signature, look_at
 from streamproc.executors.models.golden import Golden, check_golden
 from streamproc.executors.onnx import OnnxExecutor
 from streamproc.executors.options import Model, ModelVariant, OnnxRuntime, PythonModel, Simulated
+from streamproc.executors.profiling import profiled_sessions
 from streamproc.executors.python import PythonExecutor
 from streamproc.executors.simulated import SimulatedExecutor
 
@@ -30,6 +31,7 @@ __all__ = [
     "check_golden",
     "load_executors",
     "look_at",
+    "profiled_sessions",
     "sweep",
     "write_manifest",
 ]

@@ -6,6 +6,7 @@ from typing import Any
 from streamproc.core import Columns, ConfigError, ModelInfo, Problem, TensorSpec
 from streamproc.executors.models import Rules, look_at
 from streamproc.executors.options import OnnxRuntime
+from streamproc.executors.profiling import profile_prefix
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -53,6 +54,10 @@ class OnnxExecutor:
         settings.intra_op_num_threads = options.intra_op_threads
         settings.inter_op_num_threads = 1
         settings.log_severity_level = _ERROR
+        prefix = profile_prefix(variant)
+        if prefix is not None:
+            settings.enable_profiling = True
+            settings.profile_file_prefix = prefix
         _check_providers(options, onnxruntime.get_available_providers())
         files = look_at(path, rules, key)
         for place, library in enumerate(files.libraries):
@@ -102,6 +107,11 @@ class OnnxExecutor:
     def run(self, inputs: Columns) -> Columns:
         """The outputs for a batch; see ``Executor``."""
         return dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
+
+    def end_profile(self) -> tuple[Path, int]:
+        """The profile of a session that was made within ``profiled_sessions``, and when it was begun (ns since 1970)."""
+        begun_ns = int(self._session.get_profiling_start_time_ns())
+        return Path(self._session.end_profiling()), begun_ns
 
     def close(self) -> None:
         """The session ends with this object; see ``Executor``."""

@@ -9,8 +9,10 @@ from streamproc.reports.difference import (
 )
 from streamproc.reports.files import ReportFile
 from streamproc.reports.page import render
+from streamproc.reports.profile import OperatorTime, Profile, StageShare, render_profile
 from streamproc.reports.quantities import share
 from streamproc.reports.run import Check, Run
+from streamproc.reports.stacks import Function, read_stacks
 from streamproc.reports.sweep import SweepPage, SweptRun, render_sweep
 from streamproc.reports.words import OUTCOME_WORDS
 
@@ -19,16 +21,22 @@ __all__ = [
     "Check",
     "ComparedRun",
     "Comparison",
+    "Function",
+    "OperatorTime",
+    "Profile",
     "ReportFile",
     "ReportedBound",
     "ReportedDifference",
     "ReportedSide",
     "Run",
+    "StageShare",
     "SweepPage",
     "SweptRun",
+    "read_stacks",
     "render",
     "render_comparison",
     "render_difference",
+    "render_profile",
     "render_sweep",
     "share",
 ]

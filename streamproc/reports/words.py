@@ -115,6 +115,13 @@ def where_the_time_went(run: Run) -> Iterator[str]:
     rest_ns = total_ns - sum(means[name] for name in large)
     rest = f"; the other stages took {duration(rest_ns)} in all" if rest_ns else ""
     yield f"Of an event's time, {duration(total_ns)} on average, it spent {_joined(parts)}{rest}."
+    tail = run.accounts.slowest()
+    if tail is not None:
+        yield (
+            f"What makes the p99 is the time {STAGE_WORDS[tail.stage]}: events above "
+            f"{duration(tail.threshold_ns)} spent {duration(tail.mean_ns[tail.stage])} of theirs so on average, all "
+            f"others {duration(tail.typical_ns[tail.stage])}."
+        )
 
 
 def stage_means_ns(run: Run) -> dict[Stage, float]:

@@ -3,9 +3,11 @@
 from streamproc.runtime.assembly import (
     Assembly,
     Sweep,
+    Watch,
     assemble,
     dead_letter_topic,
     make_decider,
+    unwatched,
 )
 from streamproc.runtime.codecs import make_decoder
 from streamproc.runtime.drift import read_reference
@@ -33,6 +35,7 @@ __all__ = [
     "Ran",
     "Service",
     "Sweep",
+    "Watch",
     "WorkerGroup",
     "assemble",
     "attempt",
@@ -52,4 +55,5 @@ __all__ = [
     "sent_batch",
     "transaction_interval_ns",
     "try_again",
+    "unwatched",
 ]

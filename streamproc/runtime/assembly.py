@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from streamproc.codecs import Decoder, SchemaDecoder
 from streamproc.config import PipelineConfig, redact, secrets_of
@@ -47,10 +47,12 @@ from streamproc.runtime.scheduling import (
 )
 from streamproc.runtime.schemas import LearningDecoder, client_of
 from streamproc.scheduling import Conflate, LatencyModel
-from streamproc.telemetry import Accounts, Journey, Sampler, Tracer
+from streamproc.telemetry import Accounts, Sampler, Told, Tracer
 
 Sweep: TypeAlias = tuple[Sequence[int], Sequence[int]]
 """Batch sizes measured, ascending, and their times in ns."""
+
+_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +92,28 @@ class Assembly:
     feature_taps: list[FeatureTap] = field(default_factory=list)
 
 
-def assemble(
+class Watch(Protocol):
+    """Looks at a pipeline's parts."""
+
+    def __call__(self, stage: str, part: _Part, /) -> _Part:
+        """What is called in the part's stead."""
+
+
+def unwatched(stage: str, part: _Part) -> _Part:  # noqa: ARG001 - see Watch
+    """The part itself."""
+    return part
+
+
+def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile has otherwise
     config: PipelineConfig,
     executors: Sequence[Executor],
     clock: Clock,
-    export: Callable[[Journey], None] | None = None,
+    export: Callable[[Told], None] | None = None,
     *,
     sweeps: Sequence[Sweep] | None = None,
     log: ScheduleLog | None = None,
+    watch: Watch = unwatched,
+    stamped: bool = True,
     waits_for_schemas: bool = False,
 ) -> Assembly:
     """Make a pipeline's engine; measures the model's variants on the way, unless that was done.
@@ -109,6 +125,9 @@ def assemble(
         export: takes the journeys of traced events; None makes no traces.
         sweeps: what each variant takes, where it is known; None measures.
         log: takes all that the engine is told, to do it again; None keeps nothing.
+        watch: is shown each part that takes time, and gives what stands in its place.
+        stamped: whether the instant of decoding is read from the clock; False where that gives recorded readings,
+            among which this one is not.
         waits_for_schemas: True where records are given to the engine only once their schemas are known; False lets
             the decoder ask for them itself.
 
@@ -121,8 +140,9 @@ def assemble(
         client = client_of(decoder)
         decoder = decoder if client is None else LearningDecoder(decoder, client)
     program = make_program(config, decoder)
-    features = make_features(config, models[0], decoder, program)
-    decider = make_decider(config, models)
+    decoder = watch("decode", decoder)
+    features = watch("features", make_features(config, models[0], decoder, program))
+    decider = watch("decide", make_decider(config, models))
     lanes = make_lanes(config, decoder)
     room = min(m.batch_max or config.batching.max_size for m in models)
     room = min(room, config.batching.max_size)
@@ -132,12 +152,13 @@ def assemble(
         else tuple(sweeps)
     )
     slots = min(e.concurrency for e in executors)
+    unlogged = clock
     if log is not None:
         log.begin(Beginning(tuple((tuple(size), tuple(ns)) for size, ns in swept), slots))
         clock = LoggedClock(clock, log)
     latency = [LatencyModel(*measured, size_max=room) for measured in swept]
     accounts = make_accounts(config)
-    scheduler = make_scheduler(config, latency, slots=slots)
+    scheduler = watch("schedule", make_scheduler(config, latency, slots=slots))
     transactional = config.delivery == "exactly_once"
     if transactional and decoder.several:
         msg = "exactly_once needs records of one event each, and this codec's may hold several: write at_least_once"
@@ -146,7 +167,7 @@ def assemble(
     tracer = None
     traces = config.telemetry.traces
     if traces is not None and export is not None:
-        tracer = Tracer(Sampler(config.name, traces.ratio), traces.always, export)
+        tracer = Tracer(Sampler(config.name, traces.ratio), traces.always, export, accounts)
     asked = config.outcomes.ledger_topic
     ledger = None if asked is None else Ledger(asked, config.name, partitions)
     settlement = Settlement(
@@ -161,6 +182,7 @@ def assemble(
         times=times,
         lanes=lanes,
         limits=config.limits,
+        now_ns=unlogged.now_ns if stamped else None,
         step=make_step(config, decoder, program),
     )
     parts = EngineParts(
@@ -178,7 +200,7 @@ def assemble(
         concluder=Concluder(
             clock=clock,
             decider=decider,
-            encoders=[make_encoder(config, model) for model in models],
+            encoders=[watch("encode", make_encoder(config, model)) for model in models],
             destinations=_destinations(config, secrets),
             partitions=partitions,
             scheduler=scheduler,

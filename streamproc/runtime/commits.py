@@ -54,6 +54,8 @@ class Commits:
         schedule: ScheduleLog | None,
     ) -> None:
         self._engine = assembly.engine
+        self._tracer = assembly.tracer
+        self._clock = clock
         self._source = source
         self._interval_ns = interval_ns
         self._schedule = schedule
@@ -88,8 +90,11 @@ class Commits:
             if positions:
                 if self._ledger is not None:
                     await self._ledger.publish(positions)
+                began_ns = self._clock.now_ns()
                 await self._source.commit(positions)
                 self._engine.committed(positions)
+                if self._tracer is not None:
+                    self._tracer.committed(positions, began_ns, self._clock.now_ns())
         except ExternalError as error:
             if not error.retriable:
                 raise

@@ -305,7 +305,9 @@ class Driver:
         if not isinstance(ran.outputs, Rescued):
             compute[ran.variant].observe(infer.size, ran.took_ns)
         other = None if ran.variant == infer.variant else ran.variant
-        self._engine.completed(infer.run, ran.outputs, now_ns, variant=other)
+        self._engine.completed(
+            infer.run, ran.outputs, now_ns, variant=other, executed_ns=ran.executed_ns
+        )
 
     def _sent(self, ticket: int, result: int | Exception) -> None:
         if isinstance(result, Exception):

@@ -1,55 +1,68 @@
-"""The HTTP endpoints beside a pipeline, for as long as it runs."""
+"""The HTTP endpoints beside a pipeline, and its pushed metrics, for as long as it runs."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from prometheus_client.registry import Collector
 
-from streamproc.core import VERSION, ModelInfo
-from streamproc.telemetry import Accounts, Gauges, Metrics, PipelineCollector, make_registry
-from streamproc.web import Action, Guard, OpsServer, ops_app
+from streamproc.config import PipelineConfig
+from streamproc.core import VERSION, Clock, InvariantError
+from streamproc.runtime.exporting import pushed
+from streamproc.runtime.status import Running, Status, actions_of
+from streamproc.telemetry import Accounts, PipelineCollector, make_registry
+from streamproc.web import Guard, OpsServer, ops_app
 
 
 @contextlib.asynccontextmanager
 async def endpoints(
-    metrics: Callable[[], Metrics],
+    running: Running,
+    config: Callable[[], PipelineConfig],
+    clock: Clock,
     *,
-    accounts: Callable[[], Accounts],
-    gauges: Callable[[], Gauges],
-    models: Callable[[], Sequence[ModelInfo]],
-    readiness: Callable[[], Mapping[str, bool]],
-    status: Callable[[], Mapping[str, object]],
-    actions: Mapping[str, Action],
     more: Sequence[Collector] = (),
 ) -> AsyncIterator[str | None]:
-    """``/metrics``, ``/livez``, ``/readyz`` and ``/api``; gives their address.
+    """The dashboard, ``/metrics``, ``/livez``, ``/readyz`` and ``/api``; gives their address, None where they are off.
 
     Args:
-        metrics: says where they are, at the begin, and what who asks them must show, at any moment.
-        accounts: the books.
-        gauges: how things stand now.
-        models: the models that are loaded now.
-        readiness: what readiness waits for, and whether it is there.
-        status: what ``/api/status`` shows.
-        actions: what ``POST /api/NAME`` does, by name.
+        running: a service, or a group of them; it has its books.
+        config: says where they are, and where metrics are pushed to, at the begin, and what who asks must show, at any
+            moment.
+        clock: the time.
         more: what else stands on ``/metrics``.
 
     Raises:
+        ConfigError: what is said of the collector is wrong.
         ExternalError: the address cannot be listened on.
     """
-    listen = metrics().listen
-    if listen is None:
-        yield None
-        return
-    host, _, port = listen.rpartition(":")
-    collector = PipelineCollector(accounts, gauges=gauges, models=models, version=VERSION)
+
+    def accounts() -> Accounts:
+        found = running.accounts()
+        if found is None:
+            msg = "endpoints before there are books"
+            raise InvariantError(msg)
+        return found
+
+    metrics = config().telemetry.metrics
+    collector = PipelineCollector(
+        accounts, gauges=running.gauges, models=running.models, version=VERSION
+    )
     registry = make_registry(collector)
     for one in more:
         registry.register(one)
-    app = ops_app(registry=registry, readiness=readiness, status=status, actions=actions)
-    server = OpsServer(Guard(app, lambda: metrics().token), host, int(port))
-    try:
-        await server.start()
-        yield server.address
-    finally:
-        await server.stop()
+    async with pushed(metrics.otlp, registry, config().name, clock):
+        if metrics.listen is None:
+            yield None
+            return
+        app = ops_app(
+            registry=registry,
+            readiness=running.readiness,
+            status=Status(running, budget_ns=int(config().deadline.budget), clock=clock).show,
+            actions=actions_of(running),
+        )
+        host, _, port = metrics.listen.rpartition(":")
+        server = OpsServer(Guard(app, lambda: config().telemetry.metrics.token), host, int(port))
+        try:
+            await server.start()
+            yield server.address
+        finally:
+            await server.stop()

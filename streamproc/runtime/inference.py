@@ -16,11 +16,18 @@ class Ran:
         outputs: the model's, or what it raised, or what could be rescued.
         took_ns: how long it took.
         variant: which variant ran, 0 being the best.
+        started_ns: when it began.
     """
 
     outputs: Columns | Exception | Rescued
     took_ns: int
     variant: int
+    started_ns: int
+
+    @property
+    def executed_ns(self) -> tuple[int, int]:
+        """When it began and when it had ended."""
+        return self.started_ns, self.started_ns + self.took_ns
 
 
 def attempt(executors: Sequence[Executor], infer: Infer, clock: Clock) -> Ran:
@@ -41,7 +48,7 @@ def attempt(executors: Sequence[Executor], infer: Infer, clock: Clock) -> Ran:
             outputs = error
         if not (isinstance(outputs, ModelError) and outputs.reason == Reason.MODEL_UNAVAILABLE):
             break
-    return Ran(outputs, clock.now_ns() - started_ns, variant)
+    return Ran(outputs, clock.now_ns() - started_ns, variant, started_ns)
 
 
 def try_again(executors: Sequence[Executor], infer: Infer, ran: Ran, clock: Clock) -> Ran:
@@ -51,7 +58,8 @@ def try_again(executors: Sequence[Executor], infer: Infer, ran: Ran, clock: Cloc
     started_ns = clock.now_ns()
     run = executors[ran.variant].run
     rescued = rescue(run, infer.inputs, infer.size, ran.outputs)
-    return Ran(rescued, ran.took_ns + clock.now_ns() - started_ns, ran.variant)
+    took_ns = ran.took_ns + clock.now_ns() - started_ns
+    return Ran(rescued, took_ns, ran.variant, ran.started_ns)
 
 
 def _by_choice(count: int, first: int) -> Iterator[int]:

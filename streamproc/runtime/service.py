@@ -1,7 +1,6 @@
 """One running pipeline: started, driven, drained and stopped in order."""
 
 import asyncio
-import heapq
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any
@@ -15,29 +14,27 @@ from streamproc.runtime.credentials import Credentials
 from streamproc.runtime.drift import DriftWatch, watch_drift
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
-from streamproc.runtime.feature_states import feature_states
 from streamproc.runtime.features import rewind
+from streamproc.runtime.gc_watch import gc_pauses
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
 from streamproc.runtime.loop_watch import LoopWatch
-from streamproc.runtime.model_states import model_states
 from streamproc.runtime.parts import Parts
 from streamproc.runtime.recovery import Recovery
 from streamproc.runtime.reloader import Reloader, Reread
 from streamproc.runtime.schema_waiting import schema_gate
 from streamproc.runtime.slo_watch import SloWatch
-from streamproc.runtime.status import State, actions_of, status_of
+from streamproc.runtime.standing import standing
+from streamproc.runtime.status import State
 from streamproc.runtime.telling import Telling
 from streamproc.slo import Measures
-from streamproc.telemetry import Accounts, Gauges, Metrics, Summary
+from streamproc.telemetry import Accounts, Gauges, Summary
 
 log = logging.getLogger(__name__)
 
 DRAIN_GRACE_NS = 30 * NS_PER_S
 """How long the end may take: what is not finished then is handed back to the group."""
 LAST_COMMIT_S = 5.0
-_SKEWS_SHOWN = 100
-"""Of the sources' clocks, those most off: with one a key there may be thousands."""
 
 
 class Service:
@@ -145,22 +142,15 @@ class Service:
         """What is waiting at this moment."""
         if self._assembly is None:
             return Gauges(queue_depth=0)
-        engine, accounts = self._assembly.engine, self._assembly.accounts
         lag = self._parts.source.lag() if self._driver and self._driver.owns_partitions else {}
-        skews_ns = engine.skews_ns()
-        most = heapq.nlargest(_SKEWS_SHOWN, skews_ns, key=lambda source: abs(skews_ns[source]))
-        depths = dict(zip(accounts.lanes, engine.queue_depths, strict=True))
-        return Gauges(
-            queue_depth=engine.queue_depth,
-            lane_depths=depths if len(depths) > 1 else {},
-            demand_workers=engine.demand_workers(self._parts.clock.now_ns()),
-            variant_level=engine.variant if len(self._executors) > 1 else None,
-            lag_records=lag,
-            loop_lag_seconds=self._heartbeat.lag_ns / NS_PER_S,
-            features=feature_states(self._assembly),
-            model=model_states(self._executors, self._reloader.results if self._reloader else {}),
+        return standing(
+            self._assembly,
+            self._executors,
+            lag=lag,
             drift=None if self._drift is None else self._drift.state(),
-            event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},
+            loop_lag_ns=self._heartbeat.lag_ns,
+            reloads=self._reloader.results if self._reloader else {},
+            now_ns=self._parts.clock.now_ns(),
         )
 
     def models(self) -> list[ModelInfo]:
@@ -191,8 +181,8 @@ class Service:
     def _executors(self) -> tuple[Executor, ...]:
         return self._reloader.executors if self._reloader else self._parts.executors
 
-    def _metrics(self) -> Metrics:
-        return (self._reloader.config if self._reloader else self._config).telemetry.metrics
+    def _current(self) -> PipelineConfig:
+        return self._reloader.config if self._reloader else self._config
 
     def readiness(self) -> Mapping[str, bool]:
         """What readiness waits for, and whether it is there."""
@@ -286,16 +276,8 @@ class Service:
             self._slo = SloWatch(
                 self._config, parts.clock, accounts=self.accounts, brake=self.brake
             )
-        async with endpoints(
-            self._metrics,
-            accounts=lambda: assembly.accounts,
-            gauges=self.gauges,
-            models=self.models,
-            readiness=self.readiness,
-            status=lambda: status_of(self),
-            actions=actions_of(self),
-            more=() if self._slo is None else (self._slo.collector,),
-        ) as address:
+        more = () if self._slo is None else (self._slo.collector,)
+        async with endpoints(self, self._current, parts.clock, more=more) as address:
             try:
                 await self._before_join()
                 if not self._stop_asked.is_set():
@@ -328,8 +310,12 @@ class Service:
         watch = LoopWatch(
             lambda: self._heartbeat.beats, patience_ns=parts.progress_timeout_ns, hung=self._on_hang
         )
-        with quiet_collector(), watch:
+        with quiet_collector(), watch, gc_pauses(parts.clock, self._gc_paused):
             await self._drive(intake, driver, commits, recovery)
+
+    def _gc_paused(self, took_ns: int) -> None:
+        if self._assembly is not None:
+            self._assembly.accounts.gc_pauses.add_constant(took_ns, 1)
 
     async def _drive(
         self, intake: IntakeLoop, driver: Driver, commits: Commits, recovery: Recovery

@@ -1,10 +1,12 @@
 """What ``/api/status`` shows, and what ``POST /api`` can do."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from streamproc.core import VERSION, ExternalError, ModelInfo
-from streamproc.telemetry import Gauges, Summary
+from streamproc.core import NS_PER_MS, VERSION, Clock, ExternalError, ModelInfo
+from streamproc.runtime.recent import Recent
+from streamproc.telemetry import Accounts, Gauges, Summary
 from streamproc.web import Action
 
 State = Literal["starting", "running", "paused", "stopping"]
@@ -15,6 +17,9 @@ class Running(Protocol):
 
     def summary(self) -> Summary | None:
         """How things stand."""
+
+    def accounts(self) -> Accounts | None:
+        """The books; None before there are any."""
 
     def gauges(self) -> Gauges:
         """What is waiting."""
@@ -41,25 +46,57 @@ class Running(Protocol):
         """Go on with the configuration and the model files as they are now."""
 
 
-def status_of(running: Running) -> dict[str, object]:
-    """How things stand, as one JSON object: numbers and names from the configuration, nothing from a record."""
-    summary, gauges = running.summary(), running.gauges()
+class Status:
+    """How things stand, as one JSON object: numbers and names from the configuration, nothing from a record.
+
+    Args:
+        running: a service, or a group of them.
+        budget_ns: within which decisions are to be made.
+        clock: the pipeline's.
+    """
+
+    def __init__(self, running: Running, *, budget_ns: int, clock: Clock) -> None:
+        self._running = running
+        self._budget_ns = budget_ns
+        self._clock = clock
+        self._recent = Recent()
+
+    def show(self) -> dict[str, object]:
+        """The object."""
+        running, now_ns = self._running, self._clock.now_ns()
+        gauges, accounts = running.gauges(), running.accounts()
+        return {
+            "version": VERSION,
+            "pid": os.getpid(),
+            "now_ns": now_ns,
+            "state": running.state(),
+            "ready": all(running.readiness().values()),
+            "waiting_for": [what for what, there in running.readiness().items() if not there],
+            "budget_ms": self._budget_ns / NS_PER_MS,
+            "models": [
+                {"variant": m.variant, "digest": m.digest, "runs_on": m.runs_on}
+                for m in running.models()
+            ],
+            **_standing(gauges),
+            "recent": None
+            if accounts is None
+            else self._recent.look(accounts, gauges.executor_slots, now_ns),
+            "slo": running.objectives(),
+            "summary": running.summary(),
+        }
+
+
+def _standing(gauges: Gauges) -> dict[str, object]:
     return {
-        "version": VERSION,
-        "state": running.state(),
-        "ready": all(running.readiness().values()),
-        "waiting_for": [what for what, there in running.readiness().items() if not there],
-        "models": [
-            {"variant": m.variant, "digest": m.digest, "runs_on": m.runs_on}
-            for m in running.models()
-        ],
         "queue_depth": gauges.queue_depth,
         "lane_depths": dict(gauges.lane_depths),
         "variant_level": gauges.variant_level,
+        "demand_workers": gauges.demand_workers,
         "lag_records": {f"{tp.topic}/{tp.partition}": n for tp, n in gauges.lag_records.items()},
+        "lag_s": gauges.lag_seconds,
+        "watermark_s": min(gauges.watermarks_seconds.values(), default=None),
         "loop_lag_s": gauges.loop_lag_seconds,
-        "slo": running.objectives(),
-        "summary": summary,
+        "workers": None if gauges.workers is None else dict(gauges.workers.by_state),
     }
 
 

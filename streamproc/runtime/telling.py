@@ -9,7 +9,7 @@ from streamproc.core import Clock, ModelInfo, RecordBatch
 from streamproc.runtime.assembly import Assembly
 from streamproc.runtime.exporting import exporter_of
 from streamproc.runtime.recording import RecordingTap, metadata_of, recorder_of
-from streamproc.telemetry import Journey
+from streamproc.telemetry import Told
 
 if TYPE_CHECKING:
     from streamproc.connectors.capture import Recorder
@@ -34,7 +34,7 @@ class Telling:
         self._recorder: Recorder | None = None
         self.exporter: Exporter | None = None
 
-    def begin(self, models: list[ModelInfo]) -> Callable[[Journey], None] | None:
+    def begin(self, models: list[ModelInfo]) -> Callable[[Told], None] | None:
         """Make what exports traces; gives what takes the journeys of events."""
         self.exporter = exporter_of(self._config, models)
         return None if self.exporter is None else self.exporter.export

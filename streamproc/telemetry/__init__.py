@@ -5,24 +5,22 @@ from streamproc.telemetry.accounts import (
     BATCH_REASONS,
     BATCH_SIZE_BOUNDS,
     SKIP_REASONS,
-    STAGES,
     UNKNOWN,
     Accounts,
     BatchReason,
-    Gauges,
     SkipReason,
-    Stage,
-    Summary,
-    WorkerStates,
 )
+from streamproc.telemetry.definitions import DEFINITIONS, Definition, definition
 from streamproc.telemetry.drift import DriftMonitor, DriftReference, DriftState, total_drift
 from streamproc.telemetry.exposition import PipelineCollector, make_registry, render
 from streamproc.telemetry.feature_states import FeatureStates, total_features
+from streamproc.telemetry.gauges import Gauges, WorkerStates
 from streamproc.telemetry.histogram import BOUNDS_NS, LatencyHistogram
+from streamproc.telemetry.journey import BatchSpan, Committed, Journey, Told
 from streamproc.telemetry.latency_counts import LatencyCounts
 from streamproc.telemetry.model_states import ModelProcesses, ModelStates, total_states
-from streamproc.telemetry.options import Drift, Metrics, Telemetry, Tls, Traces
-from streamproc.telemetry.passage import Passage
+from streamproc.telemetry.options import Drift, Metrics, MetricsOtlp, Telemetry, Tls, Traces
+from streamproc.telemetry.passage import BatchRun, Passage
 from streamproc.telemetry.sampling import (
     TRACEPARENT,
     TRACESTATE,
@@ -31,13 +29,16 @@ from streamproc.telemetry.sampling import (
     incoming,
     parent_of,
 )
+from streamproc.telemetry.summary import Summary
+from streamproc.telemetry.tail import STAGES, Stage, Tail
 from streamproc.telemetry.timeline import Interval, Timeline
-from streamproc.telemetry.traces import Journey, Tracer
+from streamproc.telemetry.traces import Tracer
 
 __all__ = [
     "BATCH_REASONS",
     "BATCH_SIZE_BOUNDS",
     "BOUNDS_NS",
+    "DEFINITIONS",
     "SKIP_REASONS",
     "STAGES",
     "TRACEPARENT",
@@ -45,6 +46,10 @@ __all__ = [
     "UNKNOWN",
     "Accounts",
     "BatchReason",
+    "BatchRun",
+    "BatchSpan",
+    "Committed",
+    "Definition",
     "Drift",
     "DriftMonitor",
     "DriftReference",
@@ -56,6 +61,7 @@ __all__ = [
     "LatencyCounts",
     "LatencyHistogram",
     "Metrics",
+    "MetricsOtlp",
     "ModelProcesses",
     "ModelStates",
     "Passage",
@@ -65,12 +71,15 @@ __all__ = [
     "SpanIds",
     "Stage",
     "Summary",
+    "Tail",
     "Telemetry",
     "Timeline",
     "Tls",
+    "Told",
     "Tracer",
     "Traces",
     "WorkerStates",
+    "definition",
     "incoming",
     "make_registry",
     "names",

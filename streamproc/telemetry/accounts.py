@@ -1,29 +1,21 @@
 """The books: what was fetched, what became of it, and how long it took."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal, NotRequired, TypedDict, get_args
+from collections.abc import Sequence
+from typing import Final, Literal, get_args
 
 import numpy as np
 
 from streamproc.core import (
-    NS_PER_MS,
     Int64Array,
     InvariantError,
     Outcome,
     Reason,
-    TopicPartition,
 )
-from streamproc.telemetry.drift import DriftState
-from streamproc.telemetry.feature_states import FeatureStates
-from streamproc.telemetry.histogram import LatencyHistogram
-from streamproc.telemetry.model_states import ModelStates
+from streamproc.telemetry.exemplars import Exemplars
+from streamproc.telemetry.histogram import COARSE_NS, LatencyHistogram
 from streamproc.telemetry.names import LANE_DEFAULT, LANE_UNKNOWN
-
-Stage = Literal["broker", "decode", "queue", "infer", "emit"]
-"""Where an event's time goes, in the order in which it passes."""
-
-STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
+from streamproc.telemetry.summary import Summary, latency_ms, stage_ms
+from streamproc.telemetry.tail import STAGES, Stage, Tail, TailCounts
 
 BatchReason = Literal["full", "deadline", "idle", "drain"]
 """Why a micro-batch was started when it was."""
@@ -38,77 +30,12 @@ SKIP_REASONS: Final[tuple[SkipReason, ...]] = get_args(SkipReason)
 UNKNOWN: Final = -1
 """Stands for a lane where there are several and an event's was never known."""
 
+E2E: Final = "e2e"
+OWN: Final = "own"
+"""Two of the latencies that have exemplars; the others are the stages, and the lanes where there are several."""
+
 BATCH_SIZE_BOUNDS: Final = tuple(1 << power for power in range(14))
 """The buckets of the batch size, 1 to 8,192; a size equal to a bound is within it."""
-
-
-class Summary(TypedDict):
-    """What ``--json`` prints at the end of a run; every outcome is always there."""
-
-    pipeline: str
-    consumed: int
-    duration_s: float
-    throughput_per_s: float
-    cpu_s: float
-    outcomes: dict[str, int]
-    skipped: int
-    handed_back: int
-    restored: int
-    emitted: int
-    reasons: dict[str, int]
-    latency_ms: dict[str, float]
-    stages_ms: dict[str, dict[str, float]]
-    own_ms: dict[str, float]
-    lanes: NotRequired[dict[str, dict[str, int]]]
-    workers: NotRequired[dict[str, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerStates:
-    """How the worker processes of a parent are.
-
-    Attributes:
-        by_state: how many are ``starting``, ``ready`` and ``down``.
-        restarts: how often one was started again.
-        cpu_seconds: what they have used.
-    """
-
-    by_state: Mapping[str, int]
-    restarts: int
-    cpu_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Gauges:
-    """How things stand at this moment; what is not measured stays as it is here, and is not exposed.
-
-    Attributes:
-        queue_depth: events that wait for a batch.
-        lane_depths: the same by lane; empty where there is one lane.
-        demand_workers: how many workers would meet the objective for what is offered.
-        variant_level: which variant decides now, 0 being the best; None where there is one.
-        lag_records: records still to be fetched, by partition.
-        lag_seconds: how far the oldest of them is behind.
-        loop_lag_seconds: how late the event loop last came back to a timer.
-        event_time_skew_seconds: by source, how far its clock is off; positive is behind ours.
-        workers: the worker processes; None where there is only this one.
-        model: how the model is.
-        drift: how features are distributed; None where nobody looks, or not enough was seen.
-        features: what features remember; None where they remember nothing.
-    """
-
-    queue_depth: int | None = None
-    lane_depths: Mapping[str, int] = field(default_factory=dict)
-    demand_workers: float | None = None
-    variant_level: int | None = None
-    lag_records: Mapping[TopicPartition, int] = field(default_factory=dict)
-    lag_seconds: float | None = None
-    loop_lag_seconds: float | None = None
-    event_time_skew_seconds: Mapping[str, float] = field(default_factory=dict)
-    workers: WorkerStates | None = None
-    model: ModelStates | None = None
-    drift: DriftState | None = None
-    features: FeatureStates | None = None
 
 
 _COUNTERS = (
@@ -117,6 +44,11 @@ _COUNTERS = (
     *("recorder_dropped",),
 )
 """Attributes of ``Accounts`` that are plain sums."""
+
+
+def lane_key(lane: int) -> str:
+    """Of a lane's latency, among those that have exemplars."""
+    return f"lane {lane}"
 
 
 class Accounts:
@@ -142,7 +74,14 @@ class Accounts:
         traces_exported: traces that the collector has taken.
         traces_dropped: traces that it has not.
         recorder_dropped: records, decisions and outcomes that a recording lacks.
+        traces_suppressed: by outcome, events that ``always`` asks a trace of and that have none: too many in a second.
+        variants: by variant, how many events it was run with, and for how long (ns).
         e2e: from event time to the broker's acknowledgement.
+        e2e_by_lane: the same by lane; empty where there is one.
+        exemplars: of each latency, by the metric's part: ``e2e``, ``own``, the stages, and ``lane_key`` of each of
+            several lanes.
+        tail: where the time of the slowest went.
+        gc_pauses: how long the garbage collector held everything up.
         own: this process's part of it, from fetched to handed to the producer.
         stages: the same by stage.
         batches: micro-batches by the reason of their start.
@@ -173,7 +112,17 @@ class Accounts:
         self.traces_exported = 0
         self.traces_dropped = 0
         self.recorder_dropped = 0
+        self.traces_suppressed: dict[Outcome, int] = {}
+        self.variants: dict[int, tuple[int, int]] = {}
         self.e2e = LatencyHistogram(exact_bounds_ns)
+        several = len(self.lanes) > 1
+        self.e2e_by_lane = [LatencyHistogram(exact_bounds_ns) for _ in self.lanes if several]
+        lane_keys = [lane_key(number) for number in range(len(self.e2e_by_lane))]
+        self.exemplars = {
+            name: Exemplars(self.e2e.bounds_ns) for name in (E2E, OWN, *STAGES, *lane_keys)
+        }
+        self.tail = TailCounts()
+        self.gc_pauses = LatencyHistogram(bounds_ns=COARSE_NS)
         self.own = LatencyHistogram(exact_bounds_ns)
         self.stages: dict[Stage, LatencyHistogram] = {
             name: LatencyHistogram(exact_bounds_ns) for name in STAGES
@@ -215,9 +164,40 @@ class Accounts:
             if count:
                 self.settle(outcome, count, reason, lane=number)
 
-    def latency(self, values_ns: Int64Array) -> None:
-        """These decisions took so long from event time to acknowledgement, int64 [n] ns."""
+    def latency(self, values_ns: Int64Array, lane: Int64Array | int = 0) -> None:
+        """These decisions took so long from event time to acknowledgement.
+
+        Args:
+            values_ns: int64 [n].
+            lane: int64 [n], the lane of each, or one number where all are of one.
+        """
         self.e2e.add(values_ns)
+        if not self.e2e_by_lane:
+            return
+        if isinstance(lane, int):
+            self.e2e_by_lane[lane].add(values_ns)
+            return
+        for number in np.flatnonzero(np.bincount(lane)).tolist():
+            self.e2e_by_lane[number].add(values_ns[lane == number])
+
+    def run(self, variant: int, size: int, took_ns: int) -> None:
+        """A micro-batch has run.
+
+        Args:
+            variant: which variant of the model it was.
+            size: events in it.
+            took_ns: how long it was with the executor.
+        """
+        events, busy_ns = self.variants.get(variant, (0, 0))
+        self.variants[variant] = (events + size, busy_ns + took_ns)
+
+    def suppressed(self, outcome: Outcome, count: int) -> None:
+        """So many events of this outcome have no trace, though they were to have one."""
+        self.traces_suppressed[outcome] = self.traces_suppressed.get(outcome, 0) + count
+
+    def slowest(self) -> Tail | None:
+        """Where the time of the slowest events went; None where that is not known yet."""
+        return self.tail.tail(self.stages)
 
     def stage(self, name: Stage, values_ns: Int64Array) -> None:
         """These events spent so long in a stage, int64 [n] ns."""
@@ -325,13 +305,26 @@ class Accounts:
         self._consumed += other._consumed  # noqa: SLF001
         for key, count in other._by_reason.items():  # noqa: SLF001
             self._by_reason[key] = self._by_reason.get(key, 0) + count
-        self.e2e.merge(other.e2e)
-        self.own.merge(other.own)
-        for stage, histogram in self.stages.items():
-            histogram.merge(other.stages[stage])
+        for outcome, count in other.traces_suppressed.items():
+            self.suppressed(outcome, count)
+        for variant, (size, busy_ns) in other.variants.items():
+            self.run(variant, size, busy_ns)
+        self._merge_latencies(other)
         for reason, count in other.batches.items():
             self.batches[reason] += count
         self.batch_sizes = [a + b for a, b in zip(self.batch_sizes, other.batch_sizes, strict=True)]
+
+    def _merge_latencies(self, other: "Accounts") -> None:
+        self.e2e.merge(other.e2e)
+        for mine, its in zip(self.e2e_by_lane, other.e2e_by_lane, strict=True):
+            mine.merge(its)
+        self.own.merge(other.own)
+        for stage, histogram in self.stages.items():
+            histogram.merge(other.stages[stage])
+        for name, exemplars in self.exemplars.items():
+            exemplars.merge(other.exemplars[name])
+        self.tail.merge(other.tail)
+        self.gc_pauses.merge(other.gc_pauses)
 
     def check(self, *, in_flight: int = 0) -> None:
         """Hold the books against what the pipeline really has in hand.
@@ -367,31 +360,15 @@ class Accounts:
             "restored": self.restored,
             "emitted": self.emitted,
             "reasons": self.reasons,
-            "latency_ms": _latency_ms(self.e2e),
-            "stages_ms": {name: _stage_ms(stage) for name, stage in self.stages.items()},
-            "own_ms": _latency_ms(self.own),
+            "latency_ms": latency_ms(self.e2e),
+            "stages_ms": {name: stage_ms(stage) for name, stage in self.stages.items()},
+            "own_ms": latency_ms(self.own),
         }
+        if (tail := self.slowest()) is not None:
+            summary["tail"] = tail.as_dict()
         if len(self.lanes) > 1:
             summary["lanes"] = {
                 lane: {outcome.word: n for outcome, n in outcomes.items()}
                 for lane, outcomes in self.lane_outcomes.items()
             }
         return summary
-
-
-def _ms(value_ns: int) -> float:
-    return round(value_ns / NS_PER_MS, 3)
-
-
-def _stage_ms(histogram: LatencyHistogram) -> dict[str, float]:
-    if histogram.count == 0:
-        return {}
-    return {f"p{q}": _ms(histogram.percentile_ns(q)) for q in (50, 99)}
-
-
-def _latency_ms(histogram: LatencyHistogram) -> dict[str, float]:
-    if histogram.count == 0:
-        return {}
-    percents = {"p50": 50, "p90": 90, "p99": 99, "p999": 99.9}
-    shown = {name: _ms(histogram.percentile_ns(q)) for name, q in percents.items()}
-    return shown | {"max": _ms(histogram.max_ns)}

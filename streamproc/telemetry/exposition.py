@@ -6,7 +6,7 @@ would be invisible to ``rate()`` (it needs a sample before the rise).
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from prometheus_client.core import (
@@ -24,10 +24,12 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from streamproc.core import NS_PER_S, ModelInfo, Outcome, Reason
 from streamproc.telemetry import names
-from streamproc.telemetry.accounts import BATCH_SIZE_BOUNDS, Accounts, Gauges
+from streamproc.telemetry.accounts import BATCH_SIZE_BOUNDS, E2E, OWN, Accounts, lane_key
+from streamproc.telemetry.definitions import definition
 from streamproc.telemetry.drift_families import drift_families
 from streamproc.telemetry.feature_states import feature_families
-from streamproc.telemetry.histogram import LatencyHistogram
+from streamproc.telemetry.gauges import Gauges
+from streamproc.telemetry.latency_family import LatencyFamily, le
 from streamproc.telemetry.model_states import ModelStates, model_families
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -43,8 +45,6 @@ _AFTER_RUNNING: Final = (
     *(Reason.MODEL_CRASHED, Reason.MODEL_TIMEOUT, Reason.MODEL_UNAVAILABLE),
 )
 _DEAD: Final = tuple(reason for reason in Reason if reason not in (Reason.NONE, *_SHED))
-
-Buckets = list[tuple[str, float]]
 
 
 class PipelineCollector(Collector):
@@ -76,7 +76,7 @@ class PipelineCollector(Collector):
         models = self._models()
         yield _outcomes(accounts, variants=len(models))
         yield from _latencies(accounts)
-        yield from _batches(accounts)
+        yield from _batches(accounts, list(dict.fromkeys(model.variant for model in models)))
         yield from _gauges(gauges := self._gauges())
         yield from _counters(accounts)
         yield from model_families(gauges.model or ModelStates())
@@ -87,7 +87,8 @@ class PipelineCollector(Collector):
         yield from self._infos(models)
 
     def _infos(self, models: Sequence[ModelInfo]) -> Iterator[Metric]:
-        variants = InfoMetricFamily(names.VARIANT.removesuffix("_info"), "The models loaded.")
+        described = definition(names.VARIANT)
+        variants = InfoMetricFamily(names.VARIANT.removesuffix("_info"), described.text)
         for model in models:
             variants.add_metric(
                 (), {"variant": model.variant, "digest": model.digest, "runs_on": model.runs_on}
@@ -95,20 +96,21 @@ class PipelineCollector(Collector):
         if variants.samples:
             yield variants
         yield InfoMetricFamily(
-            names.BUILD.removesuffix("_info"), "This streamproc.", value={"version": self._version}
+            names.BUILD.removesuffix("_info"),
+            definition(names.BUILD).text,
+            value={"version": self._version},
         )
 
 
 def _outcomes(accounts: Accounts, *, variants: int) -> Metric:
-    family = CounterMetricFamily(
-        names.OUTCOMES,
-        "Events by what became of them; their sum is what was consumed.",
-        labels=("pipeline", "lane", "outcome", "reason"),
-    )
     settled = _from_the_start(accounts, variants=variants) | accounts.settled_by_lane
-    for (lane, outcome, reason), count in sorted(settled.items()):
-        family.add_metric((accounts.pipeline, lane, outcome.word, reason), count)
-    return family
+    return _counter(
+        names.OUTCOMES,
+        {
+            (accounts.pipeline, lane, outcome.word, reason): count
+            for (lane, outcome, reason), count in sorted(settled.items())
+        },
+    )
 
 
 def _from_the_start(accounts: Accounts, *, variants: int) -> dict[tuple[str, Outcome, str], int]:
@@ -126,184 +128,127 @@ def _from_the_start(accounts: Accounts, *, variants: int) -> dict[tuple[str, Out
 
 
 def _latencies(accounts: Accounts) -> Iterator[Metric]:
-    e2e = HistogramMetricFamily(
-        names.E2E_LATENCY,
-        "From event time to the broker's acknowledgement of the decision.",
-        unit="seconds",
-    )
-    e2e.add_metric((), *_buckets(accounts.e2e))
+    e2e = LatencyFamily(definition(names.E2E_LATENCY))
+    if accounts.e2e_by_lane:
+        for number, histogram in enumerate(accounts.e2e_by_lane):
+            e2e.add((accounts.lanes[number],), histogram, accounts.exemplars[lane_key(number)])
+    else:
+        e2e.add(accounts.lanes, accounts.e2e, accounts.exemplars[E2E])
     yield e2e
-    own = HistogramMetricFamily(
-        names.OWN_LATENCY,
-        "This process's part of it, from fetched to handed to the producer.",
-        unit="seconds",
-    )
-    own.add_metric((), *_buckets(accounts.own))
+    own = LatencyFamily(definition(names.OWN_LATENCY))
+    own.add((), accounts.own, accounts.exemplars[OWN])
     yield own
-    stages = HistogramMetricFamily(
-        names.STAGE_LATENCY,
-        "Where an event's time goes, by stage.",
-        labels=("stage",),
-        unit="seconds",
-    )
+    stages = LatencyFamily(definition(names.STAGE_LATENCY))
     for name, histogram in accounts.stages.items():
         if histogram.count:
-            stages.add_metric((name,), *_buckets(histogram))
-    if stages.samples:
+            stages.add((name,), histogram, accounts.exemplars[name])
+    if stages.series:
         yield stages
+    yield _counter(names.TAIL_SECONDS, {(n,): ns / NS_PER_S for n, ns in accounts.tail.by_stage})
+    yield _counter(names.TAIL_EVENTS, accounts.tail.events)
+    if accounts.tail.threshold_ns is not None:
+        yield _gauge(names.TAIL_THRESHOLD, accounts.tail.threshold_ns / NS_PER_S)
+    pauses = LatencyFamily(definition(names.GC_PAUSE))
+    pauses.add((), accounts.gc_pauses, None)
+    yield pauses
 
 
-def _batches(accounts: Accounts) -> Iterator[Metric]:
-    sizes = HistogramMetricFamily(names.BATCH_SIZE, "Events in a micro-batch.")
-    buckets: Buckets = []
+def _batches(accounts: Accounts, variants: Sequence[str]) -> Iterator[Metric]:
+    described = definition(names.BATCH_SIZE)
+    sizes = HistogramMetricFamily(described.name, described.text)
+    buckets: list[tuple[str, float]] = []
     total = 0
     for bound, count in zip((*BATCH_SIZE_BOUNDS, math.inf), accounts.batch_sizes, strict=True):
         total += count
-        buckets.append((_le(bound), total))
+        buckets.append((le(bound), total))
     sizes.add_metric((), buckets, accounts.batched)
     yield sizes
-    batches = CounterMetricFamily(
-        names.BATCHES, "Micro-batches by why they were started.", labels=("reason",)
-    )
-    for reason, count in accounts.batches.items():
-        batches.add_metric((reason,), count)
-    yield batches
-    yield CounterMetricFamily(
-        names.BATCH_ROOM,
-        "Events that the micro-batches could have held: their sizes over it are how full they were.",
-        value=accounts.batch_room,
+    yield _counter(names.BATCHES, {(reason,): n for reason, n in accounts.batches.items()})
+    yield _counter(names.BATCH_ROOM, accounts.batch_room)
+    ran = {name: accounts.variants.get(number, (0, 0)) for number, name in enumerate(variants)}
+    yield _counter(names.DECIDED, {(name,): events for name, (events, _) in ran.items()})
+    yield _counter(
+        names.EXECUTOR_BUSY, {(name,): busy_ns / NS_PER_S for name, (_, busy_ns) in ran.items()}
     )
 
 
 def _counters(accounts: Accounts) -> Iterator[Metric]:
-    skipped = CounterMetricFamily(
-        names.SKIPPED, "Records that were never fetched, by why.", labels=("reason",)
+    yield _counter(names.SKIPPED, {(reason,): n for reason, n in accounts.skips.items()})
+    yield _counter(
+        names.TRACES_SUPPRESSED,
+        {(outcome.word,): n for outcome, n in accounts.traces_suppressed.items()},
     )
-    for reason, count in accounts.skips.items():
-        skipped.add_metric((reason,), count)
-    yield skipped
-    for name, text, value in (
-        (
-            names.ACKED_LATE,
-            "Decisions sent in time, acknowledged after their deadline.",
-            accounts.acked_late,
-        ),
-        (
-            names.HANDED_BACK,
-            "Events fetched and given up before their outcome.",
-            accounts.handed_back,
-        ),
-        (
-            names.WRONG_EVENT_TIMES,
-            "Events whose time was further ahead than deadline.max_future.",
-            accounts.wrong_event_times,
-        ),
-        (
-            names.UNREAD_DEADLINES,
-            "Headers x-deadline-ns that are no number.",
-            accounts.unread_deadlines,
-        ),
-        (
-            names.TRACES_EXPORTED,
-            "Traces that the collector has taken.",
-            accounts.traces_exported,
-        ),
-        (
-            names.TRACES_DROPPED,
-            "Traces that it has not: it did not answer, or too many waited.",
-            accounts.traces_dropped,
-        ),
-        (
-            names.RECORDER_DROPPED,
-            "Records, decisions and outcomes that a recording lacks: too much waited, or the disk was full.",
-            accounts.recorder_dropped,
-        ),
-        (
-            names.AHEAD_OF_CLOCK,
-            "Decisions acknowledged before their own event time: the producer's clock is ahead.",
-            accounts.e2e.negative_total,
-        ),
+    for name, value in (
+        (names.FETCHED, accounts.fetched),
+        (names.ACKED_LATE, accounts.acked_late),
+        (names.HANDED_BACK, accounts.handed_back),
+        (names.WRONG_EVENT_TIMES, accounts.wrong_event_times),
+        (names.UNREAD_DEADLINES, accounts.unread_deadlines),
+        (names.TRACES_EXPORTED, accounts.traces_exported),
+        (names.TRACES_DROPPED, accounts.traces_dropped),
+        (names.RECORDER_DROPPED, accounts.recorder_dropped),
+        (names.AHEAD_OF_CLOCK, accounts.e2e.negative_total),
     ):
-        yield CounterMetricFamily(name, text, value=value)
-
-
-def _le(bound: float) -> str:
-    """A bucket's upper bound as a label: a float, as OpenMetrics wants it."""
-    return "+Inf" if bound == math.inf else repr(float(bound))
-
-
-def _buckets(histogram: LatencyHistogram) -> tuple[Buckets, float]:
-    """The buckets by upper bound in seconds, and the sum in seconds."""
-    counts = histogram.cumulative(histogram.bounds_ns)
-    buckets: Buckets = [
-        (_le(bound_ns / NS_PER_S), count)
-        for bound_ns, count in zip(histogram.bounds_ns, counts, strict=True)
-    ]
-    buckets.append((_le(math.inf), histogram.count))
-    return buckets, histogram.sum_ns / NS_PER_S
+        yield _counter(name, value)
+    yield _gauge(names.IN_FLIGHT, accounts.in_flight)
 
 
 def _gauges(gauges: Gauges) -> Iterator[Metric]:
     if gauges.queue_depth is not None:
-        depth = GaugeMetricFamily(
-            names.QUEUE_DEPTH, "Events that wait for a batch.", labels=("lane",)
-        )
-        for lane, count in (gauges.lane_depths or {names.LANE_DEFAULT: gauges.queue_depth}).items():
-            depth.add_metric((lane,), count)
-        yield depth
-    if gauges.lag_records:
-        lag = GaugeMetricFamily(
-            names.CONSUMER_LAG_RECORDS,
-            "Records still to be fetched.",
-            labels=("topic", "partition"),
-        )
-        for source, records in sorted(gauges.lag_records.items()):
-            lag.add_metric((source.topic, str(source.partition)), records)
-        yield lag
+        depths = gauges.lane_depths or {names.LANE_DEFAULT: gauges.queue_depth}
+        yield _gauge(names.QUEUE_DEPTH, {(lane,): count for lane, count in depths.items()})
+    for name, by_partition in (
+        (names.CONSUMER_LAG_RECORDS, gauges.lag_records),
+        (names.WATERMARK, gauges.watermarks_seconds),
+    ):
+        if by_partition:
+            found = sorted(by_partition.items())
+            yield _gauge(name, {(tp.topic, str(tp.partition)): float(n) for tp, n in found})
     if gauges.event_time_skew_seconds:
-        skew = GaugeMetricFamily(
-            names.EVENT_TIME_SKEW,
-            "How far a source's clock is off; positive is behind ours.",
-            labels=("source",),
-        )
-        for name, seconds in sorted(gauges.event_time_skew_seconds.items()):
-            skew.add_metric((name,), seconds)
-        yield skew
+        skews = sorted(gauges.event_time_skew_seconds.items())
+        yield _gauge(names.EVENT_TIME_SKEW, {(source,): seconds for source, seconds in skews})
     yield from _workers(gauges)
-    for name, text, value in (
-        (names.CONSUMER_LAG, "Age of the oldest record still to be fetched.", gauges.lag_seconds),
-        (names.LOOP_LAG, "How late the event loop last was.", gauges.loop_lag_seconds),
-        (
-            names.DEMAND_WORKERS,
-            "Workers that would meet the objective for what is offered; sum it over the workers.",
-            gauges.demand_workers,
-        ),
-        (
-            names.VARIANT_LEVEL,
-            "The variant that decides now, 0 being the best.",
-            gauges.variant_level,
-        ),
+    for name, value in (
+        (names.CONSUMER_LAG, gauges.lag_seconds),
+        (names.LOOP_LAG, gauges.loop_lag_seconds),
+        (names.DEMAND_WORKERS, gauges.demand_workers),
+        (names.VARIANT_LEVEL, gauges.variant_level),
+        (names.EXECUTOR_SLOTS, gauges.executor_slots),
     ):
         if value is not None:
-            yield GaugeMetricFamily(name, text, value=value)
+            yield _gauge(name, value)
 
 
 def _workers(gauges: Gauges) -> Iterator[Metric]:
     if gauges.workers is not None:
-        workers = GaugeMetricFamily(names.WORKERS, "Worker processes.", labels=("state",))
-        for state, count in gauges.workers.by_state.items():
-            workers.add_metric((state,), count)
-        yield workers
-        yield CounterMetricFamily(
-            names.WORKER_RESTARTS,
-            "Workers that were started again.",
-            value=gauges.workers.restarts,
-        )
-        yield CounterMetricFamily(
-            names.WORKER_CPU,
-            "CPU time of the workers since they joined; process_* is the parent's.",
-            value=gauges.workers.cpu_seconds,
-        )
+        states = gauges.workers.by_state.items()
+        yield _gauge(names.WORKERS, {(state,): count for state, count in states})
+        yield _counter(names.WORKER_RESTARTS, gauges.workers.restarts)
+        yield _counter(names.WORKER_CPU, gauges.workers.cpu_seconds)
+
+
+def _counter(name: str, values: float | Mapping[tuple[str, ...], float]) -> Metric:
+    """A counter; one value, or values by labels."""
+    return _filled(CounterMetricFamily, name, values)
+
+
+def _gauge(name: str, values: float | Mapping[tuple[str, ...], float]) -> Metric:
+    """A gauge; one value, or values by labels."""
+    return _filled(GaugeMetricFamily, name, values)
+
+
+def _filled(
+    family: type[CounterMetricFamily] | type[GaugeMetricFamily],
+    name: str,
+    values: float | Mapping[tuple[str, ...], float],
+) -> Metric:
+    described = definition(name)
+    if not isinstance(values, Mapping):
+        return family(name, described.text, value=values)
+    made = family(name, described.text, labels=described.labels)
+    for labels, value in values.items():
+        made.add_metric(labels, value)
+    return made
 
 
 def make_registry(collector: PipelineCollector) -> CollectorRegistry:
@@ -322,7 +267,22 @@ def render(registry: CollectorRegistry, accept: str = "") -> tuple[bytes, str]:
         registry: what is to be shown.
         accept: the request's ``Accept``; OpenMetrics where it is named, else the text format.
     """
-    if "application/openmetrics-text" in accept:
-        page: bytes = generate_openmetrics(registry)  # type: ignore[no-untyped-call]
-        return page, OPENMETRICS
-    return generate_text(registry), TEXT
+    openmetrics = "application/openmetrics-text" in accept
+    written, others = b"", _Collected()
+    for metric in registry.collect():
+        if isinstance(metric, LatencyFamily):
+            written += metric.text(openmetrics=openmetrics)
+        else:
+            others.append(metric)
+    if openmetrics:  # it ends with a line that says so
+        page: bytes = generate_openmetrics(others)  # type: ignore[no-untyped-call]
+        return written + page, OPENMETRICS
+    return written + generate_text(others), TEXT
+
+
+class _Collected(list[Metric]):
+    """Families that were collected, for what asks a registry for them."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Each of them."""
+        return iter(self)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from streamproc.telemetry import names
+from streamproc.telemetry.definitions import definition
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +43,11 @@ def total_features(states: Sequence[FeatureStates]) -> FeatureStates | None:
 
 def feature_families(states: FeatureStates) -> Iterator[Metric]:
     """The Prometheus families of it."""
-    yield GaugeMetricFamily(names.FEATURE_KEYS, "Keys that features remember.", value=states.keys)
-    yield GaugeMetricFamily(
-        names.FEATURE_BYTES,
-        "Memory for what features remember.",
-        value=states.keys * states.bytes_a_key,
-    )
-    yield CounterMetricFamily(
-        names.FEATURE_KEYS_EVICTED,
-        "Keys that features forgot because there were more than state.max_keys.",
-        value=states.evicted,
-    )
-    yield CounterMetricFamily(
-        names.RESTORED,
-        "Records read again for what features remember of them; no part of what was consumed.",
-        value=states.restored,
-    )
-    yield GaugeMetricFamily(
-        names.RESTORE,
-        "How long reading again took after the last assignment of partitions.",
-        value=states.restore_seconds,
-    )
+    for family, name, value in (
+        (GaugeMetricFamily, names.FEATURE_KEYS, states.keys),
+        (GaugeMetricFamily, names.FEATURE_BYTES, states.keys * states.bytes_a_key),
+        (CounterMetricFamily, names.FEATURE_KEYS_EVICTED, states.evicted),
+        (CounterMetricFamily, names.RESTORED, states.restored),
+        (GaugeMetricFamily, names.RESTORE, states.restore_seconds),
+    ):
+        yield family(name, definition(name).text, value=value)

@@ -3,18 +3,32 @@
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from streamproc.core import NS_PER_MS, NS_PER_S, Int64Array
 from streamproc.telemetry.latency_counts import LatencyCounts
 
-BOUNDS_NS: tuple[int, ...] = (
+_STEPS = (
+    *(100, 109, 119, 130, 141, 154, 168, 183),
+    *(200, 219, 240, 263, 289, 316, 347, 380, 416, 456),
+    *(500, 545, 595, 648, 707, 771, 841, 917),
+)
+"""Of a decade, in hundredths: 1, 2 and 5, and between them equal ratios of 1.09 to 1.099."""
+COARSE_NS: tuple[int, ...] = (
     *(round(step * NS_PER_MS / 10) for step in (1, 2, 5)),
     *(step * NS_PER_MS for step in (1, 2, 5, 10, 20, 50, 100, 200, 500)),
     *(step * NS_PER_S for step in (1, 2, 5, 10, 30, 60)),
 )
-"""The upper bounds of the Prometheus buckets that every histogram has: 100 us to 1 min, by 1-2-5."""
+"""Upper bounds from 100 us to 1 min, by 1-2-5: for what is seldom looked at."""
+_FIRST_NS, _LAST_NS = 10_000, 60 * NS_PER_S
+_FINE_NS = (step * 100 * 10**power for power in range(8) for step in _STEPS)
+BOUNDS_NS: tuple[int, ...] = tuple(
+    sorted({*COARSE_NS, *(bound for bound in _FINE_NS if _FIRST_NS <= bound <= _LAST_NS)})
+)
+"""The upper bounds of the Prometheus buckets of a latency: 10 us to 1 min, each at most 1.1 times the one before, so
+that a quantile interpolated from them is within 10% of the true one (https://prometheus.io/docs/practices/histograms/)."""
 
 FINEST_NS = 1_000
 COARSEST_NS = 3_600 * NS_PER_S
@@ -31,6 +45,11 @@ _FEW = 128
 
 _SUM_SAFE_NS = (1 << 62) // _PENDING_MAX
 # 13 days: below it the sum of a full buffer fits an int64. An event time of 0 lies far above it.
+
+
+@lru_cache(maxsize=8)
+def _joined(bounds_ns: tuple[int, ...], exact_ns: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted({*bounds_ns, *exact_ns}))
 
 
 @lru_cache(maxsize=8)
@@ -54,6 +73,7 @@ class LatencyHistogram:
     Args:
         exact_bounds_ns: durations for which ``cumulative`` must be exact beside ``BOUNDS_NS``: the
             deadlines and the SLO latencies.
+        bounds_ns: the bounds that are shown.
 
     Raises:
         ValueError: a bound is not above 0.
@@ -71,11 +91,13 @@ class LatencyHistogram:
         "bounds_ns",
     )
 
-    def __init__(self, exact_bounds_ns: Sequence[int] = ()) -> None:
+    def __init__(
+        self, exact_bounds_ns: Sequence[int] = (), *, bounds_ns: Sequence[int] = BOUNDS_NS
+    ) -> None:
         if any(bound <= 0 for bound in exact_bounds_ns):
             msg = f"a bound must be above 0 ns, was {min(exact_bounds_ns)} in {exact_bounds_ns}"
             raise ValueError(msg)
-        self.bounds_ns: tuple[int, ...] = tuple(sorted({*BOUNDS_NS, *map(int, exact_bounds_ns)}))
+        self.bounds_ns = _joined(tuple(bounds_ns), tuple(map(int, exact_bounds_ns)))
         self._edges = _edges(self.bounds_ns)
         self._cumulative = np.zeros(self._edges.size, dtype=np.int64)
         self._buffer = np.empty(_PENDING_MAX, dtype=np.int64)
@@ -197,16 +219,22 @@ class LatencyHistogram:
         self._negative += other._negative  # noqa: SLF001
 
     def __getstate__(self) -> dict[str, object]:
-        """What another process needs to merge it: no buffer, and the edges follow from the bounds."""
+        """What another process needs to merge it: no buffer, the bins that hold something; edges follow from bounds."""
         self._flush()
-        kept = ("bounds_ns", "_cumulative", "_folded", "_sum_ns", "_max_ns", "_negative")
-        return {name: getattr(self, name) for name in kept}
+        kept = ("bounds_ns", "_folded", "_sum_ns", "_max_ns", "_negative")
+        counts = np.diff(self._cumulative, prepend=0)
+        bins = np.flatnonzero(counts)
+        return {name: getattr(self, name) for name in kept} | {"bins": bins, "counts": counts[bins]}
 
-    def __setstate__(self, state: dict[str, object]) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         """Take what ``__getstate__`` gave."""
+        bins, counts = state.pop("bins"), state.pop("counts")
         for name, value in state.items():
             setattr(self, name, value)
         self._edges = _edges(self.bounds_ns)
+        filled = np.zeros(self._edges.size, dtype=np.int64)
+        filled[bins] = counts
+        self._cumulative = np.cumsum(filled)
         self._buffer = np.empty(_PENDING_MAX, dtype=np.int64)
         self._pending = 0
 

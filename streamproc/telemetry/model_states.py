@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from streamproc.telemetry import names
+from streamproc.telemetry.definitions import definition
 
 BREAKER_STATES = ("closed", "open", "half_open")
 RELOAD_RESULTS = ("done", "failed", "refused")
@@ -64,30 +66,16 @@ def total_states(states: Sequence[ModelStates]) -> ModelStates:
 
 def model_families(states: ModelStates) -> Iterator[Metric]:
     """The Prometheus families of it."""
-    reloads = CounterMetricFamily(
-        names.RELOADS, "Reloads of the model and the configuration.", labels=("result",)
-    )
+    reloads = _family(CounterMetricFamily, names.RELOADS)
     for result in RELOAD_RESULTS:
         reloads.add_metric((result,), states.reloads.get(result, 0))
     yield reloads
     if not states.processes:
         return
-    ready = GaugeMetricFamily(
-        names.MODEL_PROCESSES, "The model's own processes that are ready.", labels=("variant",)
-    )
-    restarts = CounterMetricFamily(
-        names.MODEL_RESTARTS,
-        "Processes of the model that were started in place of others.",
-        labels=("variant",),
-    )
-    breakers = GaugeMetricFamily(
-        names.BREAKERS,
-        "Circuit breakers of the model, by how they stand; open, nothing is sent to it.",
-        labels=("variant", "state"),
-    )
-    opened = CounterMetricFamily(
-        names.BREAKER_OPENED, "How often the breaker opened.", labels=("variant",)
-    )
+    ready = _family(GaugeMetricFamily, names.MODEL_PROCESSES)
+    restarts = _family(CounterMetricFamily, names.MODEL_RESTARTS)
+    breakers = _family(GaugeMetricFamily, names.BREAKERS)
+    opened = _family(CounterMetricFamily, names.BREAKER_OPENED)
     for variant, processes in states.processes.items():
         ready.add_metric((variant,), processes.ready)
         restarts.add_metric((variant,), processes.restarts)
@@ -95,3 +83,11 @@ def model_families(states: ModelStates) -> Iterator[Metric]:
         for state in BREAKER_STATES:
             breakers.add_metric((variant, state), processes.breakers.get(state, 0))
     yield from (ready, restarts, breakers, opened)
+
+
+_Family = TypeVar("_Family", CounterMetricFamily, GaugeMetricFamily)
+
+
+def _family(kind: type[_Family], name: str) -> _Family:
+    described = definition(name)
+    return kind(name, described.text, labels=described.labels)

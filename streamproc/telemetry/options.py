@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from streamproc.core import Duration
 
@@ -11,18 +11,99 @@ PORT_MAX = 65_535
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """How a collector behind ``https://`` is trusted, and what it trusts us by; paths of PEM files.
+
+    Attributes:
+        ca_file: the authorities that its certificate may be from; None takes
+            ``OTEL_EXPORTER_OTLP_CERTIFICATE``, else those that the system trusts.
+        cert_file: our own certificate, where it asks for one; else ``OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE``.
+        key_file: the key of our certificate; else ``OTEL_EXPORTER_OTLP_CLIENT_KEY``.
+    """
+
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+
+
+class Otlp(Protocol):
+    """How a collector is spoken to, whatever it is told."""
+
+    @property
+    def otlp(self) -> str | None:
+        """Where it is."""
+
+    @property
+    def protocol(self) -> Literal["http/protobuf", "grpc"] | None:
+        """OTLP over what."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Sent with each request."""
+
+    @property
+    def tls(self) -> Tls:
+        """Certificates."""
+
+    @property
+    def compression(self) -> Literal["none", "gzip"] | None:
+        """Of what is sent."""
+
+    @property
+    def timeout(self) -> Duration | None:
+        """Of one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsOtlp:
+    """The metrics of ``/metrics`` pushed by OTLP. What is not said here is taken from ``OTEL_*``.
+
+    Attributes:
+        endpoint: the collector, such as ``http://localhost:4318``, or ``http://localhost:4317`` for grpc; None
+            takes ``OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`` or ``OTEL_EXPORTER_OTLP_ENDPOINT``, else the local one.
+        interval: from one export to the next.
+        protocol: how it is spoken to; None takes ``OTEL_EXPORTER_OTLP_PROTOCOL``, else ``http/protobuf``.
+        headers: sent with each request, such as an API key; else ``OTEL_EXPORTER_OTLP_HEADERS``.
+        tls: certificates, for a collector behind ``https://`` that the system does not trust by itself.
+        compression: of what is sent; None takes ``OTEL_EXPORTER_OTLP_COMPRESSION``, else ``none``.
+        timeout: of one request; None takes ``OTEL_EXPORTER_OTLP_TIMEOUT`` (in ms), else 5s.
+    """
+
+    endpoint: str | None = None
+    interval: Duration = Duration.parse("15s")  # noqa: RUF009 - immutable
+    protocol: Literal["http/protobuf", "grpc"] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tls: Tls = Tls()
+    compression: Literal["none", "gzip"] | None = None
+    timeout: Duration | None = None
+
+    def __post_init__(self) -> None:
+        _check_url("endpoint", self.endpoint)
+        if self.interval <= 0:
+            msg = f"interval must be longer than 0, was {self.interval}"
+            raise ValueError(msg)
+
+    @property
+    def otlp(self) -> str | None:
+        """Where the collector is."""
+        return self.endpoint
+
+
+@dataclass(frozen=True, slots=True)
 class Metrics:
-    """The HTTP endpoints ``/metrics``, ``/livez``, ``/readyz`` and ``/api``.
+    """The HTTP endpoints ``/``, ``/metrics``, ``/livez``, ``/readyz`` and ``/api``.
 
     Attributes:
         listen: ``host:port``; port 0 takes a free one; None turns them off.
         token: what callers must show (``Authorization: Bearer``), such as ``${file:/run/secrets/token}``, at
             least 16 characters; probes of ``/livez`` and ``/readyz`` come without. Required where ``listen`` can be
             reached from other machines, and for every POST.
+        otlp: pushes the metrics to a collector besides; None pushes none.
     """
 
     listen: str | None = "127.0.0.1:9464"
     token: str | None = field(default=None, repr=False)
+    otlp: MetricsOtlp | None = None
 
     def __post_init__(self) -> None:
         if self.listen is not None:
@@ -47,22 +128,6 @@ TraceCause = Literal["late", "shed", "degraded", "dead_letter", "slowest"]
 
 
 @dataclass(frozen=True, slots=True)
-class Tls:
-    """How a collector behind ``https://`` is trusted, and what it trusts us by; paths of PEM files.
-
-    Attributes:
-        ca_file: the authorities that its certificate may be from; None takes
-            ``OTEL_EXPORTER_OTLP_CERTIFICATE``, else those that the system trusts.
-        cert_file: our own certificate, where it asks for one; else ``OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE``.
-        key_file: the key of our certificate; else ``OTEL_EXPORTER_OTLP_CLIENT_KEY``.
-    """
-
-    ca_file: str | None = None
-    cert_file: str | None = None
-    key_file: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Traces:
     """Traces of single events, exported by OTLP. What is not said here is taken from ``OTEL_*``.
 
@@ -76,8 +141,8 @@ class Traces:
         timeout: of one request; None takes ``OTEL_EXPORTER_OTLP_TIMEOUT`` (in ms), else 5s.
         ratio: the share of the events without a ``traceparent`` that is traced, 0 to 1. An event that comes
             with one is traced where its sender traces it.
-        always: what is traced besides, whatever the share: outcomes, at most ten of each a second, and the
-            five ``slowest`` of ten seconds.
+        always: what is traced besides, whatever the share: outcomes, at most a hundred of each a second (the
+            rest are counted), and the five ``slowest`` of ten seconds.
     """
 
     otlp: str | None = None
@@ -93,9 +158,13 @@ class Traces:
         if not 0 <= self.ratio <= 1:
             msg = f"ratio must be within 0 and 1, was {self.ratio}"
             raise ValueError(msg)
-        if self.otlp is not None and not self.otlp.startswith(("http://", "https://")):
-            msg = f"otlp must be a URL such as http://localhost:4318, was {self.otlp!r}"
-            raise ValueError(msg)
+        _check_url("otlp", self.otlp)
+
+
+def _check_url(name: str, url: str | None) -> None:
+    if url is not None and not url.startswith(("http://", "https://")):
+        msg = f"{name} must be a URL such as http://localhost:4318, was {url!r}"
+        raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True)

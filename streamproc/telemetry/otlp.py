@@ -1,31 +1,27 @@
 """Exports journeys by OTLP, on a thread of its own, to a collector that may be dead."""
 
+import contextlib
 import logging
 import os
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from streamproc.core import ConfigError, Problem
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from streamproc.telemetry.journey import Journey, Told
 from streamproc.telemetry.options import Traces
-from streamproc.telemetry.otlp_settings import collector_of, disabled, protocol_of, resource_of
-from streamproc.telemetry.otlp_transports import (
-    KEY,
-    Collector,
-    GrpcTransport,
-    HttpTransport,
-    NotTakenError,
-    Transport,
-)
+from streamproc.telemetry.otlp_connect import connect
+from streamproc.telemetry.otlp_settings import disabled, resource_of
+from streamproc.telemetry.otlp_transports import TRACES, NotTakenError, Transport
 from streamproc.telemetry.spans import SpanMaker
-from streamproc.telemetry.traces import Journey
 
 log = logging.getLogger(__name__)
 
 QUEUE_MAX = 4_096
-"""Journeys that wait; the oldest are dropped when there are more. About 3 MB."""
+"""Journeys, and what else is told, that wait; the oldest are dropped when there are more. About 3 MB."""
 REQUEST_MAX = 512
 """Journeys in one request."""
 SLICE = 32
@@ -59,7 +55,7 @@ class Exporter:
     def __init__(
         self,
         maker: SpanMaker,
-        transport: Transport,
+        transport: Transport[ExportTraceServiceResponse],
         place: str,
         *,
         first_backoff_s: float = _EVERY_S,
@@ -68,7 +64,7 @@ class Exporter:
         self._transport = transport
         self._place = place
         self._first_backoff_s = first_backoff_s
-        self._waiting: deque[Journey] = deque(maxlen=QUEUE_MAX)
+        self._waiting: deque[Told] = deque(maxlen=QUEUE_MAX)
         self._under_way: _Made | None = None
         self._wake = threading.Event()
         self._ending = threading.Event()
@@ -93,11 +89,12 @@ class Exporter:
         """Journeys that it will not get: the queue was full, it refused them, or the end came first."""
         return self._overflowed + self._refused
 
-    def export(self, journey: Journey) -> None:
-        """Take a journey; never blocks."""
+    def export(self, told: Told) -> None:
+        """Take a journey, or what belongs to one; never blocks. Journeys are counted, the others are not."""
         if len(self._waiting) == QUEUE_MAX:
-            self._overflowed += 1
-        self._waiting.append(journey)
+            with contextlib.suppress(IndexError):  # the other thread has just taken it
+                self._overflowed += isinstance(self._waiting.popleft(), Journey)
+        self._waiting.append(told)
         if len(self._waiting) == REQUEST_MAX:
             self._wake.set()
 
@@ -110,7 +107,7 @@ class Exporter:
             self._closed = (
                 True  # what the collector still says is not counted: it has not said it in time
             )
-            self._refused += len(self._waiting)
+            self._refused += _journeys(self._waiting)
             if self._under_way is not None:
                 self._refused += self._under_way.journeys
         self._waiting.clear()
@@ -159,16 +156,18 @@ class Exporter:
     def _make(self) -> _Made:
         """One request of what waits, made in slices so that the event loop gets its turns."""
         spans: list[bytes] = []
+        journeys = 0
         while len(spans) < REQUEST_MAX and self._waiting:
             some = [self._waiting.popleft() for _ in range(min(SLICE, len(self._waiting)))]
+            journeys += _journeys(some)
             try:
                 spans += map(self._maker.spans, some)
             except Exception:
-                self._refused += len(spans) + len(some)
+                self._refused += journeys
                 raise
             if not self._ending.is_set():
                 time.sleep(_PAUSE_S)
-        return _Made(self._maker.request(spans), len(spans))
+        return _Made(self._maker.request(spans), journeys)
 
     def _taken(self) -> bool:
         """The collector has the request; False where that comes too late to be counted."""
@@ -200,14 +199,8 @@ class Exporter:
         self._failing = True
 
 
-def check_collector(options: Traces, environ: Mapping[str, str] = os.environ) -> None:
-    """Look at what the file and the environment say of the collector; it is not asked.
-
-    Raises:
-        ConfigError: as ``make_exporter``.
-    """
-    if not disabled(environ):
-        _connect(options, environ)[0].close()
+def _journeys(told: Iterable[Told]) -> int:
+    return sum(isinstance(one, Journey) for one in told)
 
 
 def make_exporter(
@@ -230,21 +223,8 @@ def make_exporter(
     Raises:
         ConfigError: what the file or the environment says of the collector is wrong.
     """
-    if disabled(environ):
+    if disabled(TRACES, environ):
         return None
-    transport, collector = _connect(options, environ)
+    transport, collector = connect(options, TRACES, environ)
     maker = SpanMaker(resource_of(pipeline), pipeline=pipeline, group=group, model=model)
     return Exporter(maker, transport, collector.url)
-
-
-def _connect(options: Traces, environ: Mapping[str, str]) -> tuple[Transport, Collector]:
-    """The way to the collector, with its certificates read now rather than at the first request."""
-    protocol = protocol_of(options, environ)
-    collector = collector_of(options, protocol, environ)
-    try:
-        if protocol == "grpc":
-            return GrpcTransport(collector), collector
-        return HttpTransport(collector), collector
-    except OSError as error:
-        text = f"cannot read a certificate of the collector: {error}"
-        raise ConfigError(Problem(text, f"{KEY}.tls")) from error

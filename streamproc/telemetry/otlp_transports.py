@@ -4,17 +4,54 @@ import gzip
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import urllib3
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from streamproc.core import VERSION, ConfigError, Problem
 
-KEY = "telemetry.traces"
-_GRPC_METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+_Answer = TypeVar("_Answer", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Signal(Generic[_Answer]):
+    """What is exported: traces or metrics.
+
+    Attributes:
+        name: of it, as OTLP's paths and variables have it.
+        key: where its settings are.
+        switch: the variable that turns it off, being ``none``.
+        method: of gRPC.
+        answer: what a collector says.
+    """
+
+    name: str
+    key: str
+    switch: str
+    method: str
+    answer: type[_Answer]
+
+
+TRACES = Signal(
+    "traces",
+    "telemetry.traces",
+    "OTEL_TRACES_EXPORTER",
+    "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+    ExportTraceServiceResponse,
+)
+METRICS = Signal(
+    "metrics",
+    "telemetry.metrics.otlp",
+    "OTEL_METRICS_EXPORTER",
+    "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+    ExportMetricsServiceResponse,
+)
 _AGENT = f"streamproc/{VERSION}"
 _PASSING_STATUS = frozenset((429, 502, 503, 504))
 _PASSING_CODES = frozenset(
@@ -62,11 +99,14 @@ class NotTakenError(OSError):
         self.passing = passing
 
 
-class Transport(Protocol):
+_Answer_co = TypeVar("_Answer_co", bound=Message, covariant=True)
+
+
+class Transport(Protocol[_Answer_co]):
     """Takes requests to a collector."""
 
-    def send(self, request: bytes) -> ExportTraceServiceResponse:
-        """Send one, an ``ExportTraceServiceRequest``.
+    def send(self, request: bytes) -> _Answer_co:
+        """Send one, an ``Export...ServiceRequest`` of the signal.
 
         Raises:
             NotTakenError: it did not arrive, or was not wanted.
@@ -78,17 +118,19 @@ class Transport(Protocol):
         ...
 
 
-class HttpTransport:
+class HttpTransport(Generic[_Answer]):
     """OTLP over HTTP, as protobuf.
 
     Args:
         collector: where to.
+        signal: what is sent.
 
     Raises:
         OSError: a certificate cannot be read.
     """
 
-    def __init__(self, collector: Collector) -> None:
+    def __init__(self, collector: Collector, signal: Signal[_Answer]) -> None:
+        self._answer = signal.answer
         self._url = collector.url
         self._compressed = collector.compressed
         self._headers = {
@@ -105,7 +147,7 @@ class HttpTransport:
             ssl_context=_tls(collector) if collector.secure else None,
         )
 
-    def send(self, request: bytes) -> ExportTraceServiceResponse:
+    def send(self, request: bytes) -> _Answer:
         """Send one; see ``Transport``."""
         body = gzip.compress(request, compresslevel=1) if self._compressed else request
         try:
@@ -116,9 +158,9 @@ class HttpTransport:
             text = f"it answered {answer.status} {answer.reason or ''}".rstrip()
             raise NotTakenError(text, passing=answer.status in _PASSING_STATUS)
         try:
-            return ExportTraceServiceResponse.FromString(answer.data)
+            return self._answer.FromString(answer.data)
         except DecodeError:  # it took them, and says so in a form of its own
-            return ExportTraceServiceResponse()
+            return self._answer()
 
     def close(self) -> None:
         """Disconnect."""
@@ -132,25 +174,26 @@ def _tls(collector: Collector) -> ssl.SSLContext:
     return context
 
 
-class GrpcTransport:
+class GrpcTransport(Generic[_Answer]):
     """OTLP over gRPC.
 
     Args:
         collector: where to.
+        signal: what is sent.
 
     Raises:
         ConfigError: grpcio is not installed.
         OSError: a certificate cannot be read.
     """
 
-    def __init__(self, collector: Collector) -> None:
+    def __init__(self, collector: Collector, signal: Signal[_Answer]) -> None:
         try:
             import grpc  # noqa: PLC0415 - an extra
         except ImportError as error:
             text = (
                 "grpc needs grpcio: pip install 'streamproc[grpc]', or use protocol: http/protobuf"
             )
-            raise ConfigError(Problem(text, f"{KEY}.protocol")) from error
+            raise ConfigError(Problem(text, f"{signal.key}.protocol")) from error
         place = urlsplit(collector.url).netloc or collector.url
         options = {
             "compression": grpc.Compression.Gzip
@@ -169,18 +212,16 @@ class GrpcTransport:
         else:
             self._channel = grpc.insecure_channel(place, **options)
         self._call = self._channel.unary_unary(  # not the generated stub, which takes a message
-            _GRPC_METHOD, response_deserializer=ExportTraceServiceResponse.FromString
+            signal.method, response_deserializer=signal.answer.FromString
         )
         self._metadata = list(collector.headers.items())
         self._timeout_s = collector.timeout_s
         self._error: type[Exception] = grpc.RpcError
 
-    def send(self, request: bytes) -> ExportTraceServiceResponse:
+    def send(self, request: bytes) -> _Answer:
         """Send one; see ``Transport``."""
         try:
-            answer: ExportTraceServiceResponse = self._call(
-                request, timeout=self._timeout_s, metadata=self._metadata
-            )
+            answer: _Answer = self._call(request, timeout=self._timeout_s, metadata=self._metadata)
         except self._error as error:
             name, details = error.code().name, error.details()  # type: ignore[attr-defined]
             text = f"{name}: {details}"

@@ -3,8 +3,30 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from streamproc.core import Headers, Int64Array, ObjectArray, Outcome, TopicPartition
+from streamproc.core import Headers, Int64Array, ObjectArray, Outcome, TopicPartition, light
 from streamproc.telemetry.sampling import SpanIds
+
+
+@light
+@dataclass(frozen=True, slots=True)
+class BatchRun:
+    """A micro-batch's way through the model; what all of its events have in common.
+
+    Attributes:
+        number: its number in this process.
+        size: events in it.
+        reason: why it was started when it was.
+        variant: which variant of the model ran, 0 being the best.
+        planned_ns: when the scheduler started it.
+        executed_ns: when the model began and when it had ended, in whatever thread or process it was.
+    """
+
+    number: int
+    size: int
+    reason: str
+    variant: int
+    planned_ns: int
+    executed_ns: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +53,10 @@ class Passage:
         topic: where they were sent; None where nothing was.
         traced: the ids of those that are traced from their start, by row, where they were chosen before; None
             where they are still to be chosen.
+        timestamp_ns: int64 [n], their records' timestamps; None where that is not known.
+        decoded_ns: int64 [n], when they were decoded, before their features were made; None where they never were.
+        run: the micro-batch that they ran in; None where that is not known.
+        lane: int64 [n], their lanes, or one number where all are of one.
     """
 
     source: TopicPartition
@@ -50,3 +76,7 @@ class Passage:
     reason: str
     topic: str | None
     traced: Mapping[int, SpanIds] | None = None
+    timestamp_ns: Int64Array | None = None
+    decoded_ns: Int64Array | None = None
+    run: BatchRun | None = None
+    lane: Int64Array | int = 0

@@ -42,11 +42,16 @@ class SpanIds(NamedTuple):
     queue: bytes
     infer: bytes
     send: bytes
+    commit: bytes
 
     @property
     def traceparent(self) -> bytes:
         """What the decision carries on: our ``send`` is the parent of what is made of it."""
         return b"00-%b-%b-01" % (self.trace_id.hex().encode(), self.send.hex().encode())
+
+    def stage(self, salt: int) -> bytes:
+        """The span of a stage that has no id of its own here: our ``process``'s, mixed with a number of the stage's."""
+        return (int.from_bytes(self.process, "big") ^ salt).to_bytes(8, "big")
 
 
 def incoming(headers: Headers) -> bytes | None:
@@ -128,7 +133,7 @@ class Sampler:
     ) -> SpanIds:
         """The ids of an event's trace; the trace itself is its parent's where it has one."""
         who = f"{self._pipeline}\0{source.topic}/{source.partition}/{offset}/{row}"
-        digest = blake2b(who.encode(), digest_size=56).digest()
+        digest = blake2b(who.encode(), digest_size=64).digest()
         parent = parent_of(traceparent)
         return SpanIds(
             digest[:16] if parent is None else parent.trace_id,
@@ -136,8 +141,15 @@ class Sampler:
             digest[24:32],
             digest[32:40],
             digest[40:48],
-            digest[48:],
+            digest[48:56],
+            digest[56:],
         )
+
+    def run_ids(self, number: int, planned_ns: int) -> Parent:
+        """The ids of a micro-batch's trace and span, by its number and the instant of its start."""
+        who = f"{self._pipeline}\0run/{number}/{planned_ns}"
+        digest = blake2b(who.encode(), digest_size=24).digest()
+        return Parent(digest[:16], digest[16:])
 
     def _by_ratio(
         self, source: TopicPartition, offset: Int64Array, row: Int64Array | None

@@ -9,7 +9,7 @@ merged). A journey costs 12 us so, half of what it costs to fill protobuf's mess
 ``ReadableSpan`` costs ten times those.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from struct import Struct
 
@@ -18,7 +18,9 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from streamproc.core import NS_PER_MS, NS_PER_S, VERSION, Outcome
-from streamproc.telemetry.traces import SAMPLED, Journey
+from streamproc.telemetry.journey import BatchSpan, Committed, Journey, Told
+from streamproc.telemetry.sampling import Parent
+from streamproc.telemetry.traces import SAMPLED
 
 SCOPE = "streamproc"
 
@@ -38,6 +40,10 @@ ROW = "streamproc.row"
 SLACK = "streamproc.slack_ms"
 CAUSE = "streamproc.trace.cause"
 MODEL = "streamproc.model"
+RECORD_TIME = "streamproc.record_timestamp_ns"
+BATCH_SIZE = "streamproc.batch.size"
+BATCH_REASON = "streamproc.batch.reason"
+VARIANT = "streamproc.variant_level"
 
 _KEY_CHARACTERS = 128
 _WAIT_MAX_NS = 7 * 24 * 3600 * NS_PER_S
@@ -46,6 +52,7 @@ _WAIT_MAX_NS = 7 * 24 * 3600 * NS_PER_S
 _KINDS = {
     "process": Span.SPAN_KIND_CONSUMER,
     "poll": Span.SPAN_KIND_CLIENT,
+    "commit": Span.SPAN_KIND_CLIENT,
     "send": Span.SPAN_KIND_PRODUCER,
     "send alone": Span.SPAN_KIND_CLIENT,
 }
@@ -56,7 +63,12 @@ _TRACE_ID, _SPAN_ID, _PARENT_SPAN_ID = b"\x0a\x10", b"\x12\x08", b"\x22\x08"
 _TIMES = Struct("<BQBQ")
 _START, _END = 7 << 3 | 1, 8 << 3 | 1
 """Its fields 7 and 8, of fixed 64 bits."""
-_SPAN_ATTRIBUTES, _SPAN_STATUS = 9, 15
+_SPAN_ATTRIBUTES, _SPAN_LINKS, _SPAN_STATUS = 9, 13, 15
+_DECODE, _FEATURES, _DECIDE = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+"""What tells stages apart that have no id in ``SpanIds``: the constants of SplitMix64."""
+_INTERNAL = frozenset(("decode", "features", "queue", "infer", "decide", "infer batch"))
+_TYPES = {"poll": "receive", "commit": "settle"}
+"""The conventions' types of operations, where they differ from the names."""
 _SCOPE_SPANS_SCOPE, _SCOPE_SPANS_SPANS = 1, 2
 _RESOURCE_SPANS_RESOURCE, _RESOURCE_SPANS_SCOPE_SPANS = 1, 2
 _REQUEST_RESOURCE_SPANS = 1
@@ -95,12 +107,34 @@ class SpanMaker:
         resource_spans = self._resource + _field(_RESOURCE_SPANS_SCOPE_SPANS, scope_spans)
         return _field(_REQUEST_RESOURCE_SPANS, resource_spans)
 
-    def spans(self, journey: Journey) -> bytes:
-        """A journey's spans: ``process`` from the fetch to the outcome, and what there was within and before.
+    def spans(self, told: Told) -> bytes:
+        """The spans of what was told: of a journey ``process`` from the fetch to the outcome, and what was within and before.
 
         Returns:
             them as fields of a ``ScopeSpans``.
         """
+        match told:
+            case Journey():
+                return self._journey(told)
+            case BatchSpan(ids=ids, run=run, links=links):
+                described = b"".join(
+                    (
+                        self._template("infer batch", "", 0),
+                        *map(_link, links),
+                        _number(BATCH_SIZE, run.size),
+                        _number(VARIANT, run.variant),
+                        _text(BATCH_REASON, run.reason),
+                    )
+                )
+                trace = _TRACE_ID + ids.trace_id + _SPAN_ID
+                return _span(trace, ids.span_id, described, *run.executed_ns)
+            case Committed(source=source, ids=span_ids, began_ns=began_ns, ended_ns=ended_ns):
+                parent = _PARENT_SPAN_ID + span_ids.process
+                described = parent + self._template("commit", *source)
+                trace = _TRACE_ID + span_ids.trace_id + _SPAN_ID
+                return _span(trace, span_ids.commit, described, began_ns, ended_ns)
+
+    def _journey(self, journey: Journey) -> bytes:
         ids, topic, partition = journey.ids, *journey.source
         trace = _TRACE_ID + ids.trace_id + _SPAN_ID
         parent = _PARENT_SPAN_ID + journey.parent_span_id if journey.parent_span_id else b""
@@ -111,12 +145,10 @@ class SpanMaker:
         if 0 <= arrival_ns - journey.event_time_ns <= _WAIT_MAX_NS:
             described = parent + self._template("poll", topic, partition)
             made.append(_span(trace, ids.poll, described, journey.event_time_ns, arrival_ns))
-        if journey.admitted_ns and journey.started_ns:
-            began_ns, ended_ns = journey.admitted_ns, journey.started_ns
-            described = parent + self._template("queue", "", 0)
-            made.append(_span(trace, ids.queue, described, began_ns, ended_ns))
-            described = parent + self._template("infer", "", 0)
-            made.append(_span(trace, ids.infer, described, ended_ns, journey.finished_ns))
+        made += [
+            _span(trace, span_id, parent + self._template(kind, "", 0) + more, began_ns, ended_ns)
+            for kind, span_id, more, began_ns, ended_ns in _stages(journey)
+        ]
         if journey.topic is not None:
             began_ns = journey.decided_ns or journey.admitted_ns or arrival_ns
             kind = "send" if _carried_on(journey) else "send alone"
@@ -126,8 +158,8 @@ class SpanMaker:
 
     def _make_template(self, kind: str, topic: str, partition: int) -> bytes:
         """What all spans of a kind have in common."""
-        if kind in ("queue", "infer"):
-            model = {MODEL: self._model} if kind == "infer" else {}
+        if kind in _INTERNAL:
+            model = {MODEL: self._model} if kind.startswith("infer") else {}
             return Span(
                 name=kind,
                 kind=Span.SPAN_KIND_INTERNAL,
@@ -137,7 +169,7 @@ class SpanMaker:
         attributes: dict[str, object] = {
             SYSTEM: "kafka",
             OPERATION_NAME: operation,
-            OPERATION_TYPE: "receive" if kind == "poll" else operation,
+            OPERATION_TYPE: _TYPES.get(operation, operation),
             DESTINATION: topic,
         }
         if operation != "send":
@@ -149,6 +181,24 @@ class SpanMaker:
             kind=_KINDS[kind],
             attributes=[attribute(*item) for item in attributes.items()],
         ).SerializeToString()
+
+
+def _stages(journey: Journey) -> Iterator[tuple[str, bytes, bytes, int, int]]:
+    """What is known of the way within ``process``: name, span id, further fields, begin and end."""
+    ids, run = journey.ids, journey.run
+    if journey.decoded_ns and journey.admitted_ns:
+        decoded_ns = journey.decoded_ns
+        yield "decode", ids.stage(_DECODE), b"", journey.arrival_ns, decoded_ns
+        yield "features", ids.stage(_FEATURES), b"", decoded_ns, journey.admitted_ns
+    if not (journey.admitted_ns and journey.started_ns):
+        return
+    yield "queue", ids.queue, b"", journey.admitted_ns, journey.started_ns
+    if run is None or journey.batch is None:
+        yield "infer", ids.infer, b"", journey.started_ns, journey.finished_ns
+        return
+    yield "infer", ids.infer, _link(journey.batch), *run.executed_ns
+    if journey.decided_ns:
+        yield "decide", ids.stage(_DECIDE), b"", run.executed_ns[1], journey.decided_ns
 
 
 def _carried_on(journey: Journey) -> bool:
@@ -164,6 +214,22 @@ def _field(number: int, data: bytes) -> bytes:
 @lru_cache(maxsize=4_096)
 def _head(number: int, length: int) -> bytes:
     return bytes((number << 3 | 2, *_varint(length)))
+
+
+def _link(span: Parent) -> bytes:
+    """A link to a span of another trace."""
+    return _field(_SPAN_LINKS, _TRACE_ID + span.trace_id + _SPAN_ID + span.span_id)
+
+
+def _number(name: str, value: int) -> bytes:
+    """An attribute that is a whole number, as a field of a ``Span``."""
+    said = bytes((_ANY_INT, *_varint(value)))
+    return _field(_SPAN_ATTRIBUTES, _key(name) + _field(_KEY_VALUE_VALUE, said))
+
+
+@lru_cache(maxsize=64)
+def _key(name: str) -> bytes:
+    return _field(_KEY_VALUE_KEY, name.encode())
 
 
 def _varint(number: int) -> list[int]:
@@ -183,7 +249,6 @@ def _varint(number: int) -> list[int]:
     return found
 
 
-_OFFSET_KEY = _field(_KEY_VALUE_KEY, OFFSET.encode())
 _SLACK_HEAD = _field(
     _SPAN_ATTRIBUTES,
     _field(_KEY_VALUE_KEY, SLACK.encode()) + _field(_KEY_VALUE_VALUE, bytes(_ANY_DOUBLE.size)),
@@ -198,14 +263,15 @@ def _span(trace: bytes, span_id: bytes, described: bytes, began_ns: int, ended_n
 def _description(journey: Journey) -> bytes:
     """The attributes of ``process`` that are this event's own, and its status."""
     outcome = journey.outcome.word
-    offset = bytes((_ANY_INT, *_varint(journey.offset)))
     found = [
-        _field(_SPAN_ATTRIBUTES, _OFFSET_KEY + _field(_KEY_VALUE_VALUE, offset)),
+        _number(OFFSET, journey.offset),
         _text(OUTCOME, outcome),
         _text(CAUSE, journey.cause),
     ]
     if journey.reason:
         found.append(_text(REASON, journey.reason))
+    if journey.timestamp_ns not in (0, journey.event_time_ns):
+        found.append(_number(RECORD_TIME, journey.timestamp_ns))
     if journey.row >= 0:
         found.append(_attribute(ROW, journey.row))
     if journey.deadline_ns:

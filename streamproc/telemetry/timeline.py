@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from streamproc.core import NS_PER_MS, Outcome
-from streamproc.telemetry.accounts import STAGES, Accounts, Gauges, Stage
+from streamproc.telemetry.accounts import Accounts
+from streamproc.telemetry.gauges import Gauges
 from streamproc.telemetry.latency_counts import LatencyCounts
+from streamproc.telemetry.tail import STAGES, Stage
 
 STEP_NS = 200 * NS_PER_MS
 """The shortest interval at first: below the 250 ms between two samples, so that each makes one."""

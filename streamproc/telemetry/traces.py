@@ -1,48 +1,32 @@
 """Traces, made after the fact: the hot path only wrote instants into columns."""
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from heapq import heappush, heapreplace
-from itertools import count
-from typing import NamedTuple
+from itertools import count, islice
 
 import numpy as np
 
-from streamproc.core import NS_PER_S, Headers, Int64Array, Outcome, TopicPartition
+from streamproc.core import NS_PER_MS, NS_PER_S, Headers, Int64Array, Outcome, TopicPartition
+from streamproc.telemetry.accounts import E2E, OWN, Accounts, lane_key
+from streamproc.telemetry.exemplars import Exemplar
+from streamproc.telemetry.journey import Journey, Told
+from streamproc.telemetry.open_commits import OpenCommits
+from streamproc.telemetry.open_runs import OpenRuns
 from streamproc.telemetry.options import TraceCause
-from streamproc.telemetry.passage import Passage
-from streamproc.telemetry.sampling import Sampler, SpanIds, incoming, parent_of
+from streamproc.telemetry.passage import BatchRun, Passage
+from streamproc.telemetry.sampling import Parent, Sampler, SpanIds, incoming, parent_of
 
 SAMPLED = "sampled"
 """The cause of a trace that was chosen from its start."""
-ALWAYS_PER_S = 10
-"""Traces of one outcome in a second that are made only because of it: a burst of shed events must not cost
-more than the events themselves."""
+ALWAYS_PER_S = 100
+"""Traces of one outcome in a second that are made only because of it, in each process: 0.2% of a core. A burst of shed
+events must not cost more than the events themselves, so the rest are counted."""
+_NAMED_EVERY_NS = 5 * NS_PER_MS
+"""A sampled trace is named in its buckets unless another one was so shortly before: nobody reads more than the newest of a
+bucket, and only when it is scraped."""
 SLOWEST_WINDOW_NS = 10 * NS_PER_S
 SLOWEST_KEPT = 5
 """Of a window, so many of the slowest are traced."""
-
-
-class Journey(NamedTuple):
-    """One traced event, from when it happened to its outcome; instants in ns since 1970, 0 for none."""
-
-    source: TopicPartition
-    offset: int
-    row: int
-    key: bytes | None
-    ids: SpanIds
-    parent_span_id: bytes
-    event_time_ns: int
-    arrival_ns: int
-    admitted_ns: int
-    deadline_ns: int
-    started_ns: int
-    finished_ns: int
-    decided_ns: int
-    final_ns: int
-    outcome: Outcome
-    reason: str
-    topic: str | None
-    cause: str
 
 
 class Tracer:
@@ -51,16 +35,26 @@ class Tracer:
     Args:
         sampler: chooses those that are traced from their start.
         always: outcomes that are traced whatever the sampler says, and ``slowest``.
-        export: takes each journey; must not block.
+        export: takes what is told; must not block.
+        accounts: count what is not told, and name traces in their buckets; None where nobody asks.
     """
 
     def __init__(
-        self, sampler: Sampler, always: Sequence[TraceCause], export: Callable[[Journey], None]
+        self,
+        sampler: Sampler,
+        always: Sequence[TraceCause],
+        export: Callable[[Told], None],
+        accounts: Accounts | None = None,
     ) -> None:
         self._sampler = sampler
         self._always = {Outcome[cause.upper()] for cause in always if cause != "slowest"}
         self._slowest = _Slowest() if "slowest" in always else None
         self._export = export
+        self._accounts = accounts
+        self._runs = OpenRuns(export, sampler.run_ids)
+        self._commits = OpenCommits(export)
+        self._last_ids = (-1, Parent(b"", b""))
+        self._named_ns = 0
         self._second = 0
         self._made: dict[Outcome, int] = {}
 
@@ -95,21 +89,59 @@ class Tracer:
         told = passage.traced
         if told is None:
             told = self.outgoing(passage.source, passage.offset, passage.row, passage.headers)
-        for place, ids in told.items():
-            self._export(self._journey(passage, place, SAMPLED, ids))
+        journeys = [self._journey(passage, place, SAMPLED, ids) for place, ids in told.items()]
         if passage.outcome in self._always:
-            others = (place for place in range(len(passage.offset)) if place not in told)
-            for place, _ in zip(others, range(self._room(passage)), strict=False):
-                self._made[passage.outcome] += 1
-                self._export(self._journey(passage, place, passage.outcome.word))
+            room, untold = self._room(passage), len(passage.offset) - len(told)
+            if room:  # in a burst there mostly is none
+                others = (place for place in range(len(passage.offset)) if place not in told)
+                some = islice(others, room)
+                journeys += [self._journey(passage, place, passage.outcome.word) for place in some]
+                self._made[passage.outcome] += min(room, untold)
+            if self._accounts is not None and untold > room:
+                self._accounts.suppressed(passage.outcome, untold - room)
+        for journey in journeys:
+            self._tell(journey)
+        if passage.run is not None:
+            spans = [Parent(journey.ids.trace_id, journey.ids.infer) for journey in journeys]
+            self._runs.ended(passage.run, len(passage.offset), spans)
         if self._slowest is not None and passage.decided_ns is not None:
             self._rank(self._slowest, passage, told)
+
+    def committed(
+        self, positions: Mapping[TopicPartition, int], began_ns: int, ended_ns: int
+    ) -> None:
+        """Positions were stored; see ``OpenCommits``."""
+        self._commits.committed(positions, began_ns, ended_ns)
 
     def close(self) -> None:
         """Tell what is kept until its window ends."""
         if self._slowest is not None:
-            for journey in self._slowest.take():
-                self._export(journey)
+            self._tell_slowest(self._slowest)
+        self._runs.close()
+
+    def _ids_of(self, run: BatchRun) -> Parent:
+        """The ids of a run's span; mostly those of the run that was asked for before."""
+        if self._last_ids[0] != run.number:
+            self._last_ids = (run.number, self._sampler.run_ids(run.number, run.planned_ns))
+        return self._last_ids[1]
+
+    def _tell(self, journey: Journey) -> None:
+        self._export(journey)
+        self._commits.add(journey.source, journey.offset, journey.ids)
+        if self._accounts is None or not journey.decided_ns:
+            return
+        if journey.cause != SAMPLED or journey.final_ns >= self._named_ns + _NAMED_EVERY_NS:
+            self._named_ns = journey.final_ns
+            trace_id = journey.ids.trace_id.hex()
+            for name, value_ns in _latencies(journey):
+                if (kept := self._accounts.exemplars.get(name)) is not None:
+                    kept.note(Exemplar(trace_id, max(0, value_ns), journey.final_ns))
+
+    def _tell_slowest(self, slowest: "_Slowest") -> None:
+        for journey in slowest.take():
+            self._tell(journey)
+            if journey.run is not None:
+                self._runs.later(journey.run, Parent(journey.ids.trace_id, journey.ids.infer))
 
     def _room(self, passage: Passage) -> int:
         """How many more journeys may be told in this second because of this outcome."""
@@ -120,8 +152,7 @@ class Tracer:
 
     def _rank(self, slowest: "_Slowest", passage: Passage, told: Container[int]) -> None:
         if passage.final_ns >= slowest.until_ns:
-            for journey in slowest.take():
-                self._export(journey)
+            self._tell_slowest(slowest)
             slowest.until_ns = passage.final_ns + SLOWEST_WINDOW_NS
         place = int(np.argmin(passage.event_time_ns))  # of one acknowledgement, the oldest
         took_ns = passage.final_ns - int(passage.event_time_ns[place])
@@ -154,7 +185,24 @@ class Tracer:
             passage.reason,
             passage.topic,
             cause,
+            0 if passage.timestamp_ns is None else max(0, int(passage.timestamp_ns[place])),
+            0 if passage.decoded_ns is None else int(passage.decoded_ns[place]),
+            passage.run,
+            None if passage.run is None else self._ids_of(passage.run),
+            passage.lane if isinstance(passage.lane, int) else int(passage.lane[place]),
         )
+
+
+def _latencies(journey: Journey) -> Iterator[tuple[str, int]]:
+    """What the journey of a decided event adds to each latency that has exemplars."""
+    yield E2E, journey.final_ns - journey.event_time_ns
+    yield lane_key(journey.lane), journey.final_ns - journey.event_time_ns
+    yield OWN, journey.decided_ns - journey.arrival_ns
+    yield "broker", journey.arrival_ns - journey.event_time_ns
+    yield "decode", journey.admitted_ns - journey.arrival_ns
+    yield "queue", journey.started_ns - journey.admitted_ns
+    yield "infer", journey.finished_ns - journey.started_ns
+    yield "emit", journey.final_ns - journey.finished_ns
 
 
 class _Slowest:

@@ -27,7 +27,7 @@ from streamproc.core import (
 )
 from streamproc.engine import Effect, Infer, Rescued, Send, Skip
 from streamproc.runtime import assemble, dead_letter_topic, transaction_interval_ns
-from streamproc.telemetry import Journey  # noqa: TC001 - users look at its annotations
+from streamproc.telemetry import Journey, Told
 from streamproc.testing.broker import MemoryBroker, Payload, StoredRecord
 from streamproc.testing.result import Decision, FinalOutcome, Letter, TestResult
 from streamproc.testing.sink import MemorySink
@@ -90,7 +90,7 @@ class PipelineTest:
         hands = Hands()
         self.journeys: list[Journey] = []
         warm_ups = [WarmUp(fake, hands.clock) for fake in self.executors]
-        self._assembly = assemble(config, warm_ups, hands, self.journeys.append)
+        self._assembly = assemble(config, warm_ups, hands, self._tell)
         hands.clock = self.clock
         self._engine = self._assembly.engine
         self._assembly.settlement.witness = self._witness
@@ -197,6 +197,10 @@ class PipelineTest:
         acknowledged_ns = self.sink.due_ns if self._transactions is None else None
         due += [at for at in (acknowledged_ns, self._engine.wake_ns) if at is not None]
         return min(due, default=None)
+
+    def _tell(self, told: Told) -> None:
+        if isinstance(told, Journey):
+            self.journeys.append(told)
 
     def _take_in(self) -> None:
         """What the service's intake loop does: poll, and a turn of the engine for each batch."""

@@ -1,4 +1,4 @@
-"""``/metrics``, ``/livez``, ``/readyz`` and ``/api``, and a server for them inside the pipeline's event loop."""
+"""The dashboard, ``/metrics``, ``/livez``, ``/readyz`` and ``/api``, and a server for them inside the pipeline's event loop."""
 
 import asyncio
 import contextlib
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from streamproc.core import ExternalError, InvariantError, StreamprocError
 from streamproc.telemetry import render
+from streamproc.web.dashboard import dashboard
 from streamproc.web.guard import HEADERS
 
 CONNECTIONS_MAX: Final = 64
@@ -46,7 +47,7 @@ def ops_app(
         registry: what ``/metrics`` shows.
         readiness: what must be there before traffic makes sense, such as ``assignment``, ``model``
             and ``broker``, and whether it is; ready is when all are.
-        status: what ``/api/status`` shows; None for no such path.
+        status: what ``/api/status`` shows, and the dashboard at ``/``; None for no such paths.
         actions: what ``POST /api/NAME`` does, by name.
     """
 
@@ -87,7 +88,7 @@ def ops_app(
 def _api(
     status: Callable[[], Mapping[str, object]] | None, actions: Mapping[str, Action]
 ) -> Iterator[Route]:
-    """``GET /api/status`` and ``POST /api/NAME``."""
+    """``GET /`` and ``/api/status``, and ``POST /api/NAME``."""
 
     async def show(request: Request) -> Response:  # noqa: ARG001 - starlette passes it
         return _json(200, status() if status is not None else {})
@@ -101,7 +102,13 @@ def _api(
 
         return act
 
+    async def look(request: Request) -> Response:  # noqa: ARG001 - starlette passes it
+        page = dashboard()
+        headers = {**HEADERS, "Content-Security-Policy": page.policy}
+        return Response(page.html, headers=headers, media_type="text/html")
+
     if status is not None:
+        yield Route("/", look)
         yield Route("/api/status", show)
     for name, action in actions.items():
         yield Route(f"/api/{name}", acting(action), methods=["POST"])

@@ -167,5 +167,14 @@ PROGRAMS = {
     "plain": Program(_loop("plain_loop.py"), _loop_answer, events_share=0.2),
     "confluent-greedy": Program(_loop("confluent_loop.py", "--take", "greedy"), _loop_answer),
     "confluent-consume": Program(_loop("confluent_loop.py", "--take", "consume"), _loop_answer),
+    "streamproc-dead-collector": streamproc_program(
+        {
+            "telemetry": {
+                "metrics": {"listen": "127.0.0.1:0"},
+                "traces": {"otlp": "http://127.0.0.1:9", "ratio": 0.01},  # nobody listens there
+            }
+        },
+        by_default=False,
+    ),
     "streamproc-2-workers": streamproc_program({}, "--workers", "2", by_default=False),
 }

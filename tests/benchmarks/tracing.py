@@ -1,4 +1,7 @@
-"""What traces of a share of the events cost: CPU time an event with them and without, in pairs, on one real Kafka broker.
+"""What telemetry costs: CPU time an event with it and without, in pairs, on one real Kafka broker.
+
+With it are traces of a share of the events and always of late, shed, degraded, dead-lettered and the slowest ones, and all
+metrics, scraped and pushed; without it neither traces nor endpoints. ``--traces-only`` leaves metrics out on both sides.
 
 `make bench`, or `python -m tests.benchmarks.tracing --help`. README.md says how to read the figures.
 """
@@ -15,14 +18,14 @@ from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.conditions import RESULTS, machine, write_result
-from tests.benchmarks.programs import PROGRAMS, streamproc_program
+from tests.benchmarks.programs import PROGRAMS, Program, streamproc_program
 from tests.benchmarks.throughput import Bench, Run
 from tests.benchmarks.workloads import WORKLOADS
 from tests.support.kafka import BENCH_JVM, KafkaBroker, why_unavailable
 from tests.support.otlp import OtlpReceiver
 
 WORKLOAD = WORKLOADS["tick"]
-TRACED = "streamproc-traced"
+OFF, TRACED = "streamproc-silent", "streamproc-traced"
 
 
 @dataclass
@@ -30,14 +33,16 @@ class Pair:
     """Two runs, one behind the other.
 
     Attributes:
-        plain: without traces.
+        plain: without.
         traced: with them.
         traces: how many the collector was given.
+        exports: of metrics, that it was given.
     """
 
     plain: Run
     traced: Run
     traces: int
+    exports: int
 
     @property
     def ratio(self) -> float:
@@ -65,6 +70,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=10, help="default: %(default)s")
     parser.add_argument("--ratio", type=float, default=0.01, help="traced (default: %(default)s)")
     parser.add_argument(
+        "--traces-only", action="store_true", help="metrics are the same on both sides"
+    )
+    parser.add_argument(
         "--quick", action="store_true", help="one pair of 100,000: whether it works"
     )
     parser.add_argument("--out", type=Path, default=RESULTS, help="default: %(default)s")
@@ -80,21 +88,15 @@ def run_all(options: argparse.Namespace) -> list[Pair]:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="streamproc-bench-"))
         broker = stack.enter_context(KafkaBroker(jvm=BENCH_JVM))
         collector = stack.enter_context(OtlpReceiver())
-        PROGRAMS[TRACED] = streamproc_program(
-            {
-                "telemetry": {
-                    "metrics": {"listen": "127.0.0.1:0"},
-                    "traces": {"otlp": collector.http, "ratio": options.ratio, "always": []},
-                }
-            }
-        )
+        PROGRAMS[OFF], PROGRAMS[TRACED] = programs(collector.http, options)
         bench = Bench(broker, Path(folder))
-        bench.run("streamproc", WORKLOAD, options.events, number=0)  # unmeasured: all get warm
+        bench.run(OFF, WORKLOAD, options.events, number=0)  # unmeasured: all get warm
         for number in range(1, options.pairs + 1):
-            order = ("streamproc", TRACED) if number % 2 else (TRACED, "streamproc")
+            order = (OFF, TRACED) if number % 2 else (TRACED, OFF)
             collector.requests.clear()
+            collector.metrics.clear()
             runs = {name: bench.run(name, WORKLOAD, options.events, number) for name in order}
-            pair = Pair(runs["streamproc"], runs[TRACED], _traces(collector))
+            pair = Pair(runs[OFF], runs[TRACED], _traces(collector), len(collector.metrics))
             pairs.append(pair)
             print(
                 f"pair {number}: CPU time {pair.work_ratio:.3f} (life {pair.ratio:.3f}), "
@@ -102,6 +104,24 @@ def run_all(options: argparse.Namespace) -> list[Pair]:
                 file=sys.stderr,
             )
     return pairs
+
+
+def programs(collector: str, options: argparse.Namespace) -> tuple[Program, Program]:
+    """The pipeline without telemetry, and with it."""
+    endpoints = {"listen": "127.0.0.1:0"}
+    traces = {"otlp": collector, "ratio": options.ratio}
+    if options.traces_only:
+        return (
+            streamproc_program({"telemetry": {"metrics": endpoints}}),
+            streamproc_program(
+                {"telemetry": {"metrics": endpoints, "traces": traces | {"always": []}}}
+            ),
+        )
+    pushed = endpoints | {"otlp": {"endpoint": collector, "interval": "1s"}}
+    return (
+        streamproc_program({"telemetry": {"metrics": {"listen": None}}}),
+        streamproc_program({"telemetry": {"metrics": pushed, "traces": traces}}),
+    )
 
 
 def _traces(collector: OtlpReceiver) -> int:
@@ -118,13 +138,18 @@ def main() -> int:
     pairs = run_all(options)
     work, life = [pair.work_ratio for pair in pairs], [pair.ratio for pair in pairs]
     print(
-        f"\n{options.ratio:.1%} of the events traced, {len(pairs)} pairs: CPU time with / without: "
+        f"\n{'traces' if options.traces_only else 'all telemetry'}, {options.ratio:.1%} of the events traced, {len(pairs)} pairs: CPU time with / without: "
         f"median {median(work):.3f} ({min(work):.3f}-{max(work):.3f}); with start and shut-down "
         f"{median(life):.3f} ({min(life):.3f}-{max(life):.3f}); "
         f"{median([pair.traces for pair in pairs]):,.0f} of about {options.ratio * options.events:,.0f} traces arrived"
     )
     found = {
-        "settings": {"pairs": options.pairs, "events": options.events, "ratio": options.ratio},
+        "settings": {
+            "traces_only": options.traces_only,
+            "pairs": options.pairs,
+            "events": options.events,
+            "ratio": options.ratio,
+        },
         "summary": {
             "cpu_with_over_without": round(median(work), 4),
             "life_cpu_with_over_without": round(median(life), 4),

@@ -22,7 +22,7 @@ def test_the_block_is_a_part_of_a_file(read: Read, minimal: str, number: int) ->
 def test_the_variables_are_those_that_are_read() -> None:
     code = "".join(
         (ROOT / "streamproc" / "telemetry" / name).read_text()
-        for name in ("otlp_settings.py", "options.py")
+        for name in ("otlp_settings.py", "otlp_transports.py", "options.py")
     )
     named = set(re.findall(r"`(OTEL_[A-Z_]+)", PAGE))
     assert "OTEL_SERVICE_NAME" in named

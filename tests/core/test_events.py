@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from streamproc.core import EventBatch, object_column
 
-TIMES = ("event_time_ns", "arrival_ns", "admitted_ns", "deadline_ns")
+TIMES = (
+    "event_time_ns",
+    "arrival_ns",
+    "admitted_ns",
+    "deadline_ns",
+    "timestamp_ns",
+    "decoded_ns",
+)
 ARRAYS = (
     "number",
     "partition",
@@ -27,11 +34,11 @@ ARRAYS = (
 def batch_of(count: int, first: int = 0) -> EventBatch:
     """Every value differs; all arrays are read-only; every third event has headers."""
     number = np.arange(first, first + count)
-    columns = {name: number * 100 + place for place, name in enumerate(ARRAYS[:10])}
+    columns = {name: number * 100 + place for place, name in enumerate(ARRAYS[:12])}
     columns["number"] = number
     texts = {
         name: object_column([None if n % 4 == 0 else f"{name}{n}".encode() for n in number])
-        for name in ARRAYS[10:]
+        for name in ARRAYS[12:]
     }
     batch = EventBatch(
         **columns,

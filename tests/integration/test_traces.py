@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from streamproc.core import NS_PER_S
+from streamproc.telemetry.traces import ALWAYS_PER_S
 from tests.integration.pipelines import (
     TICK,
     Command,
@@ -35,9 +38,12 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+    from streamproc.engine.settled import Settled
+    from streamproc.telemetry import BatchRun
     from tests.support.kafka import KafkaBroker, Message
 
 EVENTS = 4
+STAGES = ("decode", "features", "queue", "infer", "decide")
 STATE = "vendor=1"
 CONTEXT = TraceContextTextMapPropagator()
 
@@ -111,23 +117,27 @@ def test_one_trace_goes_from_the_producer_to_who_reads_the_decisions(
     # The last one's producer does not trace it: nor do we, whatever our own share is.
     not_sampled = parents[-1][:-2] + b"00"
     traced[-1] = traced[-1]._replace(headers=(("traceparent", not_sampled),))
+    pipeline = InThread(config, stop_after=EVENTS + 1).ready()
+    columns = Columns()
+    pipeline.call(lambda: columns.attach(pipeline))
     fill(kafka.bootstrap, source, [*traced, *TICK.messages(1)])
-
-    pipeline = InThread(config, stop_after=EVENTS + 1)
     pipeline.result()
     records = read(kafka.bootstrap, sink, at_least=EVENTS + 1)
     consume(consumer, records[: EVENTS - 1])
     producer.shutdown()
     consumer.shutdown()
 
-    expected = (
-        EVENTS + (EVENTS - 1) * 6
-    )  # all that the producer sent; five of ours, one of the reader's
-    wait_until("all spans", lambda: len(backend.spans()) >= expected)
-    assert len(backend.spans()) == expected
+    def spans() -> list[Span]:  # how many micro-batches there are is the machine's
+        return [span for span in backend.spans() if span.name != "infer batch"]
+
+    # All that the producer sent; nine of ours, one of the reader's.
+    expected = EVENTS + (EVENTS - 1) * 10
+    wait_until("all spans", lambda: len(spans()) >= expected)
+    assert len(spans()) == expected
     for number, parent in enumerate(parents[:-1]):
-        of_trace = [s for s in backend.spans() if s.trace_id.hex() == parent[3:35].decode()]
+        of_trace = [s for s in spans() if s.trace_id.hex() == parent[3:35].decode()]
         assert_one_trace(of_trace, source=source, sink=sink, offset=number)
+        columns.assert_told(of_trace, source=source, sink=sink, offset=number)
         assert headers(records[number])["tracestate"] == STATE.encode()
     assert headers(records[EVENTS - 1])["traceparent"] == not_sampled
     assert "traceparent" not in headers(records[EVENTS])
@@ -140,30 +150,125 @@ def test_one_trace_goes_from_the_producer_to_who_reads_the_decisions(
 def assert_one_trace(spans: list[Span], *, source: str, sink: str, offset: int) -> None:
     """Who is whose child, and in which order it all happened."""
     by_name = {span.name: span for span in spans}
-    assert len(by_name) == len(spans) == 7
+    assert len(by_name) == len(spans) == 11
     by_id = {span.span_id: span.name for span in spans}
     assert {name: by_id.get(span.parent_span_id) for name, span in by_name.items()} == {
         f"send {source}": None,
         f"process {source}": f"send {source}",
         f"poll {source}": f"process {source}",
-        "queue": f"process {source}",
-        "infer": f"process {source}",
+        **dict.fromkeys(STAGES, f"process {source}"),
+        f"commit {source}": f"process {source}",
         f"send {sink}": f"process {source}",
         f"process {sink}": f"send {sink}",
     }
     assert all(s.start_time_unix_nano <= s.end_time_unix_nano for s in spans)
-    way = ["poll", "queue", "infer", "send"]
     ours = [
-        by_name.get(name) or by_name[f"{name} {source if name == 'poll' else sink}"] for name in way
+        by_name[name] for name in (f"poll {source}", *STAGES, f"send {sink}", f"commit {source}")
     ]
     begins = [span.start_time_unix_nano for span in ours]
     assert begins == sorted(begins)
     process = by_name[f"process {source}"]
-    assert ours[-1].end_time_unix_nano == process.end_time_unix_nano
+    assert ours[-2].end_time_unix_nano == process.end_time_unix_nano
     assert by_name[f"process {sink}"].start_time_unix_nano > begins[-1]
     said = attributes(process)
     assert said["messaging.kafka.offset"] == offset
     assert said["streamproc.outcome"] == "on_time"
+
+
+class Columns:
+    """What the columns say of each event, to hold its spans against."""
+
+    def __init__(self) -> None:
+        self._instants: dict[int, dict[str, int]] = {}
+        self._runs: dict[int, BatchRun] = {}
+
+    def attach(self, pipeline: InThread) -> None:
+        """Be told of outcomes."""
+        assert pipeline.service is not None
+        assert pipeline.service._assembly is not None
+        pipeline.service._assembly.settlement.tap = self
+
+    def sent(self, *_: object) -> None:
+        """Nothing is final yet."""
+
+    def ended(
+        self, source: object, offset: Any, settled: Settled, missed: object, final_ns: int
+    ) -> None:
+        """Keep the instants of events that were decided."""
+        decided = settled.decided
+        assert decided is not None
+        assert decided.run is not None
+        for place, number in enumerate(offset.tolist()):
+            events = decided.events.take(slice(place, place + 1, None))
+            assert events.timestamp_ns is not None
+            assert events.decoded_ns is not None
+            self._runs[number] = decided.run
+            self._instants[number] = {
+                "record": int(events.timestamp_ns[0]),
+                "event": int(events.event_time_ns[0]),
+                "fetched": int(events.arrival_ns[0]),
+                "decoded": int(events.decoded_ns[0]),
+                "admitted": int(events.admitted_ns[0]),
+                "planned": decided.started_ns,
+                "sent": decided.handed_ns,
+                "acknowledged": final_ns,
+            }
+
+    def assert_told(self, spans: list[Span], *, source: str, sink: str, offset: int) -> None:
+        """The spans' times are the columns'."""
+        at, run = self._instants[offset], self._runs[offset]
+        times = {s.name: (s.start_time_unix_nano, s.end_time_unix_nano) for s in spans}
+        del times[f"send {source}"], times[f"process {sink}"], times[f"commit {source}"]
+        assert times == {
+            f"poll {source}": (at["event"], at["fetched"]),
+            f"process {source}": (at["fetched"], at["acknowledged"]),
+            "decode": (at["fetched"], at["decoded"]),
+            "features": (at["decoded"], at["admitted"]),
+            "queue": (at["admitted"], at["planned"]),
+            "infer": run.executed_ns,
+            "decide": (run.executed_ns[1], at["sent"]),
+            f"send {sink}": (at["sent"], at["acknowledged"]),
+        }
+        process = next(s for s in spans if s.name == f"process {source}")
+        said = attributes(process).get("streamproc.record_timestamp_ns", at["event"])
+        assert said == at["record"]
+
+
+def test_every_event_that_is_shed_is_traced_up_to_a_rate_and_the_rest_are_counted(
+    kafka: KafkaBroker, topic_name: str, tmp_path: Path
+) -> None:
+    events = 600
+    with OtlpReceiver() as receiver:
+        source, _, config = set_up(
+            kafka,
+            topic_name,
+            tmp_path,
+            partitions=1,
+            telemetry={"traces": {"otlp": receiver.http, "ratio": 0, "always": ["shed", "late"]}},
+        )
+        long_ago_ms = 1_600_000_000_000
+        old = [
+            m._replace(timestamp_ms=long_ago_ms + n) for n, m in enumerate(TICK.messages(events))
+        ]
+        fill(kafka.bootstrap, source, old)
+        pipeline = InThread(config, stop_after=events)
+        summary = pipeline.result()
+        ended = {word: n for word, n in summary["outcomes"].items() if n}
+        assert set(ended) <= {"shed", "late"}  # now and then one is tried, to see how long it takes
+        assert pipeline.service is not None
+        accounts = pipeline.service.accounts()
+        assert accounts is not None
+        told = [s for s in receiver.spans() if s.name == f"process {source}"]
+    causes = [attributes(s)["streamproc.trace.cause"] for s in told]
+    suppressed = {o.word: n for o, n in accounts.traces_suppressed.items()}
+    assert {word: causes.count(word) + suppressed.get(word, 0) for word in ended} == ended
+    assert len({attributes(s)["messaging.kafka.offset"] for s in told}) == len(told)
+    assert causes.count("shed") >= ALWAYS_PER_S
+    seconds = Counter(
+        (cause, span.end_time_unix_nano // NS_PER_S)
+        for cause, span in zip(causes, told, strict=True)
+    )
+    assert max(seconds.values()) <= ALWAYS_PER_S
 
 
 # -- a collector that is no help
@@ -193,7 +298,7 @@ def test_a_collector_that_is_no_help_costs_only_the_traces(
     )
     fill(kafka.bootstrap, source, TICK.messages(events))
     with InThread(config) as pipeline:
-        pipeline.until("all decisions", lambda: pipeline.consumed == events)
+        pipeline.until("all decisions", lambda: pipeline.consumed == events, timeout_s=120)
         asked = time.monotonic()
         summary = pipeline.stop()
         took_s = time.monotonic() - asked

@@ -12,6 +12,7 @@ from streamproc.reports.moments import when_it_went_wrong
 from streamproc.reports.words import STAGE_WORDS, verdict, verified, where_the_time_went
 from streamproc.telemetry import STAGES, Accounts
 from tests.reports import runs
+from tests.support.statuses import Still
 
 MS = 1_000_000
 
@@ -27,6 +28,17 @@ def test_a_good_run() -> None:
     assert latency.startswith("Half of the decisions were with the broker ")
     assert f"% {STAGE_WORDS['broker']}" in stages
     assert "; the other stages took " in stages
+
+
+def test_the_stage_that_makes_the_p99_is_named() -> None:
+    still = Still()
+    for _ in range(3):
+        still.goes_on(queue_ns=200 * MS)
+    assert still.books is not None
+    run = replace(runs.good(), accounts=still.books)
+    *_, tail = where_the_time_went(run)
+    assert tail.startswith(f"What makes the p99 is the time {STAGE_WORDS['queue']}: events above ")
+    assert "spent 204 ms of theirs so on average, all others " in tail
 
 
 def test_nothing_came() -> None:

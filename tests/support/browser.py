@@ -81,8 +81,6 @@ def visit(pages: Mapping[str, str], widths: Sequence[int], folder: Path) -> Visi
     Raises:
         RuntimeError: the browser gave no answer.
     """
-    program = browser()
-    assert program is not None
     for number, page in enumerate(pages.values()):
         (folder / f"{number}.html").write_text(page, encoding="utf-8")
     frames = "".join(
@@ -94,23 +92,7 @@ def visit(pages: Mapping[str, str], widths: Sequence[int], folder: Path) -> Visi
     requested: list[str] = []
     server = _serve(folder, requested)
     try:
-        done = subprocess.run(
-            [
-                program,
-                *("--headless", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
-                *(["--no-sandbox"] if os.getuid() == 0 else []),
-                f"--user-data-dir={folder / 'profile'}",
-                "--enable-logging=stderr",
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-                "--virtual-time-budget=20000",
-                "--dump-dom",
-                f"http://127.0.0.1:{server.server_port}/probe.html",
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        done = _run(f"http://127.0.0.1:{server.server_port}/probe.html", folder)
     finally:
         server.shutdown()
         server.server_close()
@@ -120,6 +102,42 @@ def visit(pages: Mapping[str, str], widths: Sequence[int], folder: Path) -> Visi
         raise RuntimeError(msg)
     text = found[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     return Visit([Look(**look) for look in json.loads(text)], _CONSOLE.findall(done.stderr), requested)  # fmt: skip
+
+
+def open_page(url: str, folder: Path, *, width: int = 1280) -> tuple[str, list[str]]:
+    """Open a page as it is served, with its headers; gives its elements after some seconds, and the console's lines.
+
+    Args:
+        url: where it is, on 127.0.0.1.
+        folder: for the browser's files, and a picture of it, ``WIDTH.png``.
+        width: of the window, CSS pixels.
+    """
+    picture = folder / f"{width}.png"
+    done = _run(url, folder, f"--window-size={width},2200", f"--screenshot={picture}")
+    return done.stdout, _CONSOLE.findall(done.stderr)
+
+
+def _run(url: str, folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    program = browser()
+    assert program is not None
+    return subprocess.run(
+        [
+            program,
+            *("--headless", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
+            *(["--no-sandbox"] if os.getuid() == 0 else []),
+            f"--user-data-dir={folder / 'profile'}",
+            "--enable-logging=stderr",
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+            "--virtual-time-budget=20000",
+            "--dump-dom",
+            *options,
+            url,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
 
 
 def _serve(folder: Path, requested: list[str]) -> http.server.ThreadingHTTPServer:

@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import grpc
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -26,7 +31,8 @@ class OtlpReceiver:
         tls: its certificate and key, PEM files; None speaks in the clear.
 
     Attributes:
-        requests: what came and was taken.
+        requests: what came of traces and was taken.
+        metrics: what came of metrics.
         headers: of each of them, with lower-case names.
         refuse: refuses so many requests.
         refusal: how it does: HTTP's status and gRPC's code.
@@ -38,6 +44,7 @@ class OtlpReceiver:
     def __init__(self, tls: tuple[Path, Path] | None = None) -> None:
         self._tls = tls
         self.requests: list[ExportTraceServiceRequest] = []
+        self.metrics: list[ExportMetricsServiceRequest] = []
         self.headers: list[dict[str, str]] = []
         self.refuse = 0
         self.refusal = (503, grpc.StatusCode.UNAVAILABLE)
@@ -56,6 +63,11 @@ class OtlpReceiver:
                     context.abort(receiver.refusal[1], "asked to refuse")
                 return receiver._answer()
 
+        class Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
+            def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
+                receiver.metrics.append(request)
+                return ExportMetricsServiceResponse()
+
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
@@ -64,6 +76,12 @@ class OtlpReceiver:
                 if self.headers.get("content-encoding") == "gzip":
                     body = gzip.decompress(body)
                 named = {name.lower(): value for name, value in self.headers.items()}
+                if self.path == "/v1/metrics":
+                    receiver.metrics.append(ExportMetricsServiceRequest.FromString(body))
+                    self.send_response(200)
+                    self.send_header("content-length", "0")
+                    self.end_headers()
+                    return
                 right = self.path == "/v1/traces"
                 taken = right and receiver._take(ExportTraceServiceRequest.FromString(body), named)
                 answer = receiver._answer().SerializeToString() if taken else b""
@@ -78,6 +96,7 @@ class OtlpReceiver:
         self._threads = ThreadPoolExecutor(2)
         self._grpc = grpc.server(self._threads)
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Service(), self._grpc)  # type: ignore[no-untyped-call]
+        metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(Metrics(), self._grpc)  # type: ignore[no-untyped-call]
         self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         if self._tls is None:
             port, scheme = self._grpc.add_insecure_port("127.0.0.1:0"), "http"

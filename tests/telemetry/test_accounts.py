@@ -6,12 +6,21 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamproc.core import InvariantError, Outcome, Reason
-from streamproc.telemetry import BATCH_REASONS, BATCH_SIZE_BOUNDS, STAGES, UNKNOWN, Accounts
+from streamproc.telemetry import (
+    BATCH_REASONS,
+    BATCH_SIZE_BOUNDS,
+    STAGES,
+    UNKNOWN,
+    Accounts,
+    LatencyHistogram,
+)
 from streamproc.telemetry.accounts import _COUNTERS
+from streamproc.telemetry.exemplars import Exemplars
+from streamproc.telemetry.tail import TailCounts
 
 MS = 1_000_000
 
@@ -166,6 +175,16 @@ def counted(name: str) -> Entry:
     return lambda accounts: setattr(accounts, name, getattr(accounts, name) + 1)
 
 
+def slow(took_ns: int) -> Entry:
+    column = np.array([took_ns])
+
+    def enter(accounts: Accounts) -> None:
+        accounts.tail.threshold_ns = 0
+        accounts.tail.settled(column, (column, column, column, 1, 2, 3), accounts.e2e)
+
+    return enter
+
+
 entries = st.lists(
     st.one_of(
         singly.map(lambda e: lambda accounts: accounts.settle(*e)),
@@ -177,6 +196,16 @@ entries = st.lists(
         st.tuples(st.integers(1, 10_000), st.sampled_from(BATCH_REASONS)).map(
             lambda e: lambda accounts: accounts.batch(*e)
         ),
+        st.tuples(st.integers(0, 2), st.integers(1, 99), st.integers(0, MS)).map(
+            lambda e: lambda accounts: accounts.run(*e)
+        ),
+        st.tuples(st.sampled_from(Outcome), st.integers(1, 9)).map(
+            lambda e: lambda accounts: accounts.suppressed(*e)
+        ),
+        st.integers(0, 100 * MS).map(
+            lambda ns: lambda accounts: accounts.gc_pauses.add_constant(ns, 1)
+        ),
+        st.integers(0, 100 * MS).map(slow),
         st.sampled_from([name for name in _COUNTERS if name != "batched"]).map(counted),
     ),
     max_size=30,
@@ -192,23 +221,24 @@ def kept_by(*parts: list[Entry]) -> Accounts:
 
 def everything(accounts: Accounts) -> object:
     """All that books hold, by their own attributes: a new one that is not merged is found."""
-    histograms = {"e2e": accounts.e2e, "own": accounts.own, **accounts.stages}
-    rest = {
-        k: v for k, v in vars(accounts).items() if k not in ("e2e", "own", "stages", "_by_code")
-    }
-    return (
-        rest,
-        accounts._by_code.tolist(),
-        {name: vars_of(histogram) for name, histogram in histograms.items()},
-    )
+    return plain(vars(accounts))
 
 
-def vars_of(histogram: object) -> object:
-    found = histogram.__getstate__()
-    assert isinstance(found, dict)
-    return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in found.items()}
+def plain(value: object) -> object:
+    if isinstance(value, LatencyHistogram | TailCounts):
+        return plain(value.__getstate__())
+    if isinstance(value, Exemplars):
+        return dict(value.by_bucket)
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {key: plain(of) for key, of in value.items()}
+    if isinstance(value, list):
+        return [plain(of) for of in value]
+    return value
 
 
+@settings(deadline=None, max_examples=50)
 @given(entries, entries)
 def test_merged_books_are_those_of_one_who_counted_all(
     first: list[Entry], second: list[Entry]

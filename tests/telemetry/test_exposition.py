@@ -20,6 +20,7 @@ from streamproc.telemetry import (
     names,
     render,
 )
+from streamproc.telemetry.exemplars import Exemplar
 
 MS = 1_000_000
 DEADLINE_NS = 33 * MS
@@ -145,13 +146,52 @@ def test_a_deadline_is_a_bucket_and_within_it(read: Read) -> None:
     accounts = Accounts(pipeline="p", exact_bounds_ns=(DEADLINE_NS,))
     accounts.latency(np.array([-5, DEADLINE_NS, DEADLINE_NS, DEADLINE_NS + 1, 70_000 * MS]))
     found = samples(read(accounts, Gauges()))
-    assert found[labelled(names.E2E_LATENCY + "_bucket", le="0.033")] == 3
-    assert found[labelled(names.E2E_LATENCY + "_bucket", le="0.05")] == 4
-    assert found[labelled(names.E2E_LATENCY + "_bucket", le="60.0")] == 4
-    assert found[labelled(names.E2E_LATENCY + "_bucket", le="+Inf")] == 5
-    assert found[labelled(names.E2E_LATENCY + "_count")] == 5
-    assert found[labelled(names.E2E_LATENCY + "_sum")] == pytest.approx(70.099000001)
+    assert found[labelled(names.E2E_LATENCY + "_bucket", lane="default", le="0.033")] == 3
+    assert found[labelled(names.E2E_LATENCY + "_bucket", lane="default", le="0.05")] == 4
+    assert found[labelled(names.E2E_LATENCY + "_bucket", lane="default", le="60.0")] == 4
+    assert found[labelled(names.E2E_LATENCY + "_bucket", lane="default", le="+Inf")] == 5
+    assert found[labelled(names.E2E_LATENCY + "_count", lane="default")] == 5
+    assert found[labelled(names.E2E_LATENCY + "_sum", lane="default")] == pytest.approx(
+        70.099000001
+    )
     assert found[labelled(names.AHEAD_OF_CLOCK)] == 1
+
+
+def test_lanes_have_latencies_of_their_own(read: Read) -> None:
+    accounts = Accounts(pipeline="p", lanes=("top", "default"))
+    accounts.latency(np.array([5 * MS, 7 * MS, 90 * MS]), np.array([1, 0, 1]))
+    accounts.latency(np.array([5 * MS]), 0)
+    found = samples(read(accounts, Gauges()))
+    for lane, count, below in (("top", 2, 2), ("default", 2, 1)):
+        assert found[labelled(names.E2E_LATENCY + "_count", lane=lane)] == count
+        assert found[labelled(names.E2E_LATENCY + "_bucket", lane=lane, le="0.05")] == below
+    assert accounts.e2e.count == 4
+
+
+def test_a_bucket_names_its_newest_trace() -> None:
+    accounts = Accounts(pipeline="p")
+    accounts.latency(np.array([5 * MS, 5 * MS]))
+    for number, at_ns in ((1, 10**18), (2, 10**18 + MS)):
+        accounts.exemplars["e2e"].note(Exemplar(f"{number:032x}", 5 * MS, at_ns))
+    other = Accounts(pipeline="p")
+    other.exemplars["e2e"].note(Exemplar(f"{3:032x}", 5 * MS - 1, 10**18 + 2 * MS))
+    accounts.merge(other)
+    family = as_openmetrics(accounts, Gauges())[names.E2E_LATENCY]
+    named = {s.labels["le"]: s.exemplar for s in family.samples if s.exemplar}
+    assert list(named) == ["0.005"]
+    assert named["0.005"].labels == {"trace_id": f"{3:032x}"}
+    assert named["0.005"].value == pytest.approx(0.004999999)
+    assert float(named["0.005"].timestamp) == pytest.approx(1e9, abs=0.01)
+    assert "trace_id" not in page(accounts, Gauges(), "*/*")[0]
+
+
+def test_the_samples_say_what_the_text_says() -> None:
+    accounts = Accounts(pipeline="p", lanes=('a"b\\', "default"))
+    accounts.latency(np.array([5 * MS, 7 * MS]), np.array([0, 1]))
+    collector = PipelineCollector(lambda: accounts, gauges=Gauges, models=lambda: (), version="1")
+    (family,) = (f for f in collector.collect() if f.name == names.E2E_LATENCY)
+    read = as_openmetrics(accounts, Gauges())[names.E2E_LATENCY]
+    assert samples({"": family}) == samples({"": read})
 
 
 def test_stages_and_batches(read: Read) -> None:

@@ -11,7 +11,7 @@ from streamproc.core import Duration
 from streamproc.telemetry import Journey, Traces
 from streamproc.telemetry.otlp import CLOSE_S, QUEUE_MAX, REQUEST_MAX, Exporter, make_exporter
 from streamproc.telemetry.otlp_settings import collector_of
-from streamproc.telemetry.otlp_transports import GrpcTransport, HttpTransport
+from streamproc.telemetry.otlp_transports import TRACES, GrpcTransport, HttpTransport
 from streamproc.telemetry.spans import SpanMaker
 from tests.support import free_port, wait_until
 from tests.support.otlp import OtlpReceiver
@@ -29,8 +29,10 @@ def journey() -> Journey:
 
 def exporter(url: str, protocol: str, *, timeout: str = "2s", backoff_s: float = 0.05) -> Exporter:
     """As the service has it, but quicker to ask again."""
-    collector = collector_of(Traces(otlp=url, timeout=Duration.parse(timeout)), protocol, {})
-    transport = GrpcTransport(collector) if protocol == GRPC else HttpTransport(collector)
+    options = Traces(otlp=url, timeout=Duration.parse(timeout))
+    collector = collector_of(options, TRACES, protocol, {})
+    kind = GrpcTransport if protocol == GRPC else HttpTransport
+    transport = kind(collector, TRACES)
     maker = SpanMaker({}, pipeline="p", group="g", model="full sha256:1")
     return Exporter(maker, transport, url, first_backoff_s=backoff_s)
 
@@ -91,8 +93,8 @@ def test_nothing_is_made_for_a_collector_that_is_left_alone(journey: Journey) ->
             return super().spans(journey)
 
     maker = Counting({}, pipeline="p", group="g", model="m")
-    collector = collector_of(Traces(otlp=f"http://127.0.0.1:{free_port()}"), HTTP, {})
-    out = Exporter(maker, HttpTransport(collector), "nowhere", first_backoff_s=60)
+    collector = collector_of(Traces(otlp=f"http://127.0.0.1:{free_port()}"), TRACES, HTTP, {})
+    out = Exporter(maker, HttpTransport(collector, TRACES), "nowhere", first_backoff_s=60)
     out.export(journey)
     wait_until("it was tried", lambda: out._failing)
     for _ in range(3 * QUEUE_MAX):

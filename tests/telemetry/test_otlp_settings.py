@@ -11,7 +11,7 @@ from streamproc.core import ConfigError, Duration
 from streamproc.telemetry import Tls, Traces
 from streamproc.telemetry.otlp import Exporter, make_exporter
 from streamproc.telemetry.otlp_settings import collector_of, protocol_of, resource_of
-from streamproc.telemetry.otlp_transports import Collector
+from streamproc.telemetry.otlp_transports import TRACES, Collector
 from tests.support.otlp import OtlpReceiver
 from tests.telemetry.passages import journeys, passage
 
@@ -21,7 +21,7 @@ GRPC = {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
 
 
 def found(options: Traces, environ: dict[str, str]) -> Collector:
-    return collector_of(options, protocol_of(options, environ), environ)
+    return collector_of(options, TRACES, protocol_of(options, TRACES, environ), environ)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_the_trace_goes_on_in_the_parents_trace() -> None:
     assert ids.trace_id.hex() == TRACE
     again = Sampler("p", 1.0).ids(SOURCE, 7, -1, SAMPLED)
     assert ids == again
-    assert len(set(ids)) == 6
+    assert len(set(ids)) == 7
     assert ids.traceparent == f"00-{TRACE}-{ids.send.hex()}-01".encode()
     assert parent_of(ids.traceparent) == (ids.trace_id, ids.send)
     assert is_sampled(ids.traceparent)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamproc.core import Outcome, TopicPartition
@@ -65,6 +65,7 @@ def watched(
     return accounts, timeline.intervals(), times
 
 
+@settings(deadline=None, max_examples=50)
 @given(pieces, st.sampled_from([2, 4, 10, 200]))
 def test_joining_intervals_loses_nothing(course: list[Piece], intervals_max: int) -> None:
     accounts, intervals, times = watched(course, intervals_max)
@@ -96,6 +97,7 @@ def test_joining_intervals_loses_nothing(course: list[Piece], intervals_max: int
     assert spent_ns == pytest.approx(whole.sum_ns)
 
 
+@settings(deadline=None, max_examples=50)
 @given(pieces, st.sampled_from([2, 4, 200]))
 def test_peaks_of_the_gauges_are_kept(course: list[Piece], intervals_max: int) -> None:
     _, intervals, _ = watched(course, intervals_max)

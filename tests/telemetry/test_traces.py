@@ -1,6 +1,7 @@
 """Journeys of events, and their spans."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,14 +11,33 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from streamproc.core import NS_PER_S, Outcome
-from streamproc.telemetry import Journey, Sampler, Tracer
+from streamproc.telemetry import (
+    Accounts,
+    BatchSpan,
+    Committed,
+    Journey,
+    Sampler,
+    Told,
+    Tracer,
+)
+from streamproc.telemetry.open_runs import LINKS_MAX, OPEN_MAX
 from streamproc.telemetry.spans import SpanMaker
 from streamproc.telemetry.traces import ALWAYS_PER_S, SLOWEST_KEPT
 from tests.support.otlp import attributes
-from tests.telemetry.passages import MS, NOW_NS, PARENT, journeys, passage, shed
+from tests.telemetry.passages import (
+    MS,
+    NOW_NS,
+    PARENT,
+    SOURCE,
+    all_told,
+    journeys,
+    passage,
+    ran,
+    shed,
+)
 
 
-def spans_of(*told: Journey) -> dict[str, Span]:
+def spans_of(*told: Told) -> dict[str, Span]:
     maker = SpanMaker({"service.name": "s"}, pipeline="p", group="g", model="full sha256:1")
     request = ExportTraceServiceRequest.FromString(maker.request(map(maker.spans, told)))
     (of_resource,) = request.resource_spans
@@ -25,7 +45,7 @@ def spans_of(*told: Journey) -> dict[str, Span]:
 
 
 def test_a_decision_carries_on_the_trace_that_its_outcome_tells() -> None:
-    told: list[Journey] = []
+    told: list[Any] = []
     tracer = Tracer(Sampler("p", 0.5), (), told.append)
     some = passage(100, headers={4: [("traceparent", PARENT)]})
     going = tracer.outgoing(some.source, some.offset, some.row, dict(some.headers))
@@ -153,12 +173,157 @@ def test_no_span_ends_before_it_began_whatever_the_clocks_say(instants: list[int
 
 
 def test_outcomes_are_told_up_to_a_rate() -> None:
-    second = [shed(100, first=n * 100, final_ns=NOW_NS + n * 100 * MS) for n in range(30)]
+    second = [shed(70, first=n * 70, final_ns=NOW_NS + n * 100 * MS) for n in range(30)]
     told = journeys(*second, always=["shed"])
     assert len(told) == 3 * ALWAYS_PER_S
     assert {j.cause for j in told} == {"shed"}
     assert len({j.offset for j in told}) == len(told)
     assert journeys(*second, always=["late"]) == []
+
+
+def test_those_above_the_rate_are_counted() -> None:
+    accounts, told = Accounts(pipeline="p"), list[Told]()
+    tracer = Tracer(Sampler("p", 0.0), ["shed", "late"], told.append, accounts)
+    tracer.ended(shed(ALWAYS_PER_S + 23))
+    tracer.ended(shed(5))
+    tracer.ended(passage(3, outcome=Outcome.LATE))
+    assert accounts.traces_suppressed == {Outcome.SHED: 28}
+    assert len(told) == ALWAYS_PER_S + 3
+
+
+# -- all stages, the micro-batch, the commit
+
+
+def times_of(spans: dict[str, Span]) -> dict[str, tuple[int, int]]:
+    return {
+        name: (s.start_time_unix_nano - NOW_NS, s.end_time_unix_nano - NOW_NS)
+        for name, s in spans.items()
+    }
+
+
+def test_the_stages_are_the_instants_of_the_columns() -> None:
+    told = all_told(ran(), ratio=1.0)
+    spans = spans_of(*told)
+    assert times_of(spans) == {
+        "poll ticks": (0, MS),
+        "process ticks": (MS, 6 * MS),
+        "decode": (MS, 3 * MS // 2),
+        "features": (3 * MS // 2, 2 * MS),
+        "queue": (2 * MS, 3 * MS),
+        "infer": (3 * MS + 5, 4 * MS),
+        "infer batch": (3 * MS + 5, 4 * MS),
+        "decide": (4 * MS, 5 * MS),
+        "send decisions": (5 * MS, 6 * MS),
+    }
+    assert attributes(spans["process ticks"])["streamproc.record_timestamp_ns"] == NOW_NS + 1
+    ours = [span for name, span in spans.items() if name != "infer batch"]
+    assert len({span.span_id for span in ours}) == len(ours)
+
+
+def test_a_micro_batch_is_linked_with_its_traced_events() -> None:
+    *some, batch = all_told(ran(3), ratio=1.0)
+    assert isinstance(batch, BatchSpan)
+    spans = spans_of(*some, batch)
+    whole, one = spans["infer batch"], spans["infer"]
+    assert len(whole.links) == 3
+    assert (one.trace_id, one.span_id) in {(link.trace_id, link.span_id) for link in whole.links}
+    (link,) = one.links
+    assert (link.trace_id, link.span_id) == (whole.trace_id, whole.span_id)
+    assert whole.trace_id not in {s.trace_id for name, s in spans.items() if name != "infer batch"}
+    assert attributes(whole) == {
+        "streamproc.batch.size": 3,
+        "streamproc.batch.reason": "deadline",
+        "streamproc.variant_level": 0,
+        "streamproc.model": "full sha256:1",
+    }
+
+
+def test_a_micro_batch_is_told_once_when_all_of_it_has_ended() -> None:
+    told: list[Told] = []
+    tracer = Tracer(Sampler("p", 1.0), (), told.append)
+    run = ran(200).run
+    assert run is not None
+    tracer.ended(ran(150, run=run))
+    assert not [one for one in told if isinstance(one, BatchSpan)]
+    tracer.ended(ran(50, run=run, outcome=Outcome.LATE))
+    tracer.close()
+    (batch,) = [one for one in told if isinstance(one, BatchSpan)]
+    assert len(batch.links) == LINKS_MAX
+
+
+def test_runs_that_never_end_are_let_go() -> None:
+    told: list[Told] = []
+    tracer = Tracer(Sampler("p", 1.0), (), told.append)
+    run = ran().run
+    assert run is not None
+    for number in range(2 * OPEN_MAX):
+        tracer.ended(ran(run=replace(run, number=number, size=2)))
+    assert len(tracer._runs._open) == len(tracer._runs._left) == OPEN_MAX
+    assert sum(isinstance(one, BatchSpan) for one in told) == OPEN_MAX
+
+
+def test_the_batch_of_one_of_the_slowest_is_told_with_it() -> None:
+    told = all_told(ran(), always=["slowest"])
+    assert [type(one) for one in told] == [Journey, BatchSpan]
+
+
+def test_an_untraced_batch_is_not_told() -> None:
+    assert all_told(ran(3), ratio=0.0) == []
+
+
+def test_the_commit_ends_the_trace() -> None:
+    told: list[Any] = []
+    tracer = Tracer(Sampler("p", 1.0), (), told.append)
+    tracer.ended(passage(3))
+    tracer.committed({SOURCE: 2}, NOW_NS + 8 * MS, NOW_NS + 9 * MS)
+    first = [one for one in told if isinstance(one, Committed)]
+    assert [one.ids for one in first] == [j.ids for j in told[:2]]
+    spans = spans_of(told[0], first[0])
+    commit = spans["commit ticks"]
+    assert times_of({"commit ticks": commit}) == {"commit ticks": (8 * MS, 9 * MS)}
+    assert commit.parent_span_id == spans["process ticks"].span_id
+    said = attributes(commit)
+    assert said["messaging.operation.name"] == "commit"
+    assert said["messaging.operation.type"] == "settle"
+    tracer.committed({SOURCE: 3}, NOW_NS + 18 * MS, NOW_NS + 19 * MS)
+    assert sum(isinstance(one, Committed) for one in told) == 3
+
+
+def test_one_of_the_slowest_finds_the_commit_that_was_its_own() -> None:
+    told: list[Any] = []
+    tracer = Tracer(Sampler("p", 0.0), ["slowest"], told.append)
+    tracer.ended(passage(1, first=5))
+    for position in (3, 6, 9):
+        tracer.committed({SOURCE: position}, NOW_NS + position, NOW_NS + position + 1)
+    assert told == []
+    tracer.close()
+    (commit,) = [one for one in told if isinstance(one, Committed)]
+    assert (commit.began_ns, commit.ended_ns) == (NOW_NS + 6, NOW_NS + 7)
+
+
+def test_a_trace_is_named_in_its_lanes_bucket() -> None:
+    accounts = Accounts(pipeline="p", lanes=("top", "default"))
+    tracer = Tracer(Sampler("p", 0.0), ["late"], lambda _: None, accounts)
+    tracer.ended(passage(2, lane=np.array([1, 1]), outcome=Outcome.LATE))
+    found = {name for name, kept in accounts.exemplars.items() if kept.by_bucket}
+    assert "lane 1" in found
+    assert "lane 0" not in found
+
+
+def test_a_trace_is_named_in_the_buckets_that_it_fell_into() -> None:
+    accounts = Accounts(pipeline="p")
+    tracer = Tracer(Sampler("p", 1.0), (), lambda _: None, accounts)
+    tracer.ended(passage())
+    tracer.ended(shed(1))  # is in no histogram
+    found = {
+        name: [(e.value_ns, e.at_ns) for e in kept.by_bucket.values()]
+        for name, kept in accounts.exemplars.items()
+    }
+    final_ns = NOW_NS + 6 * MS
+    assert found["e2e"] == [(6 * MS, final_ns)]
+    assert found["own"] == [(4 * MS, final_ns)]
+    assert found["queue"] == found["infer"] == found["decode"] == [(MS, final_ns)]
+    assert found["emit"] == [(2 * MS, final_ns)]
 
 
 def test_the_slowest_of_a_window_are_told_at_its_end() -> None:

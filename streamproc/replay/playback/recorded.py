@@ -206,7 +206,7 @@ class _Replay:
         self._tape = tape
         self._supply = supply
         self._executors = executors
-        self._assembly = assemble(config, held, tape, sweeps=beginning.sweeps)
+        self._assembly = assemble(config, held, tape, sweeps=beginning.sweeps, stamped=False)
         self._engine = self._assembly.engine
         if attach is not None:
             attach(self._assembly, lambda: tape.last_ns)

@@ -16,7 +16,7 @@ from streamproc.connectors.playback import Arrival
 from streamproc.core import Executor, InvariantError, TopicPartition, VirtualClock
 from streamproc.engine import Infer, Send, Skip
 from streamproc.replay.playback.machine import ReplayMachine, Times
-from streamproc.runtime import Assembly, Ran, assemble, attempt, try_again
+from streamproc.runtime import Assembly, Ran, Watch, assemble, attempt, try_again, unwatched
 from streamproc.telemetry import Accounts
 
 IN_FLIGHT_MAX: Final = 16_384
@@ -81,6 +81,7 @@ def replay_virtual(
     seed: int = 0,
     attach: Attach | None = None,
     disturbance: Disturbance | None = None,
+    watch: Watch = unwatched,
 ) -> Replayed:
     """Let all of it come to its end.
 
@@ -92,12 +93,13 @@ def replay_virtual(
         seed: of the times that are drawn.
         attach: is shown the parts before the first record.
         disturbance: what goes wrong; None for nothing.
+        watch: looks at the pipeline's parts; see ``assemble``.
 
     Raises:
         ConfigError: the model's inputs or outputs do not fit the pipeline.
         InvariantError: an event was lost.
     """
-    replay = _Replay(config, executors, machine, seed, attach)
+    replay = _Replay(config, executors, machine, seed, attach, watch)
     replay.disturbance = disturbance
     return replay.run(iter(arrivals))
 
@@ -112,10 +114,13 @@ class _Replay:
         machine: ReplayMachine,
         seed: int,
         attach: Attach | None,
+        watch: Watch,
     ) -> None:
         self._clock = VirtualClock(0)
         self._executors = executors
-        self._assembly = assemble(config, executors, self._clock, sweeps=machine.sweeps)
+        self._assembly = assemble(
+            config, executors, self._clock, sweeps=machine.sweeps, watch=watch
+        )
         self._engine = self._assembly.engine
         self._accounts = self._assembly.accounts
         if attach is not None:

@@ -15,7 +15,7 @@ from streamproc.runtime.reloader import Reread
 from streamproc.runtime.scheduling import make_accounts
 from streamproc.runtime.slo_watch import SloWatch
 from streamproc.runtime.slots import Slots
-from streamproc.runtime.status import State, actions_of, status_of
+from streamproc.runtime.status import State
 from streamproc.runtime.workers.messages import Job
 from streamproc.runtime.workers.process import WorkerProcess
 from streamproc.runtime.workers.supervised import StartLife, SupervisedWorker
@@ -115,16 +115,8 @@ class WorkerGroup:
                 )
                 for number, slot in enumerate(slots.numbers)
             ]
-            async with endpoints(
-                lambda: self._config.telemetry.metrics,
-                accounts=self.accounts,
-                gauges=self.gauges,
-                models=self.models,
-                readiness=self.readiness,
-                status=lambda: status_of(self),
-                actions=actions_of(self),
-                more=(self._slo.collector,),
-            ) as address:
+            more = (self._slo.collector,)
+            async with endpoints(self, lambda: self._config, self._clock, more=more) as address:
                 await self._look_after(address)
         return self.summary()
 

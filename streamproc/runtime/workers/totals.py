@@ -18,6 +18,7 @@ def total(gauges: Sequence[Gauges], workers: WorkerStates) -> Gauges:
         depths.update(one.lane_depths)
     demands = [g.demand_workers for g in gauges if g.demand_workers is not None]
     levels = [g.variant_level for g in gauges if g.variant_level is not None]
+    slots = [g.executor_slots for g in gauges if g.executor_slots is not None]
     return Gauges(
         queue_depth=sum(g.queue_depth or 0 for g in gauges),
         lane_depths=dict(depths),
@@ -25,6 +26,9 @@ def total(gauges: Sequence[Gauges], workers: WorkerStates) -> Gauges:
         demand_workers=sum(demands) if demands else None,
         variant_level=max(levels, default=None),
         lag_records={tp: n for g in gauges for tp, n in g.lag_records.items()},
+        lag_seconds=max((g.lag_seconds for g in gauges if g.lag_seconds is not None), default=None),
+        watermarks_seconds={tp: t for g in gauges for tp, t in g.watermarks_seconds.items()},
+        executor_slots=sum(slots) if slots else None,
         loop_lag_seconds=max((g.loop_lag_seconds or 0.0 for g in gauges), default=None),
         event_time_skew_seconds={
             source: s for g in gauges for source, s in g.event_time_skew_seconds.items()

@@ -1,0 +1,42 @@
+"""Micro-batches between their start and their turn to be decided."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streamproc.codecs import DecisionEncoder
+from streamproc.core import Columns, EventBatch, light
+from streamproc.engine.rescue import Rescued
+from streamproc.telemetry import BatchRun
+
+
+@light
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A run that the model has, or is about to have."""
+
+    events: EventBatch
+    bounds: list[int]
+    """Where each partition's part of the events begins, and the end."""
+    started_ns: int
+    reason: str
+    variant: int
+    encoders: Sequence[DecisionEncoder]
+    """As they were when it began: a reload does not change what decided about it."""
+
+
+@light
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What came of it."""
+
+    outputs: Columns | Exception | Rescued
+    finished_ns: int
+    variant: int | None = None
+    executed_ns: tuple[int, int] | None = None
+
+
+def batch_run(number: int, begun: InFlight, ended: Finished, variant: int) -> BatchRun:
+    """What is told of a run."""
+    began_ns = begun.started_ns
+    executed_ns = ended.executed_ns or (began_ns, ended.finished_ns)
+    return BatchRun(number, len(begun.events), begun.reason, variant, began_ns, executed_ns)
