@@ -31,6 +31,7 @@ COMMANDS = {
     "simulate": "The scheduler on a virtual clock, under any load.",
     "diff": "What a candidate decides otherwise than the baseline.",
     "why": "Where an event's time went, and what would have saved it.",
+    "drift": "Whether features are distributed as they were when the model was trained.",
     "doctor": "What this machine has and lacks.",
     "schema": "Print the JSON Schemas.",
 }

@@ -8,7 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from streamproc.config.checks import findings
+from streamproc.config.codec_checks import resolve_codec_files
 from streamproc.config.ends import resolve_ends
+from streamproc.config.feature_checks import resolve_tables
 from streamproc.config.kafka_names import rename
 from streamproc.config.loaded import LoadedConfig
 from streamproc.config.not_yet import take_out
@@ -82,6 +84,8 @@ def parse(
 
     found: list[Problem] = []
     resolve_files(root, folder, found)
+    resolve_tables(root, folder, found)
+    resolve_codec_files(root, folder, found)
     parts = read_parts(root, gone=gone, problems=found)
     _resolve_model_paths(root, parts, folder, found)
     resolve_ends(root, parts, folder, found)

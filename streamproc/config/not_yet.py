@@ -24,10 +24,8 @@ class _Later:
     part: str = ""
 
 
-_JSON = "use json, arrow or tensor"
 _RUNS = "use onnxruntime, python or simulated"
 _LATER = (
-    *(_Later(f"codec.{n}", instead=_JSON, part="codec") for n in ("avro", "protobuf")),
     *(_Later(f"model.executor.{n}", instead=_RUNS, part="model.executor") for n in ("openvino", "remote")),
 )  # fmt: skip
 _HYPHENED = ("delivery",)
