@@ -113,9 +113,11 @@ def _resolve_model_paths(
     shown = _resolved(root, ("model", "manifest"), folder, problems)
     if shown is not None and "model" in parts:
         parts["model"] = replace(parts["model"], manifest=shown)
-    shown = _resolved(root, ("model", "golden", "path"), folder, problems)
-    if shown is not None and "model" in parts and parts["model"].golden is not None:
-        parts["model"] = replace(parts["model"], golden=replace(parts["model"].golden, path=shown))
+    for name in ("golden", "agreement"):
+        shown = _resolved(root, ("model", name, "path"), folder, problems)
+        held = getattr(parts["model"], name) if "model" in parts else None
+        if shown is not None and held is not None:
+            parts["model"] = replace(parts["model"], **{name: replace(held, path=shown)})
     libraries = root.at(("model", "custom_ops"))
     for place, _ in libraries.children() if libraries is not None else ():
         shown = _resolved(root, ("model", "custom_ops", place), folder, problems)

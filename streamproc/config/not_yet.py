@@ -25,7 +25,6 @@ class _Later:
 
 
 _JSON = "use json, arrow or tensor"
-_RUNS = "use onnxruntime, python or simulated"
 _LATER = (
     _Later("source.capture", instead="use streamproc replay F.mcap CONFIG --clock wall", part="source"),
     _Later(
@@ -34,7 +33,6 @@ _LATER = (
         part="source",
     ),
     *(_Later(f"codec.{n}", instead=_JSON, part="codec") for n in ("avro", "protobuf")),
-    *(_Later(f"model.executor.{n}", instead=_RUNS, part="model.executor") for n in ("openvino", "remote")),
     _Later("slo"),
 )  # fmt: skip
 _HYPHENED = ("delivery",)

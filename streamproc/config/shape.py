@@ -38,7 +38,7 @@ from streamproc.config.foreign_names import nearest
 from streamproc.config.scalars import SCALARS, shown
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import Duration, Size
-from streamproc.executors import OnnxRuntime, PythonModel, Simulated
+from streamproc.executors import OnnxRuntime, OpenVino, PythonModel, Remote, Simulated
 from streamproc.scheduling import SHED_POLICIES
 
 CHOICES: Mapping[frozenset[type], Mapping[str, type]] = {
@@ -50,9 +50,11 @@ CHOICES: Mapping[frozenset[type], Mapping[str, type]] = {
     },
     frozenset({JsonDecisions, ArrowDecisions}): {"json": JsonDecisions, "arrow": ArrowDecisions},
     frozenset({KafkaSink}): {"kafka": KafkaSink},
-    frozenset({OnnxRuntime, PythonModel, Simulated}): {
+    frozenset({OnnxRuntime, OpenVino, PythonModel, Remote, Simulated}): {
         "onnxruntime": OnnxRuntime,
+        "openvino": OpenVino,
         "python": PythonModel,
+        "remote": Remote,
         "simulated": Simulated,
     },
     frozenset(SHED_POLICIES.values()): SHED_POLICIES,

@@ -44,6 +44,7 @@ from streamproc.core.ports import (
     Sink,
     Source,
     TensorSpec,
+    TimedExecutor,
     TransactionalSink,
     TransactionalSource,
 )
@@ -93,6 +94,7 @@ __all__ = [
     "StreamprocError",
     "SystemClock",
     "TensorSpec",
+    "TimedExecutor",
     "TopicPartition",
     "TransactionalSink",
     "TransactionalSource",

@@ -15,12 +15,14 @@ class Infer:
         size: how many events.
         inputs: the model's inputs by name, each [size, ...].
         variant: which variant of the model, 0 being the best.
+        deadline_ns: the first deadline among the events.
     """
 
     run: int
     size: int
     inputs: Columns
     variant: int = 0
+    deadline_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -320,7 +320,8 @@ class Engine:
         )
         self._accounts.batch(len(events), run.reason, room=self._batch_room)
         self._accounts.stage("queue", now_ns - events.admitted_ns)
-        self._effects.append(Infer(run.run, len(events), events.inputs, run.variant))
+        first_ns = int(events.deadline_ns.min())
+        self._effects.append(Infer(run.run, len(events), events.inputs, run.variant, first_ns))
 
     def _skip(self, skip: SkipTo) -> None:
         partition = self._partitions.at(skip.partition)

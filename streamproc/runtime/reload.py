@@ -153,6 +153,7 @@ def files_of(model: Model) -> tuple[str, ...]:
     """The files that a watch looks at."""
     paths = [variant.path for variant in model.ladder]
     paths += [model.manifest, model.golden.path if model.golden else None, *model.custom_ops]
+    paths += [model.agreement.path if model.agreement else None]
     return tuple(path for path in paths if path is not None)
 
 

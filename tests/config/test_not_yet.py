@@ -13,8 +13,6 @@ REPLACED = [
         ('json:\n    fields: {symbol: str, ts: int64, price: float64, f: "float32[16]"}', f"{n}:", 6, f"codec.{n}")
         for n in ("avro", "protobuf")
     ),
-    ("model.onnx", "model.onnx\n  executor: {openvino: {}}", 10, "model.executor.openvino"),
-    ("model.onnx", "model.onnx\n  executor: {remote: {url: x}}", 10, "model.executor.remote"),
 ]  # fmt: skip
 
 
