@@ -30,12 +30,15 @@ COMMANDS = {
     "simulate": "The scheduler on a virtual clock, under any load.",
     "diff": "What a candidate decides otherwise than the baseline.",
     "why": "Where an event's time went, and what would have saved it.",
+    "bench": "How fast a model is: latency and throughput by MLPerf's scenarios.",
+    "profile": "Where a model's time goes, and what to do next.",
+    "optimize": "Cheaper variants of a model, measured on recorded traffic.",
     "doctor": "What this machine has and lacks.",
     "schema": "Print the JSON Schemas.",
 }
 """The commands and their one line; each is the function of this name in the module of this name, with ``_`` behind
 what is a word of Python."""
-LATER = ("bench", "profile", "optimize", "slo", "top")
+LATER = ("slo", "top")
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[
     1
 ]  # typer's own, or click's: depends on typer's version

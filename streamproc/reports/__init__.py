@@ -1,5 +1,6 @@
 """A run as one HTML page, to be looked at, kept and sent on."""
 
+from streamproc.reports.bench import BenchPage, BenchRun, render_bench
 from streamproc.reports.comparison import ComparedRun, Comparison, render_comparison
 from streamproc.reports.difference import (
     ReportedBound,
@@ -16,6 +17,8 @@ from streamproc.reports.words import OUTCOME_WORDS
 
 __all__ = [
     "OUTCOME_WORDS",
+    "BenchPage",
+    "BenchRun",
     "Check",
     "ComparedRun",
     "Comparison",
@@ -27,6 +30,7 @@ __all__ = [
     "SweepPage",
     "SweptRun",
     "render",
+    "render_bench",
     "render_comparison",
     "render_difference",
     "render_sweep",
