@@ -26,6 +26,7 @@ COMMANDS = {
     "dlq": "Dead letters: list them, look at one, put some back.",
     "replay": "A recording through the pipeline again.",
     "scenario": "Scenarios: recordings, what goes wrong, and what must come of it.",
+    "slo": "Objectives: Prometheus rules, burn rates, a recording against them.",
     "sweep": "A recording replayed with several values of a setting.",
     "simulate": "The scheduler on a virtual clock, under any load.",
     "diff": "What a candidate decides otherwise than the baseline.",
@@ -38,7 +39,7 @@ COMMANDS = {
 }
 """The commands and their one line; each is the function of this name in the module of this name, with ``_`` behind
 what is a word of Python."""
-LATER = ("slo", "top")
+LATER = ("top",)
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[
     1
 ]  # typer's own, or click's: depends on typer's version

@@ -8,7 +8,7 @@ import typer
 from streamproc.cli import options
 from streamproc.cli.failures import DONE, FAILED, located
 from streamproc.cli.screen import line, print_json, result_console, table
-from streamproc.config import LoadedConfig, load
+from streamproc.config import LoadedConfig, kafka_sink, kafka_source, load
 from streamproc.runtime import dead_letter_topic
 from streamproc.testing.audit import AuditReport, audit_topics
 
@@ -41,12 +41,12 @@ def audit(
 
 async def _audit(loaded: LoadedConfig, timeout_s: float) -> AuditReport:
     config = loaded.config
-    source = config.source
+    source, sink = kafka_source(config, "an audit"), kafka_sink(config, "an audit")
     exactly_once = config.delivery == "exactly_once"
     return await audit_topics(
         source.bootstrap_servers,
         inputs=list(source.topics),
-        decisions=config.sink.topic,
+        decisions=sink.topic,
         dead_letters=dead_letter_topic(config),
         shed=config.outcomes.shed_topic,
         ledger=config.outcomes.ledger_topic,

@@ -12,7 +12,7 @@ import typer
 from streamproc.cli import options
 from streamproc.cli.failures import DONE, FAILED, located
 from streamproc.cli.screen import line, notes_console, print_json, result_console, table
-from streamproc.config import LoadedConfig, load
+from streamproc.config import LoadedConfig, kafka_sink, kafka_source, load
 from streamproc.connectors.kafka import Access
 from streamproc.core import NS_PER_MS, ConfigError, Duration, Problem, SystemClock
 from streamproc.runtime import dead_letter_topic
@@ -179,7 +179,8 @@ def redrive(
                 "which? Name letters, or --reason, --topic, --partition, --since, --until, or --all"
             )
             raise ConfigError(msg)
-        source, sink = loaded.config.source, loaded.config.sink
+        source = kafka_source(loaded.config, "dlq redrive")
+        sink = kafka_sink(loaded.config, "dlq")
         if sink.bootstrap_servers not in {"", source.bootstrap_servers}:
             msg = "dead letters are in another cluster than the source: they cannot be put back in one transaction"
             raise ConfigError(Problem(msg, "sink.kafka.bootstrap_servers"))
@@ -221,7 +222,7 @@ def _name(loaded: LoadedConfig) -> str:
 
 
 def _topic(loaded: LoadedConfig) -> DeadLetterTopic:
-    access = Access.of_sink(loaded.config.sink, loaded.config.source)
+    access = Access.of_sink(kafka_sink(loaded.config, "dlq"), loaded.config.source)
     return DeadLetterTopic(access, _name(loaded))
 
 

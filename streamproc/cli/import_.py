@@ -20,6 +20,7 @@ from streamproc.connectors.capture import (
     not_there,
     open_lines,
 )
+from streamproc.connectors.files import topic_of
 from streamproc.core import ConfigError, ExternalError
 
 _STDIN = "-"
@@ -59,7 +60,7 @@ def import_(
     """Make a recording of JSON lines, to be replayed."""
     not_there(out)
     stdin = str(lines) == _STDIN
-    form = LineForm(topic or _name_of(lines, stdin=stdin), key, time, unit, rate)
+    form = LineForm(topic or ("events" if stdin else topic_of(lines)), key, time, unit, rate)
     reading = JsonLines(form, "stdin" if stdin else str(lines))
     metadata = CaptureMetadata(recorded_by="import", recording=uuid4().hex[:8])
     with sys.stdin.buffer if stdin else open_lines(lines) as file:
@@ -88,11 +89,3 @@ def import_(
             "and are consumed in the order of the file",
         )
     return DONE
-
-
-def _name_of(path: Path, *, stdin: bool) -> str:
-    """The file's name without its endings, with what a topic's name may hold."""
-    name = "events" if stdin else path.name.split(".")[0]
-    return (
-        "".join(c if (c.isalnum() and c.isascii()) or c in "._-" else "-" for c in name) or "events"
-    )

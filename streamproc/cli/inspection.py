@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from streamproc.cli.feature_words import feature_words
 from streamproc.codecs import ArrowCodec, FieldType, TensorCodec
 from streamproc.config import LoadedConfig, PipelineConfig
-from streamproc.connectors.kafka import Access, TopicShape, topic_shapes
+from streamproc.connectors.kafka import Access, KafkaSink, KafkaSource, TopicShape, topic_shapes
 from streamproc.core import (
     NS_PER_MS,
     Array,
@@ -24,7 +25,13 @@ from streamproc.core import (
 )
 from streamproc.engine import PythonFunction
 from streamproc.executors import load_executors, sweep
-from streamproc.runtime import dead_letter_topic, make_decider, make_decoder, make_features
+from streamproc.runtime import (
+    dead_letter_topic,
+    make_decider,
+    make_decoder,
+    make_features,
+    make_program,
+)
 from streamproc.scheduling import LatencyModel, SendLatency
 from streamproc.testing.pipeline_test import PipelineTest
 
@@ -87,14 +94,17 @@ def inspect_parts(loaded: LoadedConfig, clock: Clock) -> Found:
     if not found.problems:
         _rehearse(loaded, found)
     features, output = config.features, config.output
-    found.features = (
-        features.python if isinstance(features, PythonFunction) else " + ".join(features)
-    )
+    found.features = feature_words(features)
     if isinstance(output, PythonFunction):
         found.decisions = output.python
     else:
         found.decisions = ", ".join(output.labels) or "the model's output as it is"
     return found
+
+
+def _fit(config: PipelineConfig, model: ModelInfo) -> None:
+    decoder = make_decoder(config, model)
+    make_features(config, model, decoder, make_program(config, decoder))
 
 
 def _inspect_traces(config: PipelineConfig) -> None:
@@ -111,7 +121,7 @@ def _inspect_models(
     try:
         found.models = [executor.info for executor in executors]
         best = found.models[0]
-        found.attempt(lambda: make_features(config, best, make_decoder(config, best)))
+        found.attempt(lambda: _fit(config, best))
         found.attempt(lambda: make_decider(config, found.models))
         for executor in executors:
             found.attempt(lambda e=executor: _measure(loaded, e, found, clock))  # type: ignore[misc]
@@ -152,7 +162,7 @@ def _measure(loaded: LoadedConfig, executor: Executor, found: Found, clock: Cloc
 def _rehearse(loaded: LoadedConfig, found: Found) -> None:
     """Send two made-up events through the whole pipeline on a virtual clock."""
     trial = PipelineTest(loaded)
-    topic = loaded.config.source.topics[0]
+    topic = (loaded.config.source.topics or (loaded.config.name,))[0]
     decoder = make_decoder(loaded.config, trial.executors[0].info)
     for _ in range(2):
         trial.send(topic, _made_up(loaded.config, decoder.fields, trial.now_ns), key="0")
@@ -212,13 +222,17 @@ async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
         if topic is not None
     }
     try:
-        shapes = await _shapes(Access.of_source(source), source.topics)
-        _take("source.kafka.topics", shapes, found)
+        if isinstance(source, KafkaSource):
+            shapes = await _shapes(Access.of_source(source), source.topics)
+            _take("source.kafka.topics", shapes, found)
+            found.broker = source.bootstrap_servers
+        if not isinstance(sink, KafkaSink):
+            return
         shapes = await _shapes(Access.of_sink(sink, source), [sink.topic, *made])
         later = {topic for topic in made if shapes[topic] is None}
         found.topics |= dict.fromkeys(later)
         _take("sink.kafka.topic", {t: s for t, s in shapes.items() if t not in later}, found)
-        found.broker = source.bootstrap_servers
+        found.broker = found.broker or sink.bootstrap_servers
     except ConfigError as error:
         found.problems += error.problems
     except ExternalError as error:

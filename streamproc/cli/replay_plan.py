@@ -64,7 +64,7 @@ def choose(
     if missing := sorted(set(topics) - set(there)):
         msg = f"--topic {missing[0]}: the recording has {', '.join(there) or 'no records'}"
         raise ConfigError(msg)
-    wanted = set(topics or config.source.topics) & set(there)
+    wanted = set(topics or config.source.topics or there) & set(there)
     if not wanted:
         msg = (
             f"the pipeline reads {', '.join(config.source.topics)}, and the recording has "

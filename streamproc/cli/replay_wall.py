@@ -1,6 +1,7 @@
 """Carries a replay out at the wall clock's pace: through the pipeline here, or to a real Kafka."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,8 @@ from streamproc.cli.replay_plan import Pace
 from streamproc.cli.replay_run import Job, Result, output, played, timing_of
 from streamproc.cli.screen import line, notes_console
 from streamproc.cli.signals import Signals
-from streamproc.connectors.kafka import Access
+from streamproc.config import PipelineConfig
+from streamproc.connectors.kafka import Access, KafkaSink, KafkaSource
 from streamproc.core import NS_PER_MS, ConfigError, Int64Array, SystemClock
 from streamproc.executors import load_executors
 from streamproc.replay.playback import (
@@ -79,7 +81,7 @@ def run_produce(
         ExternalError: the broker failed.
     """
     config = job.pipeline
-    access = Access("--produce", servers, config.source.security)
+    access = Access("--produce", servers, _security(config))
     found = asyncio.run(_produce(job, paced, access, into_the_same=into_the_same, shifted=shifted))
     return {
         "pipeline": config.name,
@@ -121,7 +123,7 @@ async def _refuse_the_same(job: Job, access: Access) -> None:
     same: bool | None = origin == servers
     if not same:
         same = await same_cluster(
-            access, Access("the recording's cluster", origin, job.pipeline.source.security)
+            access, Access("the recording's cluster", origin, _security(job.pipeline))
         )
     if same:
         msg = (
@@ -134,6 +136,12 @@ async def _refuse_the_same(job: Job, access: Access) -> None:
             notes_console(),
             f"the recording's cluster ({origin}) does not answer: taken for another",
         )
+
+
+def _security(config: PipelineConfig) -> Mapping[str, str]:
+    """How a cluster is spoken to: as the pipeline speaks to its source, or where that is none, to its sink."""
+    ends = (config.source, config.sink)
+    return next((end.security for end in ends if isinstance(end, KafkaSource | KafkaSink)), {})
 
 
 def lag_ms(lag_ns: Int64Array) -> dict[str, float]:

@@ -8,10 +8,11 @@ from dataclasses import fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from streamproc.cli.feature_words import feature_words
 from streamproc.cli.machine import cpu_name
-from streamproc.config import PipelineConfig, is_sensitive
+from streamproc.config import PipelineConfig, group_of, is_sensitive
+from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import VERSION, Duration, ModelInfo
-from streamproc.engine import PythonFunction
 from streamproc.runtime import dead_letter_topic
 from streamproc.scheduling import SHED_POLICIES, ShedName, ShedPolicy, shed_policies
 
@@ -37,17 +38,18 @@ def facts(
 
 
 def _pipeline(config: PipelineConfig) -> dict[str, str]:
-    source, deadline, batching = config.source, config.deadline, config.batching
+    source, sink = config.source, config.sink
+    deadline, batching = config.deadline, config.batching
     features = config.features
     return {
-        "reads": f"{', '.join(source.topics)} on {source.bootstrap_servers}",
-        "group": source.group_id or config.name,
-        "writes": config.sink.topic,
+        "reads": f"{', '.join(source.topics)} on {source.bootstrap_servers}"
+        if isinstance(source, KafkaSource)
+        else source.path,
+        "group": group_of(config),
+        "writes": sink.topic if isinstance(sink, KafkaSink) else sink.path,
         "dead letters": dead_letter_topic(config) or "counted and dropped",
         "codec": type(config.codec).__name__.removesuffix("Codec").lower(),
-        "features": features.python
-        if isinstance(features, PythonFunction)
-        else ", ".join(features),
+        "features": feature_words(features),
         "deadline": f"{deadline.budget} from the {deadline.from_.replace('_', ' ')}",
         "late decisions": "published, flagged late" if config.late == "publish" else "dropped",
         "batching": f"{batching.policy}, at most {batching.max_size:,} events",

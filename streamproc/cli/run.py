@@ -16,8 +16,8 @@ from streamproc.cli.report import Report
 from streamproc.cli.screen import line, notes_console, print_json, result_console
 from streamproc.cli.signals import Signals
 from streamproc.cli.summary import progress_line, show_summary
-from streamproc.config import PipelineConfig, load
-from streamproc.connectors.kafka import check_reachable
+from streamproc.config import PipelineConfig, kafka_source, load
+from streamproc.connectors.kafka import KafkaSink, KafkaSource, check_reachable
 from streamproc.core import NS_PER_S, Duration, ExternalError, SystemClock
 from streamproc.runtime import Pipeline, Service, WorkerGroup
 
@@ -102,7 +102,9 @@ async def _serve(
         where = f"; endpoints on http://{address}/metrics, /livez, /readyz" if address else ""
         by = f" by {workers} workers" if workers > 1 else ""
         source, sink = pipeline.source, pipeline.sink
-        line(notes, f"{pipeline.name}: {', '.join(source.topics)} -> {sink.topic}{by}{where}")
+        reads = ", ".join(source.topics) if isinstance(source, KafkaSource) else source.path
+        writes = sink.topic if isinstance(sink, KafkaSink) else sink.path
+        line(notes, f"{pipeline.name}: {reads} -> {writes}{by}{where}")
 
     service: Service | WorkerGroup
     kill: Callable[[], None] | None = None
@@ -118,7 +120,8 @@ async def _serve(
         )
     else:
         # A worker would say it too, when it has loaded and measured its model.
-        await check_reachable("source.kafka", pipeline.source.bootstrap_servers)
+        servers = kafka_source(pipeline, "--workers").bootstrap_servers
+        await check_reachable("source.kafka", servers)
         service = WorkerGroup(
             pipeline,
             workers,

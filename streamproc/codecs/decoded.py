@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from streamproc.codecs.fields import FieldType
-from streamproc.core import Columns, Int64Array, RecordError
+from streamproc.core import Columns, Int64Array, RecordError, light
 
 
 class RowsRejected(NamedTuple):
@@ -22,6 +22,7 @@ class RowsRejected(NamedTuple):
     error: RecordError
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """A batch of records as columns, one row an event.

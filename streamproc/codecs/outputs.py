@@ -7,7 +7,7 @@ from typing import Protocol, Self
 import numpy as np
 import orjson
 
-from streamproc.core import Array, Int64Array, Rows
+from streamproc.core import Array, Int64Array, Rows, light
 
 
 class Outputs(Protocol):
@@ -26,6 +26,7 @@ class Outputs(Protocol):
         ...
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Labelled:
     """A label each, and the scores it was chosen by: ``{"label": ..., "scores": [...]}``.
@@ -67,6 +68,7 @@ class Labelled:
         ]
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """The model's output as it is.
@@ -89,6 +91,7 @@ class Numbers:
         return [orjson.dumps(row) for row in self.values.tolist()]
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Objects:
     """Objects that JSON can hold.
@@ -122,6 +125,7 @@ class Objects:
         return self.texts
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Fields:
     """Objects with the same fields, as columns.

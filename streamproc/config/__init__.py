@@ -2,6 +2,7 @@
 
 from streamproc.config.checks import check
 from streamproc.config.documents import read_document
+from streamproc.config.ends import group_of, kafka_sink, kafka_source
 from streamproc.config.loaded import LoadedConfig
 from streamproc.config.loader import load, parse
 from streamproc.config.log_redaction import hide_in_logs
@@ -15,9 +16,12 @@ __all__ = [
     "PipelineConfig",
     "Secret",
     "check",
+    "group_of",
     "hide_in_logs",
     "is_sensitive",
     "json_schema",
+    "kafka_sink",
+    "kafka_source",
     "load",
     "parse",
     "read_document",

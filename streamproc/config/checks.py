@@ -11,16 +11,21 @@ from typing import Any
 
 from streamproc.codecs import ArrowCodec, Codec, FieldType, JsonCodec, TensorCodec
 from streamproc.config.delivery_checks import DELIVERY_CHECKS
+from streamproc.config.ends import END_CHECKS, Sink, Source
+from streamproc.config.feature_checks import FEATURE_CHECKS
 from streamproc.config.foreign_names import nearest
 from streamproc.config.recording_checks import RECORDING_CHECKS
 from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
 from streamproc.config.security_checks import SECURITY_CHECKS
+from streamproc.config.slo_checks import SLO_CHECKS
 from streamproc.config.spec import PipelineConfig
 from streamproc.config.tree import Finding, Path, dotted
+from streamproc.connectors.files import FileSource
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Problem
 from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
 from streamproc.executors import Model, OnnxRuntime, OpenVino, PythonModel, Remote, Simulated
+from streamproc.features import Duplicates, Feature
 
 _TOPIC = re.compile(r"^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$")
 """Kafka's rule: org.apache.kafka.common.internals.Topic."""
@@ -91,8 +96,9 @@ def _event_key(codec: Codec, key: str | None) -> Iterator[Finding]:
     yield from _key(codec, key, ("key",))
 
 
-def _sink_key(codec: Codec, sink: KafkaSink) -> Iterator[Finding]:
-    yield from _key(codec, sink.key, ("sink", "kafka", "key"))
+def _sink_key(codec: Codec, sink: Sink) -> Iterator[Finding]:
+    if isinstance(sink, KafkaSink):
+        yield from _key(codec, sink.key, ("sink", "kafka", "key"))
 
 
 def _key(codec: Codec, name: str | None, path: Path) -> Iterator[Finding]:
@@ -100,6 +106,11 @@ def _key(codec: Codec, name: str | None, path: Path) -> Iterator[Finding]:
         field = yield from _field(codec, name, path)
         if field and (field.shape or not (field.dtype == "str" or field.is_integer)):
             yield path, f"must be a field of type str or a whole number, {name} is {field}"
+
+
+def _duplicates(codec: Codec, duplicates: Duplicates | None) -> Iterator[Finding]:
+    if duplicates is not None:
+        yield from _key(codec, duplicates.field, ("duplicates", "field"))
 
 
 def _event_time(codec: Codec, event_time: EventTime) -> Iterator[Finding]:
@@ -117,16 +128,20 @@ def _time(codec: Codec, name: str | None, path: Path) -> Iterator[Finding]:
             yield path, f"must be a field that is a whole number, {name} is {field}"
 
 
-def _features(codec: Codec, features: Sequence[str] | PythonFunction) -> Iterator[Finding]:
+def _features(
+    codec: Codec, features: Sequence[str | Feature] | PythonFunction
+) -> Iterator[Finding]:
     if isinstance(features, PythonFunction):
         yield from _function(features.python, ("features", "python"))
         return
     for position, name in enumerate(features):
+        if not isinstance(name, str):
+            continue
         path: Path = ("features", position)
         field = yield from _field(codec, name, path)
         if field and field.dtype == "str":
             yield path, f"must be a field of numbers, {name} is a str"
-    yield from _repeated(features, ("features",))
+    yield from _repeated([f for f in features if isinstance(f, str)], ("features",))
 
 
 def _field(codec: Codec, name: str, path: Path) -> Generator[Finding, None, FieldType | None]:
@@ -177,12 +192,16 @@ def _model(model: Model) -> Iterator[Finding]:
             yield ("model", "variants", place, "name"), f"{name!r} is named before; keep one"
 
 
-def _model_inputs(model: Model, features: Sequence[str] | PythonFunction) -> Iterator[Finding]:
+def _model_inputs(
+    model: Model, features: Sequence[str | Feature] | PythonFunction
+) -> Iterator[Finding]:
     if isinstance(features, PythonFunction) or not features:
         return
+    if any(not isinstance(feature, str) for feature in features):
+        return  # what operators make is known when the parts are joined
     for name in model.inputs:
         if name not in features:
-            message = f"{name!r} is not among the features: {', '.join(features)}"
+            message = f"{name!r} is not among the features: {', '.join(map(str, features))}"
             yield ("model", "inputs", name), message
 
 
@@ -191,23 +210,27 @@ def _function(text: str, path: Path) -> Iterator[Finding]:
         yield path, f"must be package.module:name, such as mypkg.features:build, was {text!r}"
 
 
-def _source_topics(source: KafkaSource) -> Iterator[Finding]:
-    path: Path = ("source", "kafka", "topics")
+def _source_topics(source: Source) -> Iterator[Finding]:
+    if isinstance(source, FileSource):
+        yield from _topic(source.topics[0], ("source", "file", "topic"))
+        return
+    kind = "kafka" if isinstance(source, KafkaSource) else "capture"
+    path: Path = ("source", kind, "topics")
     for position, topic in enumerate(source.topics):
         yield from _topic(topic, (*path, position))
     yield from _repeated(source.topics, path)
 
 
-def _topics_out(source: KafkaSource, sink: KafkaSink) -> Iterator[Finding]:
+def _topics_out(source: Source, sink: Sink) -> Iterator[Finding]:
+    if not isinstance(sink, KafkaSink):
+        return
     path: Path = ("sink", "kafka", "topic")
     yield from _topic(sink.topic, path)
     if _same_cluster(source, sink) and sink.topic in source.topics:
         yield path, f"{sink.topic!r} is a source topic too: decisions would be read as events"
 
 
-def _undecided(
-    name: str, source: KafkaSource, sink: KafkaSink, outcomes: Outcomes
-) -> Iterator[Finding]:
+def _undecided(name: str, source: Source, sink: Sink, outcomes: Outcomes) -> Iterator[Finding]:
     dead_letters = f"{name}.dlq" if outcomes.dead_letter_topic == "" else outcomes.dead_letter_topic
     for key, topic in (
         ("dead_letter_topic", dead_letters),
@@ -236,7 +259,9 @@ def _topic(topic: str, path: Path) -> Iterator[Finding]:
         yield path, f"must be a topic's name (letters, digits, . _ -, at most 249), was {topic!r}"
 
 
-def _same_cluster(source: KafkaSource, sink: KafkaSink) -> bool:
+def _same_cluster(source: Source, sink: Sink) -> bool:
+    if not (isinstance(source, KafkaSource) and isinstance(sink, KafkaSink)):
+        return False
     return sink.bootstrap_servers in ("", source.bootstrap_servers)
 
 
@@ -253,6 +278,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_event_key, ("codec", "key")),
     (_sink_key, ("codec", "sink")),
     (_event_time, ("codec", "event_time")),
+    (_duplicates, ("codec", "duplicates")),
     (_deadline, ("codec", "deadline")),
     (_features, ("codec", "features")),
     (_output, ("output",)),
@@ -261,9 +287,12 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_source_topics, ("source",)),
     (_topics_out, ("source", "sink")),
     (_undecided, ("name", "source", "sink", "outcomes")),
+    *FEATURE_CHECKS,
+    *END_CHECKS,
     *DELIVERY_CHECKS,
     *SCHEDULING_CHECKS,
     *RECORDING_CHECKS,
     *SECURITY_CHECKS,
+    *SLO_CHECKS,
 )
 """Each check and the parts that it takes."""

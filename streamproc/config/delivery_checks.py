@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from streamproc.codecs import ArrowCodec, Codec
+from streamproc.config.ends import Sink, Source
 from streamproc.config.tree import Finding
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import Duration
@@ -15,9 +16,9 @@ _INTERVAL_PART = 4
 
 
 def _interval(
-    delivery: str, sink: KafkaSink, deadline: Deadline, lanes: Sequence[Lane]
+    delivery: str, sink: Sink, deadline: Deadline, lanes: Sequence[Lane]
 ) -> Iterator[Finding]:
-    interval = sink.transaction_interval
+    interval = sink.transaction_interval if isinstance(sink, KafkaSink) else None
     if delivery != "exactly_once" or interval is None:
         return
     budgets = [deadline.budget, *(lane.budget for lane in lanes if lane.budget is not None)]
@@ -30,7 +31,9 @@ def _interval(
         )
 
 
-def _one_cluster(delivery: str, source: KafkaSource, sink: KafkaSink) -> Iterator[Finding]:
+def _one_cluster(delivery: str, source: Source, sink: Sink) -> Iterator[Finding]:
+    if not (isinstance(source, KafkaSource) and isinstance(sink, KafkaSink)):
+        return
     if delivery == "exactly_once" and sink.bootstrap_servers not in ("", source.bootstrap_servers):
         yield (
             ("sink", "kafka", "bootstrap_servers"),

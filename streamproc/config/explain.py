@@ -65,7 +65,11 @@ def type_at(annotation: Any, location: Sequence[str | int]) -> object:  # noqa: 
     head, rest = location[0], location[1:]
     choice = choice_of(annotation)
     if choice is not None:
-        return type_at(_Inside(choice[str(head)]), rest) if head in choice else None
+        if is_tag(head):  # a mapping, where a text would be something else
+            kind: object = annotation
+        else:
+            kind = _Inside(choice[str(head)]) if head in choice else None
+        return None if kind is None else type_at(kind, rest)
     section = _section(annotation)
     if section is not None:
         key = keys_of(section).get(str(head))

@@ -8,9 +8,11 @@ from types import MappingProxyType
 from typing import Any
 
 from streamproc.config.checks import findings
+from streamproc.config.ends import resolve_ends
 from streamproc.config.kafka_names import rename
 from streamproc.config.loaded import LoadedConfig
 from streamproc.config.not_yet import take_out
+from streamproc.config.openslo import read_files
 from streamproc.config.overrides import apply, from_arguments, from_environment
 from streamproc.config.secrets import Secret, read_again, redact, resolve
 from streamproc.config.security_checks import resolve_files
@@ -74,6 +76,7 @@ def parse(
     apply(root, from_arguments(overrides, problems), problems)
     rename(root, problems)  # an override's value may be a mapping with Kafka's names
     gone = take_out(root, problems)
+    read_files(root, folder, problems)
     read_again(root, folder)
     secrets, unresolved = resolve(root, folder=folder, environ=environ, problems=problems)
 
@@ -81,6 +84,7 @@ def parse(
     resolve_files(root, folder, found)
     parts = read_parts(root, gone=gone, problems=found)
     _resolve_model_paths(root, parts, folder, found)
+    resolve_ends(root, parts, folder, found)
     found += [root.problem(path, message) for path, message in findings(parts)]
     hopeless = {dotted(path) for path in unresolved}
     problems += [problem for problem in found if problem.key not in hopeless]
@@ -118,6 +122,7 @@ def _resolve_model_paths(
         held = getattr(parts["model"], name) if "model" in parts else None
         if shown is not None and held is not None:
             parts["model"] = replace(parts["model"], **{name: replace(held, path=shown)})
+    _resolve_signature_paths(root, parts, folder, problems)
     libraries = root.at(("model", "custom_ops"))
     for place, _ in libraries.children() if libraries is not None else ():
         shown = _resolved(root, ("model", "custom_ops", place), folder, problems)
@@ -132,6 +137,26 @@ def _resolve_model_paths(
             made = list(parts["model"].variants)
             made[place] = replace(made[place], path=shown)
             parts["model"] = replace(parts["model"], variants=tuple(made))
+
+
+def _resolve_signature_paths(
+    root: Node, parts: dict[str, Any], folder: FilePath, problems: list[Problem]
+) -> None:
+    """The same of what a signature is checked with."""
+    signature = parts["model"].signature if "model" in parts else None
+    for name in ("path", "public_key"):
+        shown = _resolved(root, ("model", "signature", name), folder, problems)
+        if shown is not None and signature is not None:
+            signature = replace(signature, **{name: shown})
+    certificates = root.at(("model", "signature", "certificates"))
+    for place, _ in certificates.children() if certificates is not None else ():
+        shown = _resolved(root, ("model", "signature", "certificates", place), folder, problems)
+        if shown is not None and signature is not None and isinstance(place, int):
+            made = list(signature.certificates)
+            made[place] = shown
+            signature = replace(signature, certificates=tuple(made))
+    if signature is not None:
+        parts["model"] = replace(parts["model"], signature=signature)
 
 
 def _resolved(

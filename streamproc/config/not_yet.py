@@ -26,14 +26,7 @@ class _Later:
 
 _JSON = "use json, arrow or tensor"
 _LATER = (
-    _Later("source.capture", instead="use streamproc replay F.mcap CONFIG --clock wall", part="source"),
-    _Later(
-        "source.file",
-        instead="make a recording of it with streamproc import, and use streamproc replay",
-        part="source",
-    ),
     *(_Later(f"codec.{n}", instead=_JSON, part="codec") for n in ("avro", "protobuf")),
-    _Later("slo"),
 )  # fmt: skip
 _HYPHENED = ("delivery",)
 """Keys whose values may be written with hyphens."""
@@ -87,5 +80,5 @@ def _is_meant(node: Node, later: _Later) -> bool:
 
 
 def _asks_nothing(node: Node, later: _Later) -> bool:
-    """True for `ledger_topic: null` and `slo: []`; a null codec or executor asks for its defaults."""
+    """True for `ledger_topic: null`; a null codec or executor asks for its defaults."""
     return not later.part and (node.value is None or node.value == [])

@@ -38,7 +38,8 @@ def words_for(annotation: Any) -> str:  # noqa: ANN401 - a type as a value
     if annotation in SCALARS:
         words = SCALARS[annotation].words
     elif choice is not None:
-        words = "mapping with " + " or ".join(f"`{name}`" for name in choice)
+        words = "text or " * (str in get_args(annotation))
+        words += "mapping with " + " or ".join(f"`{name}`" for name in choice)
         words += " or null" * (types.NoneType in get_args(annotation))
     elif is_section(annotation):
         words = "mapping"

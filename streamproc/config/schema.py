@@ -18,6 +18,9 @@ def json_schema() -> dict[str, Any]:
         for name, definition in sorted(schema.pop("$defs").items())
     }
     schema.pop("title")
+    objectives = schema["properties"]["slo"]
+    path = {"type": "string", "description": "An OpenSLO file."}
+    objectives["items"] = {"anyOf": [path, objectives["items"]]}
     _drop_titles(definitions)
     _drop_titles(schema)
     return {

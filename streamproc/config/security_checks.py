@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 
+from streamproc.config.ends import Sink, Source
 from streamproc.config.secrets import Secret
 from streamproc.config.tree import Finding, Node, Path
 from streamproc.connectors.kafka import KafkaSink, KafkaSource, named, security_problems
@@ -43,12 +44,14 @@ def _is_there(file: FilePath) -> bool:
         return False
 
 
-def _source(source: KafkaSource) -> Iterator[Finding]:
-    yield from _client(source.security, ("source", "kafka", "security"))
+def _source(source: Source) -> Iterator[Finding]:
+    if isinstance(source, KafkaSource):
+        yield from _client(source.security, ("source", "kafka", "security"))
 
 
-def _sink(sink: KafkaSink) -> Iterator[Finding]:
-    yield from _client(sink.security, ("sink", "kafka", "security"))
+def _sink(sink: Sink) -> Iterator[Finding]:
+    if isinstance(sink, KafkaSink):
+        yield from _client(sink.security, ("sink", "kafka", "security"))
 
 
 def _client(security: Mapping[str, str], path: Path) -> Iterator[Finding]:
@@ -57,8 +60,8 @@ def _client(security: Mapping[str, str], path: Path) -> Iterator[Finding]:
             yield (*path, name), message
 
 
-def _headers(sink: KafkaSink) -> Iterator[Finding]:
-    for place, name in enumerate(sink.headers):
+def _headers(sink: Sink) -> Iterator[Finding]:
+    for place, name in enumerate(sink.headers if isinstance(sink, KafkaSink) else ()):
         if name.startswith("streamproc-"):
             yield (
                 ("sink", "kafka", "headers", place),

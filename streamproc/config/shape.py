@@ -36,20 +36,26 @@ from streamproc.codecs import (
 from streamproc.config.docstrings import attributes, summary
 from streamproc.config.foreign_names import nearest
 from streamproc.config.scalars import SCALARS, shown
+from streamproc.connectors.files import CaptureSource, FileSink, FileSource
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import Duration, Size
 from streamproc.executors import OnnxRuntime, OpenVino, PythonModel, Remote, Simulated
+from streamproc.features import FEATURES
 from streamproc.scheduling import SHED_POLICIES
 
 CHOICES: Mapping[frozenset[type], Mapping[str, type]] = {
-    frozenset({KafkaSource}): {"kafka": KafkaSource},
+    frozenset({KafkaSource, CaptureSource, FileSource}): {
+        "kafka": KafkaSource,
+        "capture": CaptureSource,
+        "file": FileSource,
+    },
     frozenset({JsonCodec, ArrowCodec, TensorCodec}): {
         "json": JsonCodec,
         "arrow": ArrowCodec,
         "tensor": TensorCodec,
     },
     frozenset({JsonDecisions, ArrowDecisions}): {"json": JsonDecisions, "arrow": ArrowDecisions},
-    frozenset({KafkaSink}): {"kafka": KafkaSink},
+    frozenset({KafkaSink, FileSink}): {"kafka": KafkaSink, "file": FileSink},
     frozenset({OnnxRuntime, OpenVino, PythonModel, Remote, Simulated}): {
         "onnxruntime": OnnxRuntime,
         "openvino": OpenVino,
@@ -58,6 +64,7 @@ CHOICES: Mapping[frozenset[type], Mapping[str, type]] = {
         "simulated": Simulated,
     },
     frozenset(SHED_POLICIES.values()): SHED_POLICIES,
+    frozenset(FEATURES.values()): FEATURES,
 }
 """Where the file has one key that names the kind, and Python the object itself."""
 
@@ -89,8 +96,9 @@ def choice_of(annotation: object) -> Mapping[str, type] | None:
     """The kinds that a one-key mapping may name, or None where the file has no such mapping."""
     members = get_args(annotation) if _is_union(annotation) else (annotation,)
     # Bare names, which Python users may write too, are read as the file's are.
+    # A text beside them is something else, such as a field among features.
     kinds = frozenset(
-        m for m in members if get_origin(m) is not Literal and m is not types.NoneType
+        m for m in members if get_origin(m) is not Literal and m not in (types.NoneType, str)
     )
     return CHOICES.get(kinds)
 
@@ -152,7 +160,7 @@ def file_type(annotation: Any) -> Any:  # noqa: ANN401 - types as values
     if annotation in SCALARS:
         return Annotated[(object, *SCALARS[annotation].markers)]
     if choice_of(annotation) is not None:
-        return _nullable(annotation) or _choice(annotation)
+        return _nullable(annotation) or _beside_text(annotation) or _choice(annotation)
     if is_section(annotation):
         return section_type(annotation)
     return _union(get_args(annotation)) if _is_union(annotation) else _generic(annotation)
@@ -165,6 +173,22 @@ def _nullable(annotation: Any) -> Any:  # noqa: ANN401
         return None
     rest = tuple(member for member in members if member is not types.NoneType)
     return file_type(Union[rest]) | None  # noqa: UP007 - made at run time
+
+
+def _beside_text(annotation: Any) -> Any:  # noqa: ANN401
+    """``str | X`` of a choice X: told apart by being a mapping; None where it may be no text."""
+    members = get_args(annotation)
+    if str not in members:
+        return None
+    rest = file_type(Union[tuple(member for member in members if member is not str)])  # noqa: UP007
+    both = (
+        Annotated[file_type(str), Tag(tag_of(str))],
+        Annotated[rest, Tag(tag_of(dict))],
+    )
+    return Annotated[
+        Union[both],  # noqa: UP007 - made at run time
+        Discriminator(lambda value: tag_of(str if isinstance(value, str) else dict)),
+    ]
 
 
 def _generic(annotation: Any) -> Any:  # noqa: ANN401
@@ -251,11 +275,15 @@ def _union(arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401
     if len(members) == 1:
         return file_type(members[0]) | None
     sections = [member for member in members if is_section(member)]
+    words = [member for member in members if get_origin(member) is Literal]
+    lists = [member for member in members if get_origin(member) in (Sequence, tuple)]
 
     def tag(value: object) -> str:
-        best = members[0]
-        if isinstance(value, dict):
+        best = next((word for word in words if value in get_args(word)), members[0])
+        if isinstance(value, dict) and sections:
             best = max(sections, key=lambda s: _likeness(s, value))  # the first of equals
+        elif isinstance(value, list) and lists:
+            best = lists[0]
         return tag_of(best)
 
     tagged = tuple(Annotated[file_type(member), Tag(tag_of(member))] for member in members)

@@ -6,9 +6,11 @@ from typing import Literal
 
 from streamproc.codecs import Codec, Decisions, JsonDecisions
 from streamproc.connectors.capture import Record
+from streamproc.connectors.files import CaptureSource, FileSink, FileSource
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.engine import Deadline, EventTime, Limits, Outcomes, Output, PythonFunction
 from streamproc.executors import Model
+from streamproc.features import Duplicates, Feature, FeatureState
 from streamproc.scheduling import (
     Batching,
     Expired,
@@ -18,6 +20,7 @@ from streamproc.scheduling import (
     ShedName,
     ShedPolicy,
 )
+from streamproc.slo import Alerts, Objective
 from streamproc.telemetry import Telemetry
 
 
@@ -38,7 +41,13 @@ class PipelineConfig:
         lanes: events that are served before others or after them, each in the first lane that matches; none
             of them makes one queue.
         late: what happens to a decision after its deadline: it is published, flagged ``late``, or dropped.
-        features: the decoded fields that are the model's inputs, or a function that makes them.
+        features: the model's inputs: decoded fields, and what operators make of them and of what a key did before
+            (one whose name begins with ``_`` is for the operators behind it only); or a function that makes them.
+        state: bounds of what is remembered of keys.
+        filter: a condition over the decoded fields; events for which it does not hold are ``filtered``.
+        duplicates: how events that come twice are recognised; null takes all as they come.
+        absorb: a condition over the decoded fields and what operators make; events for which it holds are remembered
+            and not decided about: ``absorbed``.
         output: how the model's output becomes the decision's.
         batching: how events are gathered.
         shed: which events are given up, by which policies, each a name or a mapping such as
@@ -49,21 +58,27 @@ class PipelineConfig:
             ``exactly_once``, by transactions, nothing for those who read ``read_committed``.
         ordering: whose decisions leave in the order of their events.
         telemetry: what the pipeline tells of itself.
+        slo: what is promised of the events; in the file an item may be the path of an OpenSLO file instead.
+        alerts: who is told when a promise is at risk.
         record: a recording of what goes in and out; null makes none.
     """
 
     name: str
-    source: KafkaSource
+    source: KafkaSource | CaptureSource | FileSource
     codec: Codec
     model: Model
-    sink: KafkaSink
+    sink: KafkaSink | FileSink
     decisions: Decisions = field(default_factory=JsonDecisions)
     key: str | None = None
     event_time: EventTime = field(default_factory=EventTime)
     deadline: Deadline = field(default_factory=Deadline)
     lanes: Sequence[Lane] = ()
     late: Literal["publish", "drop"] = "publish"
-    features: Sequence[str] | PythonFunction = ()
+    features: Sequence[str | Feature] | PythonFunction = ()
+    state: FeatureState = field(default_factory=FeatureState)
+    filter: str | None = None
+    duplicates: Duplicates | None = None
+    absorb: str | None = None
     output: Output | PythonFunction = field(default_factory=Output)
     batching: Batching = field(default_factory=Batching)
     shed: Sequence[ShedPolicy | ShedName] = (Expired(), Planner())
@@ -72,4 +87,6 @@ class PipelineConfig:
     delivery: Literal["at_least_once", "exactly_once"] = "at_least_once"
     ordering: Ordering = "key"
     telemetry: Telemetry = field(default_factory=Telemetry)
+    slo: Sequence[Objective] = ()
+    alerts: Alerts = field(default_factory=Alerts)
     record: Record | None = None

@@ -31,6 +31,7 @@ from streamproc.core.errors import (
     TransientError,
 )
 from streamproc.core.events import EventBatch
+from streamproc.core.light import light
 from streamproc.core.outcomes import Outcome, Reason
 from streamproc.core.ports import (
     NOTHING_BEYOND,
@@ -40,6 +41,7 @@ from streamproc.core.ports import (
     ModelInfo,
     Progress,
     Recoverable,
+    Rewinding,
     SendDone,
     Sink,
     Source,
@@ -86,6 +88,7 @@ __all__ = [
     "RecordBatch",
     "RecordError",
     "Recoverable",
+    "Rewinding",
     "Rows",
     "SendDone",
     "Sink",
@@ -101,6 +104,7 @@ __all__ = [
     "TransientError",
     "UserFunction",
     "VirtualClock",
+    "light",
     "load_function",
     "object_column",
     "process_cpu_ns",

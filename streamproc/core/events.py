@@ -7,9 +7,11 @@ from typing import Self
 import numpy as np
 
 from streamproc.core.arrays import Array, Columns, Int64Array, ObjectArray, Rows
+from streamproc.core.light import light
 from streamproc.core.records import Headers
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class EventBatch:
     """Decoded events, one row each, in the order of ``number``.

@@ -140,6 +140,18 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class Rewinding(Source, Protocol):
+    """A source that can begin before the positions it tells, so that what features remember comes back.
+
+    Attributes:
+        rewind_ns: how much older than the last record before a position the first one is that is read; 0 begins at
+            the position. The listener is told the position all the same: what lies before it is done.
+    """
+
+    rewind_ns: int
+
+
+@runtime_checkable
 class Recoverable(Protocol):
     """A source whose client may get stuck without an error, and can be made anew."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from streamproc.core.arrays import Int64Array
+from streamproc.core.light import light
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -19,6 +20,7 @@ class TopicPartition(NamedTuple):
     partition: int
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class RecordBatch:
     """Records of one topic-partition as they were fetched, in the order of their offsets.
@@ -69,6 +71,7 @@ class RecordBatch:
         )
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class OutRecords:
     """Records for one topic, all made from one partition's events, in the order they are to keep.

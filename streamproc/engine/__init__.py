@@ -11,6 +11,7 @@ from streamproc.engine.decide import (
 from streamproc.engine.effects import Effect, Infer, Send, Skip
 from streamproc.engine.engine import Engine
 from streamproc.engine.event_times import DEADLINE_HEADER, EventTimes, Times
+from streamproc.engine.feature_step import FeatureStep
 from streamproc.engine.intake import Intake
 from streamproc.engine.isolate import Span
 from streamproc.engine.lanes import Lanes
@@ -83,6 +84,7 @@ __all__ = [
     "Entry",
     "EventTime",
     "EventTimes",
+    "FeatureStep",
     "Infer",
     "Intake",
     "LabelDecider",

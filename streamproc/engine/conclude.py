@@ -184,11 +184,12 @@ class Concluder:
             ordinal: int64 [n], their records' ordinals, repeated for several of one record.
             row: int64 [n], their rows; None where each record is one event.
             lane: int64 [n], their lanes, or one number where all are of one.
-            outcome: ``SHED`` or ``DEAD_LETTER``.
+            outcome: ``SHED`` or ``DEAD_LETTER``; nothing is sent for others.
             reason: why.
             passage: tells how they came through.
         """
-        topic = self._to.shed if outcome is Outcome.SHED else self._to.dead_letters
+        topics = {Outcome.SHED: self._to.shed, Outcome.DEAD_LETTER: self._to.dead_letters}
+        topic = topics.get(outcome)
         owner = self._partitions.taking(partition)
         if owner is None:
             return []  # given up since: what was fetched of it is handed back

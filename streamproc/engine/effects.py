@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from streamproc.core import Columns, OutRecords, TopicPartition
+from streamproc.core import Columns, OutRecords, TopicPartition, light
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Infer:
     """Run the model, then call ``completed`` or ``failed`` with the run's number.
@@ -15,6 +16,7 @@ class Infer:
         size: how many events.
         inputs: the model's inputs by name, each [size, ...].
         variant: which variant of the model, 0 being the best.
+        cost: what it takes of the model where events have costs, 1 being an ordinary one; 0 where they have none.
         deadline_ns: the first deadline among the events.
     """
 
@@ -22,9 +24,11 @@ class Infer:
     size: int
     inputs: Columns
     variant: int = 0
+    cost: int = 0
     deadline_ns: int | None = None
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Send:
     """Send records, then call ``acknowledged`` with the ticket.

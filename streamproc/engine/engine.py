@@ -22,6 +22,7 @@ from streamproc.core import (
     Reason,
     RecordBatch,
     TopicPartition,
+    light,
 )
 from streamproc.engine.conclude import Ran
 from streamproc.engine.effects import Effect, Infer, Send, Skip
@@ -37,6 +38,7 @@ from streamproc.scheduling import Idle, Reload, Run, SkipTo, WaitUntil
 from streamproc.telemetry import UNKNOWN
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class _InFlight:
     events: EventBatch
@@ -48,6 +50,7 @@ class _InFlight:
     """As they were when it began: a reload does not change what decided about it."""
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class _Finished:
     outputs: Columns | Exception | Rescued
@@ -65,6 +68,8 @@ class Engine:
 
     Attributes:
         draining: set when nothing more will be taken in, so that nothing is waited for.
+        rewinds: set where records are fetched again from before the place where deciding begins.
+        restore_ns: how long that took after the last assignment.
         wake_ns: when ``next_effects`` is to be asked again although nothing has happened; None for never.
     """
 
@@ -88,6 +93,9 @@ class Engine:
         self._events_total = 0
         self._leaving_total = 0
         self.draining = False
+        self.rewinds = False
+        self.restore_ns = 0
+        self._assigned_ns: int | None = None
         self.wake_ns: int | None = None
 
     @property
@@ -125,11 +133,18 @@ class Engine:
     ) -> None:
         """These partitions are ours from now on; see ``AssignmentListener``."""
         self._partitions.assign(positions, beyond)
+        if self.rewinds:
+            self._assigned_ns = self._clock.now_ns()
 
     @property
     def owns_partitions(self) -> bool:
         """Whether any partition is ours."""
         return bool(self._partitions.owned())
+
+    @property
+    def restoring(self) -> bool:
+        """Whether what is remembered of a partition's keys is still being read again."""
+        return self.rewinds and any(p.restoring for p in self._partitions.all())
 
     def owned(self) -> list[TopicPartition]:
         """The partitions that are ours."""
@@ -159,6 +174,7 @@ class Engine:
             self._leaving_total -= partition.leaving
             positions[partition.source] = partition.tracker.position
             self._accounts.handed_back += partition.tracker.open_total
+            self._intake.forget(partition.index)
             waiting = self._scheduler.withdraw(partition.index)
             self._pending.take(np.sort(waiting))
         return positions
@@ -196,8 +212,21 @@ class Engine:
     def ingest(self, batch: RecordBatch) -> None:
         """Take fetched records in: they are shed, become dead letters, or wait for their run."""
         partition = self._partitions.find(batch.source)
-        if partition is not None:
-            batch = partition.undone(batch)
+        if partition is not None and self._intake.remembers:
+            partition.seen(batch.end_position)
+            for part, done in partition.by_done(batch):
+                if done:
+                    self._accounts.restored += len(part)
+                    self._intake.restore(part, partition.index)
+                else:
+                    self._take_in(partition, part)
+            if self._assigned_ns is not None and not self.restoring:
+                self.restore_ns = self._clock.now_ns() - self._assigned_ns
+                self._assigned_ns = None
+            return
+        self._take_in(partition, batch if partition is None else partition.undone(batch))
+
+    def _take_in(self, partition: Partition | None, batch: RecordBatch) -> None:
         count = len(batch)
         self._accounts.fetched += count
         if partition is None or partition.leaving:
@@ -236,6 +265,8 @@ class Engine:
             self._accounts.stage_constant("decode", now_ns - batch.arrival_ns, len(part))
         if admitted.rejected:
             self._reject(partition, batch, admitted.rejected, ordinal)
+        for events, outcome, reason, _ in admitted.undecided:
+            self._give_up(events, reason, outcome)
 
     def next_effects(self, now_ns: int) -> list[Effect]:
         """What is to be done now: runs as long as executors are free, and all that is to be sent."""
@@ -293,6 +324,10 @@ class Engine:
         self._intake.times.set_lane_budgets(lane_budgets_ns)
         self._batch_room = batch_room
 
+    def hold_variant(self, floor: int) -> None:
+        """Let this variant of the model or a cheaper one decide, whatever the load; 0 gives the choice back."""
+        self._scheduler.hold_variant(floor)
+
     def skipped(self, source: TopicPartition, jump: Jump | None) -> None:
         """The source has jumped over what a ``Skip`` effect asked for; None where there was nothing to jump."""
         partition = self._partitions.find(source)
@@ -321,7 +356,9 @@ class Engine:
         self._accounts.batch(len(events), run.reason, room=self._batch_room)
         self._accounts.stage("queue", now_ns - events.admitted_ns)
         first_ns = int(events.deadline_ns.min())
-        self._effects.append(Infer(run.run, len(events), events.inputs, run.variant, first_ns))
+        self._effects.append(
+            Infer(run.run, len(events), events.inputs, run.variant, run.cost, first_ns)
+        )
 
     def _skip(self, skip: SkipTo) -> None:
         partition = self._partitions.at(skip.partition)
@@ -346,14 +383,14 @@ class Engine:
             for part in parts_of(in_flight.events, in_flight.bounds, ended.outputs):
                 self._effects += self._concluder.conclude(*part, ran)
 
-    def _give_up(self, events: EventBatch, reason: Reason) -> None:
+    def _give_up(self, events: EventBatch, reason: Reason, outcome: Outcome = Outcome.SHED) -> None:
         self._effects += self._concluder.letters(
             int(events.partition[0]),
             Originals.of(events),
             events.ordinal,
             row=events.row,
             lane=lane_of(events),
-            outcome=Outcome.SHED,
+            outcome=outcome,
             reason=reason,
             passage=partial(passage_of_events, events),
         )

@@ -159,6 +159,35 @@ class EventTimes:
             deadline_ns = _granted(deadline_ns, own_ns, batch.arrival_ns + at_most_ns)
         return times._replace(deadline_ns=deadline_ns)
 
+    @staticmethod
+    def restored(batch: RecordBatch) -> Times:
+        """Times of records that are read for what is remembered of them alone: nothing is learned of their clocks."""
+        nothing = np.zeros(len(batch), np.int64)
+        return Times(nothing, nothing, None)
+
+    def said_ns(
+        self, batch: RecordBatch, record: Int64Array | None, columns: Columns
+    ) -> Int64Array:
+        """When events say that they happened: as it is written, so that it is the same live and whenever it is played again.
+
+        Where an event does not say it, its arrival stands in (int64 [m]).
+
+        Args:
+            batch: the records they came in.
+            record: int64 [m], which of them each came in; None for one of each.
+            columns: the decoded fields, each [m, ...].
+        """
+        if self._field is None:
+            time_ns = np.minimum(batch.timestamp_ns, _LATEST_NS)
+            time_ns, there = (time_ns if record is None else time_ns[record]), time_ns >= 0
+            there = there if record is None else there[record]
+        else:
+            time_ns = _nanoseconds(columns[self._field], self._unit_ns)
+            there = time_ns > 0
+        return (
+            time_ns if there.all() else np.where(there, time_ns, batch.arrival_ns - batch.shift_ns)
+        )
+
     def skews_ns(self) -> dict[str, int]:
         """By source, how far its clock is behind ours in ns, where it is known; negative is ahead."""
         return dict(self._skew.known())

@@ -15,12 +15,15 @@ from streamproc.core import (
     EventBatch,
     Int64Array,
     ObjectArray,
+    Outcome,
     Reason,
     RecordBatch,
     RecordError,
+    light,
     object_column,
 )
 from streamproc.engine.event_times import EventTimes, Times
+from streamproc.engine.feature_step import FeatureStep, Undecided
 from streamproc.engine.isolate import Span, isolate, text_of
 from streamproc.engine.lanes import Lanes
 from streamproc.engine.limits import Limits
@@ -44,6 +47,7 @@ class Rejected(NamedTuple):
     error: RecordError
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """What became of a batch of records.
@@ -52,11 +56,13 @@ class Admitted:
         events: those that can be decided.
         rejected: the others.
         held: int64 [records], how many events each record held; None for one each.
+        undecided: events that end without a decision and without a letter.
     """
 
     events: list[EventBatch]
     rejected: list[Rejected]
     held: Int64Array | None = None
+    undecided: Sequence[Undecided] = ()
 
 
 class Intake:
@@ -69,6 +75,7 @@ class Intake:
         times: events' times and deadlines.
         lanes: in which lane an event is; None where there is one.
         limits: how large records may be; None for the defaults.
+        step: operators, between decoding and ``features``; None where there are none.
     """
 
     def __init__(
@@ -80,6 +87,7 @@ class Intake:
         times: EventTimes,
         lanes: Lanes | None = None,
         limits: Limits | None = None,
+        step: FeatureStep | None = None,
     ) -> None:
         self._decoder = decoder
         self._features = features
@@ -87,6 +95,7 @@ class Intake:
         self._keys: dict[object, bytes] = {}
         self._lanes = lanes
         self._limits = limits or Limits()
+        self._step = step
         self.times = times
 
     def admit(
@@ -128,7 +137,45 @@ class Intake:
         )
         if not len(events):
             return Admitted([], rejected, held)
-        return Admitted(self._featured(events, ordinal, rejected), rejected, held)
+        if self._step is None:
+            return Admitted(self._featured(events, ordinal, rejected), rejected, held)
+        said_ns = self.times.said_ns(batch, decoded.record, decoded.columns)
+        parts, ends = self._step.take(events, said_ns)
+        for end in ends:
+            if end.outcome is Outcome.DEAD_LETTER:
+                record = end.events.ordinal - ordinal
+                rejected.append(
+                    Rejected(record, end.events.row, RecordError(end.reason, end.detail))
+                )
+        undecided = [end for end in ends if end.outcome is not Outcome.DEAD_LETTER]
+        featured = [made for part in parts for made in self._featured(part, ordinal, rejected)]
+        return Admitted(featured, rejected, held, undecided)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether features depend on events before."""
+        return self._step is not None and self._step.remembers
+
+    def restore(self, batch: RecordBatch, partition: int) -> None:
+        """Take in records that were decided about before, for what is remembered of them alone."""
+        if self._step is None:
+            return
+        refused = self._limits.refusals(batch)
+        rows = None
+        if refused:
+            rows = np.ones(len(batch), np.bool_)
+            rows[list(refused)] = False
+        decoded = self._decoded(batch, rows)
+        times = self.times.restored(batch)
+        events = self._events(batch, decoded, times, ordinal=0, number=0, partition=partition)
+        if len(events):
+            said_ns = self.times.said_ns(batch, decoded.record, decoded.columns)
+            self._step.take(events, said_ns)
+
+    def forget(self, partition: int) -> None:
+        """A partition is ours no longer."""
+        if self._step is not None:
+            self._step.drop(partition)
 
     def _decoded(self, batch: RecordBatch, rows: BoolArray | None) -> Decoded:
         """The records that are meant, decoded; what is said of them by number in the batch."""

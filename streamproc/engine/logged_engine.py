@@ -121,3 +121,8 @@ class LoggedEngine(Engine):
         start, end = (-1, -1) if jump is None else jump
         self._log.note(Call.SKIPPED, self._log.source(source), start, end)
         super().skipped(source, jump)
+
+    def hold_variant(self, floor: int) -> None:
+        """See ``Engine``."""
+        self._log.note(Call.HOLD, floor)
+        super().hold_variant(floor)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -41,6 +42,7 @@ class Partition:
     beyond: Int64Array = field(default_factory=_NO_OFFSETS.copy)
     frozen: bool = False
     begun: Progress = field(default_factory=lambda: Progress(0, _NO_OFFSETS))
+    _seen: int = -1
 
     def undone(self, batch: RecordBatch) -> RecordBatch:
         """Those of the fetched records that were not done before."""
@@ -48,6 +50,25 @@ class Partition:
             return batch
         done = np.isin(batch.offset, self.beyond, assume_unique=True)
         return batch.take(np.flatnonzero(~done)) if done.any() else batch
+
+    def by_done(self, batch: RecordBatch) -> list[tuple[RecordBatch, bool]]:
+        """The fetched records in their order, those that were done before apart from the others."""
+        done = batch.offset < self.begun.position
+        if len(self.beyond):
+            done |= np.isin(batch.offset, self.beyond, assume_unique=True)
+        cuts = [0, *(np.flatnonzero(done[1:] != done[:-1]) + 1).tolist(), len(batch)]
+        if len(cuts) == 2:  # noqa: PLR2004 - all are alike
+            return [(batch, bool(done.any()))]
+        return [(batch.take(np.arange(a, b)), bool(done[a])) for a, b in pairwise(cuts)]
+
+    def seen(self, position: int) -> None:
+        """Records up to this position were fetched, done before or not."""
+        self._seen = max(self._seen, position)
+
+    @property
+    def restoring(self) -> bool:
+        """Whether records before the place where it was taken over are still being fetched."""
+        return self._seen < self.begun.position
 
     def fetched(self, offset: Int64Array, end_position: int) -> int:
         """Records were fetched; see ``AcknowledgementTracker``."""
@@ -66,6 +87,7 @@ class Partition:
         if self.covered is not None:
             self.covered.moved(end_position)
         self.tracker.moved(end_position)
+        self.seen(end_position)
 
     def progress(self) -> Progress:
         """What is to be stored with the outcomes that were handed over until now."""

@@ -53,6 +53,8 @@ class Call(IntEnum):
     RESCUED = 12
     """Numbers: how many follow, the run, the variant as of COMPLETED; then for each part that was not answered its
     first row, the row behind its last, and texts as of FAILED."""
+    HOLD = 14
+    """Numbers: the best variant that may decide."""
     RUN = 11
     """It started a batch. Numbers: run, events, variant."""
 
@@ -70,6 +72,7 @@ NUMBERS: Final[Mapping[Call, int]] = {
     Call.ACKNOWLEDGED: 1,
     Call.SKIPPED: 3,
     Call.DRAINING: 1,
+    Call.HOLD: 1,
     Call.RUN: 3,
 }
 """How many numbers a call has; of the others, the first number says it."""

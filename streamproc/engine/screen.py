@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamproc.core import BoolArray, Int64Array, Reason, RecordBatch
+from streamproc.core import BoolArray, Int64Array, Reason, RecordBatch, light
 from streamproc.engine.event_times import EventTimes, Times
 from streamproc.engine.offering import key_hashes
 from streamproc.engine.partitions import Partition
 from streamproc.scheduling import Scheduler
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Screened:
     """What was found of a batch before it was decoded.
@@ -33,19 +34,19 @@ class Screen:
     Args:
         times: the records' times and deadlines.
         scheduler: knows what is hopeless.
-        several: whether a record may hold several events: then none is left undecoded, or nobody knew how
-            many they were.
+        decodes_all: whether none is left undecoded: a record may hold several events, and nobody would know how many
+            they were; or something is remembered of every event.
         conflates: whether a newer record of a key makes an older one needless: the policy is on, and an event's
             key is its record's.
     """
 
     def __init__(
-        self, *, times: EventTimes, scheduler: Scheduler, several: bool, conflates: bool
+        self, *, times: EventTimes, scheduler: Scheduler, decodes_all: bool, conflates: bool
     ) -> None:
         self._times = times
         self._scheduler = scheduler
-        self._several = several
-        self._conflates = conflates and not several
+        self._decodes_all = decodes_all
+        self._conflates = conflates and not decodes_all
 
     def look(
         self, partition: Partition, batch: RecordBatch, times: Times | None, now_ns: int
@@ -66,7 +67,7 @@ class Screen:
                 hopeless = found
                 if times is not None and found.all():
                     self._tell_backlog(partition, batch, times, now_ns)
-        if self._several:
+        if self._decodes_all:
             return _ALL
         newer = self._superseded(batch, hopeless)
         if hopeless is None and newer is None:

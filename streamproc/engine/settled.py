@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from streamproc.core import EventBatch, Int64Array, Outcome, Reason
+from streamproc.core import EventBatch, Int64Array, Outcome, Reason, light
 from streamproc.telemetry import Passage, SpanIds
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Decided:
     """Events of one partition that were decided together.
@@ -30,6 +31,7 @@ class Decided:
     variant: int = 0
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Settled:
     """Events of one partition that end alike, once they are acknowledged.

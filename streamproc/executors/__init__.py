@@ -4,7 +4,7 @@ from streamproc.executors.isolated import Breaker, Isolation
 from streamproc.executors.isolated.executor import IsolatedExecutor
 from streamproc.executors.isolated.health import ProcessHealth
 from streamproc.executors.load import load_executors, sweep
-from streamproc.executors.models import MANIFEST_NAME, Rules, look_at, write_manifest
+from streamproc.executors.models import MANIFEST_NAME, Rules, Signature, look_at, write_manifest
 from streamproc.executors.models.agreement import Agreement, check_agreement
 from streamproc.executors.models.golden import Golden, check_golden
 from streamproc.executors.onnx import OnnxExecutor
@@ -40,6 +40,7 @@ __all__ = [
     "Remote",
     "RemoteExecutor",
     "Rules",
+    "Signature",
     "Simulated",
     "SimulatedExecutor",
     "check_agreement",

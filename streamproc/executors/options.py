@@ -9,6 +9,7 @@ from streamproc.executors.isolated.options import Isolation
 from streamproc.executors.models.agreement import Agreement
 from streamproc.executors.models.files import MAX_BYTES, Rules
 from streamproc.executors.models.golden import Golden
+from streamproc.executors.models.signature import Signature
 from streamproc.executors.remote.options import Remote
 
 
@@ -155,6 +156,7 @@ class Model:
             memory without harm to the stream.
         manifest: the file that says which files the model is made of, and their digests; null takes
             ``model.manifest.json`` beside the model where there is one. ``streamproc manifest`` writes it.
+        signature: who must have signed the model's files (OpenSSF Model Signing); null asks for no signature.
         max_bytes: how large a model's files may be together.
         agreement: that each variant has to decide as the best one does, on this machine, before it decides anything.
         golden: inputs and the outputs that the best variant has to give for them, before it decides anything.
@@ -170,6 +172,7 @@ class Model:
     variants: Sequence[ModelVariant] = ()
     isolation: bool | Isolation = False
     manifest: str | None = None
+    signature: Signature | None = None
     max_bytes: Size = MAX_BYTES
     custom_ops: Sequence[str] = ()
     golden: Golden | None = None
@@ -186,11 +189,14 @@ class Model:
         if not self.variants and self.path is None and isinstance(self.executor, NEED_FILES):
             msg = "path is missing: name the ONNX file, variants, or executor: {python: {callable: ...}}"
             raise ValueError(msg)
+        if self.signature is not None and all(v.path is None for v in self.ladder):
+            msg = "signature must not stand where the model has no file that could be signed: remove it"
+            raise ValueError(msg)
 
     @property
     def rules(self) -> Rules:
         """What the model's files must keep to."""
-        return Rules(self.max_bytes, self.manifest, tuple(self.custom_ops))
+        return Rules(self.max_bytes, self.manifest, tuple(self.custom_ops), self.signature)
 
     @property
     def isolated(self) -> Isolation | None:

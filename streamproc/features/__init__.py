@@ -1,8 +1,23 @@
 """From decoded events to the model's inputs, vectorised over a batch."""
 
+from streamproc.features.duplicates import Duplicates, KnownValues
 from streamproc.features.expressions import Expression
 from streamproc.features.fields import FieldFeatures
 from streamproc.features.inputs import Features
+from streamproc.features.options import FEATURES, Feature, FeatureState
+from streamproc.features.program import Advanced, Program
 from streamproc.features.python import PythonFeatures
 
-__all__ = ["Expression", "Features", "FieldFeatures", "PythonFeatures"]
+__all__ = [
+    "FEATURES",
+    "Advanced",
+    "Duplicates",
+    "Expression",
+    "Feature",
+    "FeatureState",
+    "Features",
+    "FieldFeatures",
+    "KnownValues",
+    "Program",
+    "PythonFeatures",
+]

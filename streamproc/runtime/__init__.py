@@ -6,9 +6,9 @@ from streamproc.runtime.assembly import (
     assemble,
     dead_letter_topic,
     make_decider,
-    make_features,
 )
 from streamproc.runtime.codecs import make_decoder
+from streamproc.runtime.features import make_features, make_program
 from streamproc.runtime.inference import Ran, attempt, try_again
 from streamproc.runtime.machine import machine_facts
 from streamproc.runtime.parts import Parts
@@ -44,6 +44,7 @@ __all__ = [
     "make_features",
     "make_lanes",
     "make_offering",
+    "make_program",
     "metadata_of",
     "outcome_columns",
     "sent_batch",

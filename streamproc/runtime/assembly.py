@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from streamproc.codecs import Decoder
 from streamproc.config import PipelineConfig, redact, secrets_of
+from streamproc.connectors.kafka import KafkaSink
 from streamproc.core import Clock, ConfigError, Executor, ModelInfo, Problem, load_function
 from streamproc.engine import (
     Beginning,
@@ -32,8 +32,9 @@ from streamproc.engine import (
     check_labels,
 )
 from streamproc.executors import sweep
-from streamproc.features import Features, FieldFeatures, PythonFeatures
+from streamproc.features import Program
 from streamproc.runtime.codecs import make_decoder, make_encoder
+from streamproc.runtime.features import make_features, make_program, make_step, remembers, rewind_ns
 from streamproc.runtime.scheduling import (
     has_policy,
     lane_budgets_ns,
@@ -63,6 +64,8 @@ class Assembly:
         sweeps: what each variant of the model was measured to take.
         transaction: says what is to be committed; None where outcomes are final one by one.
         ledger: what became of each record; None where nobody asks.
+        program: the operators of the features; None where there are none.
+        rewind_ns: how much older than the place where reading begins the records are that features still need.
     """
 
     engine: Engine
@@ -74,6 +77,8 @@ class Assembly:
     sweeps: tuple[Sweep, ...]
     transaction: OpenTransaction | None = None
     ledger: Ledger | None = None
+    program: Program | None = None
+    rewind_ns: int = 0
 
 
 def assemble(
@@ -100,7 +105,8 @@ def assemble(
     """
     models = [executor.info for executor in executors]
     decoder = make_decoder(config, models[0])
-    features = make_features(config, models[0], decoder)
+    program = make_program(config, decoder)
+    features = make_features(config, models[0], decoder, program)
     decider = make_decider(config, models)
     lanes = make_lanes(config, decoder)
     room = min(m.batch_max or config.batching.max_size for m in models)
@@ -141,11 +147,13 @@ def assemble(
             times=times,
             lanes=lanes,
             limits=config.limits,
+            step=make_step(config, decoder, program),
         ),
         screen=Screen(
             times=times,
             scheduler=scheduler,
-            several=decoder.several,
+            decodes_all=decoder.several
+            or (remembers(config, program) and config.state.on_gap is None),
             conflates=config.key is None and has_policy(config, Conflate),
         ),
         offering=make_offering(config, decoder, keys=scheduler.wants_keys),
@@ -170,6 +178,8 @@ def assemble(
         if log is None
         else LoggedEngine(parts, batch_room=room, keep_order=keep_order, log=log)
     )
+    reach_ns = rewind_ns(config, program)
+    engine.rewinds = reach_ns > 0
     compute = tuple(LatencyModel(*measured, size_max=room) for measured in swept)
     transaction = OpenTransaction(partitions, settlement, ledger) if transactional else None
     return Assembly(
@@ -182,26 +192,8 @@ def assemble(
         swept,
         transaction,
         ledger,
-    )
-
-
-def make_features(config: PipelineConfig, model: ModelInfo, decoder: Decoder) -> Features:
-    """The features that the configuration names.
-
-    Raises:
-        ConfigError: they do not fit the model, or the user's function cannot be found.
-    """
-    if isinstance(config.features, PythonFunction):
-        return PythonFeatures(
-            load_function(config.features.python, key="features.python"),
-            options=config.features.options or {},
-            inputs=model.inputs,
-        )
-    return FieldFeatures(
-        config.features,
-        shapes={name: kind.shape for name, kind in decoder.fields.items()},
-        inputs=model.inputs,
-        names=config.model.inputs,
+        program,
+        reach_ns,
     )
 
 
@@ -229,13 +221,15 @@ def dead_letter_topic(config: PipelineConfig) -> str | None:
 
 
 def _destinations(config: PipelineConfig) -> Destinations:
+    sink = config.sink
+    options = sink if isinstance(sink, KafkaSink) else KafkaSink(sink.topic)
     return Destinations(
-        decisions=config.sink.topic,
+        decisions=options.topic,
         dead_letters=dead_letter_topic(config),
         shed=config.outcomes.shed_topic,
         late=config.late == "publish",
         rekeyed=config.key is not None,
-        bytes_max=int(config.sink.max_record),
-        headers=frozenset(config.sink.headers),
+        bytes_max=int(options.max_record),
+        headers=frozenset(options.headers),
         redact=partial(redact, secrets=secrets_of(config)),
     )

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, kafka_sink, kafka_source
 from streamproc.connectors.capture import Job, RecordedDecision, Recorder
 from streamproc.connectors.kafka import Access, TopicTail
 from streamproc.core import (
@@ -84,10 +84,11 @@ class BesideRecorder:
             queue_bytes=self._queue_bytes,
         )
         letters = [dead_letter_topic(config), config.outcomes.shed_topic]
-        outputs = dict.fromkeys(t for t in (config.sink.topic, *letters) if t is not None)
-        source = config.source
+        source = self._source = kafka_source(config, "streamproc record")
+        sink = kafka_sink(config, "streamproc record")
+        outputs = dict.fromkeys(t for t in (sink.topic, *letters) if t is not None)
         self._inputs = TopicTail(Access.of_source(source), source.topics, source, clock)
-        access = Access.of_sink(config.sink, source)
+        access = Access.of_sink(sink, source)
         self._outputs = TopicTail(access, tuple(outputs), source, clock)
         self._records = self._decisions = 0
 
@@ -117,10 +118,10 @@ class BesideRecorder:
         except BaseException:
             await self._stop_reading()
             raise
-        missing = [t for t in self._config.source.topics if t not in self._inputs.topics]
+        missing = [t for t in self._source.topics if t not in self._inputs.topics]
         if missing:
             await self._stop_reading()
-            msg = f"topic {', '.join(missing)} does not exist on {self._config.source.bootstrap_servers}"
+            msg = f"topic {', '.join(missing)} does not exist on {self._source.bootstrap_servers}"
             raise ConfigError(Problem(msg, "source.kafka.topics"))
         self._recorder.start()
 

@@ -68,7 +68,11 @@ def named_fields(config: PipelineConfig, model: ModelInfo) -> dict[str, FieldTyp
         who = "a function" if isinstance(features, PythonFunction) else "a model that does not say"
         text = f"is needed: {who} takes fields whose types nobody knows; write fields: {{price: float64, ...}}"
         raise ConfigError(Problem(text, "codec.arrow.fields"))
-    fields = dict(_of_inputs(features, model.inputs, config.model.inputs))
+    plain = [feature for feature in features if isinstance(feature, str)]
+    if len(plain) < len(features):
+        text = "is needed: operators take fields whose types nobody knows; write fields: {price: float64, ...}"
+        raise ConfigError(Problem(text, "codec.arrow.fields"))
+    fields = dict(_of_inputs(plain, model.inputs, config.model.inputs))
     if config.key is not None:
         fields.setdefault(config.key, FieldType("str"))
     for name in (config.event_time.field, config.deadline.field):

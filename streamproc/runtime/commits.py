@@ -1,6 +1,6 @@
 """How a pipeline's positions are committed: by transactions, behind a ledger, or plainly."""
 
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, kafka_source
 from streamproc.core import (
     Clock,
     ConfigError,
@@ -54,5 +54,5 @@ def make_transactions(
         source=source,
         clock=clock,
         interval_ns=transaction_interval_ns(config),
-        idle_ns=int(config.source.commit_interval),
+        idle_ns=int(kafka_source(config, "delivery: exactly_once").commit_interval),
     )

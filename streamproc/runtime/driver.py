@@ -237,7 +237,8 @@ class Driver:
             if not isinstance(ran.outputs, Exception):
                 self._ended(infer, ran, self._compute)
                 return
-        task = self._start(self._infer_away(infer, ran))
+        # Named here: by the time that the task begins, a reload may have put others in their place.
+        task = self._start(self._infer_away(infer, ran, self._executors, self._compute))
         self._inferring.add(task)
         task.add_done_callback(self._inferring.discard)
 
@@ -271,10 +272,15 @@ class Driver:
             )
         self._guarded(partial(self._engine.skipped, source, jump))
 
-    async def _infer_away(self, infer: Infer, failed: Ran | None) -> None:
+    async def _infer_away(
+        self,
+        infer: Infer,
+        failed: Ran | None,
+        executors: Sequence[Executor],
+        compute: Sequence[LatencyModel],
+    ) -> None:
         """Run a batch on a thread; look there for the events at fault where it fails, or has failed here."""
-        loop = asyncio.get_running_loop()
-        executors, compute, clock = self._executors, self._compute, self._clock
+        loop, clock = asyncio.get_running_loop(), self._clock
 
         def run() -> Ran:
             ran = failed or attempt(executors, infer, clock)

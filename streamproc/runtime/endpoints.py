@@ -3,6 +3,8 @@
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+from prometheus_client.registry import Collector
+
 from streamproc.core import VERSION, ModelInfo
 from streamproc.telemetry import Accounts, Gauges, Metrics, PipelineCollector, make_registry
 from streamproc.web import Action, Guard, OpsServer, ops_app
@@ -18,6 +20,7 @@ async def endpoints(
     readiness: Callable[[], Mapping[str, bool]],
     status: Callable[[], Mapping[str, object]],
     actions: Mapping[str, Action],
+    more: Sequence[Collector] = (),
 ) -> AsyncIterator[str | None]:
     """``/metrics``, ``/livez``, ``/readyz`` and ``/api``; gives their address.
 
@@ -29,6 +32,7 @@ async def endpoints(
         readiness: what readiness waits for, and whether it is there.
         status: what ``/api/status`` shows.
         actions: what ``POST /api/NAME`` does, by name.
+        more: what else stands on ``/metrics``.
 
     Raises:
         ExternalError: the address cannot be listened on.
@@ -38,9 +42,10 @@ async def endpoints(
         return
     host, _, port = metrics.listen.rpartition(":")
     collector = PipelineCollector(accounts, gauges=gauges, models=models, version=VERSION)
-    app = ops_app(
-        registry=make_registry(collector), readiness=readiness, status=status, actions=actions
-    )
+    registry = make_registry(collector)
+    for one in more:
+        registry.register(one)
+    app = ops_app(registry=registry, readiness=readiness, status=status, actions=actions)
     server = OpsServer(Guard(app, metrics.token), host, int(port))
     try:
         await server.start()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, group_of
 from streamproc.core import ModelInfo
 
 if TYPE_CHECKING:
@@ -19,6 +19,6 @@ def exporter_of(config: PipelineConfig, models: Sequence[ModelInfo]) -> "Exporte
     return make_exporter(
         config.telemetry.traces,
         pipeline=config.name,
-        group=config.source.group_id or config.name,
+        group=group_of(config),
         model=", ".join(f"{model.variant} {model.digest}" for model in models),
     )

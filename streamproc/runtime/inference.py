@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from streamproc.core import Clock, Columns, Executor, ModelError, Reason, TimedExecutor
+from streamproc.core import Clock, Columns, Executor, ModelError, Reason, TimedExecutor, light
 from streamproc.engine import Infer, Rescued, rescue
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Ran:
     """How a batch went.

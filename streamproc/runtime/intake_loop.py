@@ -86,7 +86,8 @@ class IntakeLoop:
         while not self.stopping:
             wanted = min(RECORDS_MAX, max(1, int(POLL_BYTES / self._record_bytes)))
             if self._stop_after is not None:
-                wanted = min(wanted, self._stop_after - self._records_total)
+                new = self._records_total - self._accounts.restored
+                wanted = min(wanted, self._stop_after - new)
                 if wanted <= 0:
                     return
             await self._room()

@@ -5,17 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
-from streamproc.config import LoadedConfig, PipelineConfig, check
+from streamproc.config import LoadedConfig, PipelineConfig, check, group_of, kafka_source
+from streamproc.connectors.files import EventTimes, LinesSink, played_source
 from streamproc.connectors.kafka import (
     Access,
     KafkaRecordSink,
     KafkaRecordSource,
+    KafkaSink,
+    KafkaSource,
     KafkaTransactionalSink,
     Producers,
     RecoveringSource,
     Unread,
 )
-from streamproc.core import Clock, ConfigError, Executor, Sink, Source, SystemClock
+from streamproc.core import NS_PER_S, Clock, ConfigError, Executor, Sink, Source, SystemClock
 from streamproc.executors import load_executors
 from streamproc.runtime.assembly import dead_letter_topic
 from streamproc.runtime.parts import Parts
@@ -88,20 +91,36 @@ class Pipeline(PipelineConfig):
         """
         check(self)
         clock = clock or SystemClock()
-        source = source or self.kafka_source(clock)
+        source = source or self._made_source(clock)
         if executor is None:
             executors = load_executors(self.model, clock)
         else:
             executors = tuple(executor) if isinstance(executor, Sequence) else (executor,)
-        progress_timeout = self.source.progress_timeout
+        # The end of a file has nothing to store and nobody to ask whether it is stuck.
+        options = self.source if isinstance(self.source, KafkaSource) else None
+        timeout = options.progress_timeout if options else None
         return Parts(
             source=source,
-            sink=sink or self._kafka_sink(source, clock),
+            sink=sink or self._made_sink(source, clock),
             executors=executors,
             clock=clock,
-            commit_interval_ns=int(self.source.commit_interval),
-            progress_timeout_ns=progress_timeout and int(progress_timeout),
+            commit_interval_ns=int(options.commit_interval) if options else NS_PER_S,
+            progress_timeout_ns=timeout and int(timeout),
         )
+
+    def _made_source(self, clock: Clock) -> Source:
+        if isinstance(self.source, KafkaSource):
+            return self.kafka_source(clock)
+        times = EventTimes(self.event_time.field, self.event_time.unit)
+        return played_source(self.source, times, clock=clock)
+
+    def _made_sink(self, source: Source, clock: Clock) -> Sink:
+        if isinstance(self.sink, KafkaSink):
+            return self._kafka_sink(self.sink, source, clock)
+        # What is read from its begin is decided anew; what goes on where it was must not lose what it decided.
+        resumes = isinstance(self.source, KafkaSource)
+        append = resumes if self.sink.append is None else self.sink.append
+        return LinesSink(self.sink, append=append, clock=clock)
 
     def kafka_source(self, clock: Clock) -> RecoveringSource:
         """The source that the configuration names.
@@ -109,10 +128,11 @@ class Pipeline(PipelineConfig):
         Args:
             clock: for the instants of arrival.
         """
-        transactional, options = self.delivery == "exactly_once", self.source
+        transactional = self.delivery == "exactly_once"
+        options = kafka_source(self, "kafka_source")
         if transactional:  # what an aborted transaction wrote was never there
             options = replace(options, isolation_level="read_committed")
-        group_id = self.source.group_id or self.name
+        group_id = group_of(self)
         unread = Unread(
             Access.of_source(options),
             group_id=group_id,
@@ -127,22 +147,23 @@ class Pipeline(PipelineConfig):
 
         return RecoveringSource(make, unread)
 
-    def _kafka_sink(self, source: Source, clock: Clock) -> Sink:
+    def _kafka_sink(self, options: KafkaSink, source: Source, clock: Clock) -> Sink:
         outcomes = self.outcomes
         asked = (dead_letter_topic(self), outcomes.shed_topic, outcomes.ledger_topic)
         made = [topic for topic in asked if topic is not None]
-        access, topics = Access.of_sink(self.sink, self.source), self.source.topics
+        access = Access.of_sink(options, self.source)
+        topics = self.source.topics if isinstance(self.source, KafkaSource) else ()
         if self.delivery == "at_least_once":
             return KafkaRecordSink(
-                self.sink, access=access, input_topics=topics, made_topics=made, clock=clock
+                options, access=access, input_topics=topics, made_topics=made, clock=clock
             )
+        asked_of = kafka_source(self, "delivery: exactly_once")
         if not isinstance(source, RecoveringSource):
             msg = "delivery: exactly_once needs source.kafka, whose offsets are a part of its transactions"
             raise ConfigError(msg)
-        group = self.source.group_id or self.name
         return KafkaTransactionalSink(
-            Producers(self.sink, access=access, input_topics=topics, made_topics=made),
-            identity=TransactionalId(group, self.source.group_instance_id),
+            Producers(options, access=access, input_topics=topics, made_topics=made),
+            identity=TransactionalId(group_of(self), asked_of.group_instance_id),
             membership=lambda: source.membership,
             stored=source.stored,
             clock=clock,

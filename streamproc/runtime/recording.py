@@ -22,6 +22,7 @@ from streamproc.connectors.capture import (
     Rotation,
     SentBatch,
 )
+from streamproc.connectors.kafka import KafkaSource
 from streamproc.core import (
     NS_PER_S,
     BoolArray,
@@ -176,7 +177,7 @@ def metadata_of(
         models=tuple(map(RecordedModel.of, models)),
         lanes=tuple(lanes),
         machine=facts,
-        source=config.source.bootstrap_servers,
+        source=config.source.bootstrap_servers if isinstance(config.source, KafkaSource) else "",
         recording=uuid.uuid4().hex[:8],  # noqa: TID251 - tells recordings apart
     )
 

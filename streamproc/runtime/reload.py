@@ -2,18 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 from streamproc.codecs import DecisionEncoder
 from streamproc.config import PipelineConfig
-from streamproc.core import Clock, ConfigError, Executor, ModelInfo, Problem, TensorSpec
+from streamproc.core import (
+    Clock,
+    ConfigError,
+    Duration,
+    Executor,
+    ModelInfo,
+    Problem,
+    TensorSpec,
+)
 from streamproc.engine import Engine
 from streamproc.executors import Model, load_executors, sweep
 from streamproc.runtime.assembly import make_decider
 from streamproc.runtime.codecs import make_encoder
-from streamproc.runtime.scheduling import lane_budgets_ns, reload_options
+from streamproc.runtime.scheduling import lane_budgets_ns, make_accounts, reload_options
 from streamproc.scheduling import Conflate, LatencyModel, SkipAhead, Utility, shed_policies
+from streamproc.slo import latencies_ns
 
-RELOADED = ("model", "batching", "shed", "lanes")
+RELOADED = ("model", "batching", "shed", "lanes", "slo")
 """The keys that a reload may change, some of them in part."""
 _ADVICE = "a reload cannot change it: restart, or put it back"
 
@@ -88,6 +98,13 @@ def check_reload(before: PipelineConfig, after: PipelineConfig) -> None:
     ]
     if plain[0] != plain[1]:
         problems.append(Problem(f"but for budget and share {_ADVICE}", "lanes"))
+    bounds_ns = make_accounts(before).e2e.bounds_ns
+    problems += [
+        Problem(
+            f"{Duration(ns)} is no bucket boundary of the histograms that run: {_ADVICE}", "slo"
+        )
+        for ns in sorted(latencies_ns(after.slo) - set(bounds_ns))
+    ]
     if problems:
         raise ConfigError(*problems)
 
@@ -152,9 +169,13 @@ def words_of(before: Sequence[ModelInfo], after: Sequence[ModelInfo]) -> str:
 def files_of(model: Model) -> tuple[str, ...]:
     """The files that a watch looks at."""
     paths = [variant.path for variant in model.ladder]
+    if model.signature is not None:
+        signed = [Path(path) for path in paths if path is not None]
+        paths += [str(model.signature.beside(path)) for path in signed]
+        paths += model.signature.trusted
     paths += [model.manifest, model.golden.path if model.golden else None, *model.custom_ops]
     paths += [model.agreement.path if model.agreement else None]
-    return tuple(path for path in paths if path is not None)
+    return tuple(dict.fromkeys(path for path in paths if path is not None))
 
 
 def _of(config: PipelineConfig, kind: type) -> list[object]:

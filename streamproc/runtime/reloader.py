@@ -4,14 +4,17 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from streamproc.config import PipelineConfig
 from streamproc.core import NS_PER_S, Clock, ConfigError, Executor, ExternalError
 from streamproc.executors import Model, PythonModel, look_at
 from streamproc.runtime.assembly import Assembly
+from streamproc.runtime.braking import braked, floor_of
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.reload import RELOADED, Prepared, check_reload, files_of, prepare, words_of
+from streamproc.slo import Measures
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +58,7 @@ class Reloader:
         self._driver = driver
         self._clock = clock
         self._reread = reread
+        self._measures = Measures()
         self._one_at_a_time = asyncio.Lock()
 
     async def reload(self, config: PipelineConfig | None = None) -> Mapping[str, object]:
@@ -84,6 +88,25 @@ class Reloader:
                 log.error("reload %s, what ran goes on: %s", result, _one_line(error))  # noqa: TRY400
                 raise
             return self._put_in(prepared)
+
+    def brake(self, measures: Measures) -> None:
+        """Do what a burning budget asks for, between two batches; a reload keeps to it until it is taken back."""
+        moved = measures.max_queue != self._measures.max_queue
+        self._measures = measures
+        if moved:
+            self._put_into_engine(
+                Prepared.of_the_same(self.config, self.executors, self._compute, self._latency)
+            )
+        else:
+            self._hold(self.config)
+
+    def _put_into_engine(self, prepared: Prepared) -> None:
+        replace(prepared, config=braked(prepared.config, self._measures)).put_into(self._engine)
+        self._hold(prepared.config)
+
+    def _hold(self, config: PipelineConfig) -> None:
+        ladder = [variant.name for variant in config.model.ladder]
+        self._engine.hold_variant(floor_of(ladder, self._measures))
 
     async def watch(self) -> None:
         """Reload where a file of the model has changed, and been left alone since; until cancelled."""
@@ -125,7 +148,7 @@ class Reloader:
         """Between two batches: nothing else runs on the event loop meanwhile."""
         before = [executor.info for executor in self.executors]
         after = [executor.info for executor in prepared.executors]
-        prepared.put_into(self._engine)
+        self._put_into_engine(prepared)
         self._driver.swap(prepared.executors, prepared.compute)
         changed = [
             key for key in RELOADED if getattr(self.config, key) != getattr(prepared.config, key)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from streamproc.codecs import Decoder
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, kafka_sink
 from streamproc.core import NS_PER_MS, ConfigError, Problem, Reason
 from streamproc.engine import Lanes, Offering
 from streamproc.features import Expression
@@ -20,6 +20,7 @@ from streamproc.scheduling import (
     Variant,
     shed_policies,
 )
+from streamproc.slo import latencies_ns
 from streamproc.telemetry import Accounts, names
 
 SEND_SHARE = 2
@@ -68,9 +69,12 @@ def make_accounts(config: PipelineConfig) -> Accounts:
         for name, kind in SHED_POLICIES.items()
         if kind is not SkipAhead and has_policy(config, kind)
     ]
+    brakes = [o.on_burn for o in config.slo if o.on_burn is not None]
+    if any(b.max_queue is not None for b in brakes) and Reason.TAIL_DROP not in reasons:
+        reasons.append(Reason.TAIL_DROP)
     return Accounts(
         pipeline=config.name,
-        exact_bounds_ns=sorted({lane.budget_ns for lane in lanes}),
+        exact_bounds_ns=sorted({lane.budget_ns for lane in lanes} | latencies_ns(config.slo)),
         lanes=[lane.name for lane in lanes],
         shed_reasons=reasons,
     )
@@ -106,7 +110,7 @@ def transaction_interval_ns(config: PipelineConfig) -> int:
     """The least time from one transaction to the next; 0 where there are none."""
     if config.delivery != "exactly_once":
         return 0
-    asked = config.sink.transaction_interval
+    asked = kafka_sink(config, "delivery: exactly_once").transaction_interval
     smallest_ns = min(lane.budget_ns for lane in lane_specs(config))
     return int(asked) if asked is not None else min(INTERVAL_MAX_NS, smallest_ns // INTERVAL_SHARE)
 

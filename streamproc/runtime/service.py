@@ -21,6 +21,8 @@ from streamproc.runtime.commits import make_ledger_commits, make_transactions
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.exporting import exporter_of
+from streamproc.runtime.feature_states import feature_states
+from streamproc.runtime.features import rewind
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
 from streamproc.runtime.loop_watch import LoopWatch
@@ -29,7 +31,9 @@ from streamproc.runtime.parts import Parts
 from streamproc.runtime.recording import RecordingTap, metadata_of, recorder_of
 from streamproc.runtime.recovery import Recovery
 from streamproc.runtime.reloader import Reloader, Reread
+from streamproc.runtime.slo_watch import SloWatch
 from streamproc.runtime.status import State, actions_of, status_of
+from streamproc.slo import Measures
 from streamproc.telemetry import Accounts, Gauges, Summary
 
 if TYPE_CHECKING:
@@ -65,6 +69,7 @@ class Service:
 
     Attributes:
         on_assembled: is shown the pipeline's parts before anything comes; None shows nobody.
+        watches: whether it looks after its objectives; of several workers the parent does.
     """
 
     def __init__(
@@ -90,6 +95,8 @@ class Service:
         self.on_assembled: Callable[[Assembly], None] | None = None
         if parts.schedule is None and config.record is not None:
             self._schedule = ScheduleLog(self._record_schedule)
+        self.watches = True
+        self._slo: SloWatch | None = None
         self._heartbeat = Heartbeat(parts.clock, self._beat)
         self._skew_watch = SkewWatch(int(config.deadline.budget))
         self._assembly: Assembly | None = None
@@ -164,6 +171,7 @@ class Service:
             variant_level=engine.variant if len(self._executors) > 1 else None,
             lag_records=lag,
             loop_lag_seconds=self._heartbeat.lag_ns / NS_PER_S,
+            features=feature_states(self._assembly),
             model=model_states(self._executors, self._reloader.results if self._reloader else {}),
             event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},
         )
@@ -178,7 +186,19 @@ class Service:
             msg = "the pipeline has not started yet: nothing is reloaded"
             log.error(msg)
             raise ExternalError(msg)
-        return await self._reloader.reload(config)
+        answer = await self._reloader.reload(config)
+        if self._slo is not None:
+            self._slo.change(self._reloader.config)
+        return answer
+
+    def brake(self, measures: Measures) -> None:
+        """Do what a burning budget asks for; see ``Reloader.brake``."""
+        if self._reloader is not None:
+            self._reloader.brake(measures)
+
+    def objectives(self) -> list[dict[str, Any]]:
+        """How the objectives stand."""
+        return [] if self._slo is None else self._slo.view()
 
     @property
     def _executors(self) -> tuple[Executor, ...]:
@@ -190,6 +210,7 @@ class Service:
             "model": self._assembly is not None,
             "assignment": self._driver is not None and self._driver.owns_partitions,
             "broker": self._driver is not None and self._parts.sink.healthy(),
+            "features": self._assembly is not None and not self._assembly.engine.restoring,
         }
 
     async def run(self) -> Summary:
@@ -209,6 +230,7 @@ class Service:
             self._assembly = assembly = assemble(
                 self._config, parts.executors, parts.clock, export, log=self._schedule
             )
+            rewind(parts.source, assembly.rewind_ns)
             self._recorder = recorder = self._start_recorder(assembly)
             if self.on_assembled is not None:
                 self.on_assembled(assembly)
@@ -258,6 +280,10 @@ class Service:
             patience_ns=parts.progress_timeout_ns,
         )
         self._intake.held = self._paused
+        if self.watches:
+            self._slo = SloWatch(
+                self._config, parts.clock, accounts=self.accounts, brake=self.brake
+            )
         async with endpoints(
             self._config.telemetry.metrics,
             accounts=lambda: assembly.accounts,
@@ -266,6 +292,7 @@ class Service:
             readiness=self.readiness,
             status=lambda: status_of(self),
             actions=actions_of(self),
+            more=() if self._slo is None else (self._slo.collector,),
         ) as address:
             try:
                 await self._before_join()
@@ -305,6 +332,7 @@ class Service:
             asyncio.create_task(recovery.run()),
         ]
         watching = asyncio.create_task(self._watch())
+        watching_slo = asyncio.create_task(self._watch_objectives())
         reading = asyncio.create_task(intake.run())
         stop = asyncio.create_task(self._stop_asked.wait())
         try:
@@ -320,9 +348,11 @@ class Service:
             if driver.failure.done():
                 driver.failure.result()
         finally:
-            for task in (reading, stop, watching, *keepers):
+            for task in (reading, stop, watching, watching_slo, *keepers):
                 task.cancel()
-            await asyncio.gather(reading, stop, watching, *keepers, return_exceptions=True)
+            await asyncio.gather(
+                *(reading, stop, watching, watching_slo, *keepers), return_exceptions=True
+            )
         try:
             async with asyncio.timeout(
                 LAST_COMMIT_S
@@ -334,6 +364,10 @@ class Service:
     async def _watch(self) -> None:
         if self._reloader is not None:
             await self._reloader.watch()
+
+    async def _watch_objectives(self) -> None:
+        if self._slo is not None:
+            await self._slo.run()
 
     def _beat(self) -> None:
         if self._assembly is not None:

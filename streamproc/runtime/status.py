@@ -1,7 +1,7 @@
 """What ``/api/status`` shows, and what ``POST /api`` can do."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from streamproc.core import VERSION, ExternalError, ModelInfo
 from streamproc.telemetry import Gauges, Summary
@@ -24,6 +24,9 @@ class Running(Protocol):
 
     def readiness(self) -> Mapping[str, bool]:
         """What readiness waits for."""
+
+    def objectives(self) -> list[dict[str, Any]]:
+        """How its objectives stand."""
 
     def state(self) -> State:
         """What it is doing."""
@@ -55,6 +58,7 @@ def status_of(running: Running) -> dict[str, object]:
         "variant_level": gauges.variant_level,
         "lag_records": {f"{tp.topic}/{tp.partition}": n for tp, n in gauges.lag_records.items()},
         "loop_lag_s": gauges.loop_lag_seconds,
+        "slo": running.objectives(),
         "summary": summary,
     }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from streamproc.core import Int64Array
+from streamproc.core import Int64Array, light
 from streamproc.scheduling.lanes import LaneQueues, LaneShares, LaneSpec, distribute
 from streamproc.scheduling.options import Batching
 from streamproc.scheduling.planners import Plan, View, make_planner
@@ -18,6 +18,7 @@ def _nothing() -> Int64Array:
     return np.empty(0, np.int64)
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Formed:
     """A micro-batch.

@@ -68,6 +68,7 @@ class VariantLadder:
         "_budget_ns",
         "_climbed_ns",
         "_fits_since_ns",
+        "_floor",
         "_hold_ns",
         "_level",
         "_paces",
@@ -83,6 +84,7 @@ class VariantLadder:
         self._paces = [_Pace(variant) for variant in variants]
         self._budget_ns = budget_ns
         self._level = 0
+        self._floor = 0
         self._asked_ns: int | None = None
         self._fits_since_ns: int | None = None
         self._climbed_ns: int | None = None
@@ -93,7 +95,18 @@ class VariantLadder:
     @property
     def level(self) -> int:
         """The variant that was chosen last, 0 being the best."""
-        return self._level
+        return max(self._level, self._floor)
+
+    def hold(self, floor: int) -> None:
+        """Choose this variant or a cheaper one, whatever the load; 0 lets it choose any.
+
+        Raises:
+            ValueError: there is no such variant.
+        """
+        if not 0 <= floor < len(self._paces):
+            msg = f"there is no variant {floor}: there are {len(self._paces)}"
+            raise ValueError(msg)
+        self._floor = floor
 
     def choose(
         self,
@@ -135,7 +148,7 @@ class VariantLadder:
                 self._climb(now_ns)
         else:
             self._fits_since_ns = None
-        return self._level
+        return self.level
 
     def _reachable(self, deadline_ns: Int64Array, sent_ns: int) -> Int64Array:
         """Those waiting that the quickest variant could answer; what is lost tells nothing of the others."""

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from streamproc.core import Float64Array, Int64Array
+from streamproc.core import Float64Array, Int64Array, light
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Offered:
     """Events of one partition that wait from now on, one row each.

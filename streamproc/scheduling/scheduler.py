@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from streamproc.core import BoolArray, Int64Array, InvariantError
+from streamproc.core import BoolArray, Int64Array, InvariantError, light
 from streamproc.scheduling.demand import ArrivalRate, demand_workers
 from streamproc.scheduling.forming import Formed, Former
 from streamproc.scheduling.ladder import Variant, VariantLadder
@@ -56,6 +56,7 @@ class Reload:
     send_ceiling_ns: int
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class _Running:
     started_ns: int
@@ -99,6 +100,7 @@ class Scheduler:
         self._several_lanes = len(lanes) > 1
         self._ordering = ordering
         self._skips: list[SkipTo] = []
+        self._floor = 0
         self._set_up(batching, shed, variants, lanes)
         self._rate = ArrivalRate()
         self._running: dict[int, _Running] = {}
@@ -113,6 +115,11 @@ class Scheduler:
         self._shedding.succeed(shedding.pop())
         self._former.has_costs, self._former.has_values = former.has_costs, former.has_values
 
+    def hold_variant(self, floor: int) -> None:
+        """Let this variant or a cheaper one decide, whatever the load, until it is told otherwise; see the ladder."""
+        self._ladder.hold(floor)
+        self._floor = floor
+
     def _set_up(
         self,
         batching: Batching,
@@ -125,6 +132,7 @@ class Scheduler:
         self._curves: list[Int64Array | None] = [None] * len(self._variants)
         self._budget_ns = max(lane.budget_ns for lane in lanes)
         self._ladder = VariantLadder(self._variants, self._budget_ns)
+        self._ladder.hold(min(self._floor, len(self._variants) - 1))
         self._expires = any(isinstance(policy, Expired) for policy in shed)
         self._conflates = any(isinstance(policy, Conflate) for policy in shed)
         self._shedding = Shedding(shed, self._lanes, slots=self._slots)
@@ -309,7 +317,8 @@ class Scheduler:
         )
         self._last_run_ns = now_ns
         reason: BatchReason = "drain" if draining and formed.bound == "idle" else formed.bound
-        return Run(self._runs_total, np.sort(formed.number), reason, variant)
+        cost = formed.size if self._former.has_costs else 0
+        return Run(self._runs_total, np.sort(formed.number), reason, variant, cost)
 
     def complete(self, run: int, finished_ns: int, *, failed: bool = False) -> None:
         """A run has ended.

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from streamproc.core import Int64Array, Reason
+from streamproc.core import Int64Array, Reason, light
 
 BatchReason: TypeAlias = Literal["full", "deadline", "idle", "drain"]
 """Why a micro-batch left: it was full, a deadline bounded it, nothing else was there, or the end."""
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Shed:
     """Give these events up.
@@ -22,6 +23,7 @@ class Shed:
     reason: Reason
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Run:
     """Run a model over these events, then call ``complete`` with the run's number.
@@ -31,12 +33,15 @@ class Run:
         number: int64 [n], event numbers, ascending.
         reason: why the batch left now.
         variant: which of the scheduler's variants is to run it, 0 being the best.
+        cost: what it takes of the executor, in units of the latency model, where events have costs; 0 where they
+            have none: then it is their number.
     """
 
     run: int
     number: Int64Array
     reason: BatchReason
     variant: int = 0
+    cost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class SkipTo:
     timestamp_ns: int
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class WaitUntil:
     """Ask again at this instant (ns), or as soon as something was offered or completed."""
@@ -59,6 +65,7 @@ class WaitUntil:
     instant_ns: int
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Idle:
     """Nothing to do until an event is offered or a run is complete."""
@@ -67,6 +74,7 @@ class Idle:
 Action: TypeAlias = Run | SkipTo | WaitUntil | Idle
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Step:
     """One answer: what to give up, and what to do next."""

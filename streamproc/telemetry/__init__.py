@@ -16,6 +16,7 @@ from streamproc.telemetry.accounts import (
     WorkerStates,
 )
 from streamproc.telemetry.exposition import PipelineCollector, make_registry, render
+from streamproc.telemetry.feature_states import FeatureStates, total_features
 from streamproc.telemetry.histogram import BOUNDS_NS, LatencyHistogram
 from streamproc.telemetry.latency_counts import LatencyCounts
 from streamproc.telemetry.model_states import ModelProcesses, ModelStates, total_states
@@ -43,6 +44,7 @@ __all__ = [
     "UNKNOWN",
     "Accounts",
     "BatchReason",
+    "FeatureStates",
     "Gauges",
     "Interval",
     "Journey",
@@ -69,5 +71,6 @@ __all__ = [
     "names",
     "parent_of",
     "render",
+    "total_features",
     "total_states",
 ]

@@ -14,6 +14,7 @@ from streamproc.core import (
     Reason,
     TopicPartition,
 )
+from streamproc.telemetry.feature_states import FeatureStates
 from streamproc.telemetry.histogram import LatencyHistogram
 from streamproc.telemetry.model_states import ModelStates
 from streamproc.telemetry.names import LANE_DEFAULT, LANE_UNKNOWN
@@ -91,6 +92,7 @@ class Gauges:
         event_time_skew_seconds: by source, how far its clock is off; positive is behind ours.
         workers: the worker processes; None where there is only this one.
         model: how the model is.
+        features: what features remember; None where they remember nothing.
     """
 
     queue_depth: int | None = None
@@ -103,6 +105,7 @@ class Gauges:
     event_time_skew_seconds: Mapping[str, float] = field(default_factory=dict)
     workers: WorkerStates | None = None
     model: ModelStates | None = None
+    features: FeatureStates | None = None
 
 
 _COUNTERS = (

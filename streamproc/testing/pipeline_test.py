@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from streamproc.config import LoadedConfig, PipelineConfig
+from streamproc.config import LoadedConfig, PipelineConfig, group_of
 from streamproc.core import (
     NS_PER_MS,
     NS_PER_S,
@@ -97,11 +97,11 @@ class PipelineTest:
         self._topics = (config.sink.topic, dead_letter_topic(config), config.outcomes.shed_topic)
         self._ledger_topic = config.outcomes.ledger_topic
         out = [topic for topic in (*self._topics, self._ledger_topic) if topic is not None]
-        self._group = config.source.group_id or config.name
-        self.broker = MemoryBroker(
-            dict.fromkeys([*config.source.topics, *out], partitions), clock=self.clock
-        )
-        self._source = MemorySource(self.broker, config.source.topics, group=self._group)
+        self._group = group_of(config)
+        inputs = config.source.topics or (config.name,)  # a recording may name its own
+        self.broker = MemoryBroker(dict.fromkeys([*inputs, *out], partitions), clock=self.clock)
+        self._source = MemorySource(self.broker, inputs, group=self._group)
+        self._source.rewind_ns = self._assembly.rewind_ns
         self.sink: Any = MemorySink(self.broker, delay_ns=acknowledge_ns, automatic=False)
         self._engine.assigned(self._source.acquire(self._source.subscribed))
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
@@ -203,7 +203,8 @@ class PipelineTest:
         self._turn()
         while batches := self._source.take(RECORDS_MAX):
             for batch in batches:
-                self._open.setdefault(batch.source, set()).update(batch.offset.tolist())
+                fresh = batch.offset[batch.offset >= self._source.begun[batch.source]]
+                self._open.setdefault(batch.source, set()).update(fresh.tolist())
                 self._engine.ingest(batch)
                 self._turn()
 

@@ -42,6 +42,8 @@ class MemorySource:
     Attributes:
         skipped_total: records that were gone before they could be read.
         paused: True between ``pause`` and ``resume``.
+        rewind_ns: see ``Rewinding``.
+        begun: the position that was told of each owned partition.
     """
 
     def __init__(
@@ -70,6 +72,8 @@ class MemorySource:
         self._commit_errors: list[Exception] = []
         self.paused = False
         self.skipped_total = 0
+        self.rewind_ns = 0
+        self.begun: dict[TopicPartition, int] = {}
         broker.watch(self._wake.set)
 
     @property
@@ -222,9 +226,19 @@ class MemorySource:
             source: committed.setdefault(source, self._broker.start_position(source))
             for source in partitions
         }
-        self._position.update(taken)
+        self.begun.update(taken)
+        self._position.update({source: self._rewound(source, at) for source, at in taken.items()})
         self._wake.set()
         return taken
+
+    def _rewound(self, source: TopicPartition, position: int) -> int:
+        """Where to begin, so that what features remember comes back."""
+        before = self._broker.read(source, max(0, position - 1), 1) if self.rewind_ns else []
+        if not before:
+            return position
+        return min(
+            position, self._broker.position_at(source, before[0].timestamp_ns - self.rewind_ns)
+        )
 
     def drop(self, partitions: Collection[TopicPartition]) -> None:
         """Let go of partitions without telling the listener."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.benchmarks import latency
+from tests.benchmarks import engine_cost, latency
 from tests.benchmarks.latency import Bench
 from tests.benchmarks.latency_runs import FLOOR, Run, summarise
 
@@ -57,3 +57,12 @@ def test_the_right_answers_are_not_all_the_same(tmp_path: Path) -> None:
     latency.WORKLOAD.write_model(tmp_path / "model.onnx")
     right = latency.WORKLOAD.right_answers(tmp_path / "model.onnx")
     assert len(np.unique(right)) > 1
+
+
+def test_the_engine_alone_brings_its_batches_to_their_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_cost, "EVENTS", 192)
+    costs = engine_cost.Bench(tmp_path).costs_us(64)
+    assert list(costs) == list(engine_cost.ASKED)
+    assert all(cost > 0 for cost in costs.values())

@@ -2,26 +2,12 @@ import pytest
 
 from tests.config.conftest import Problems, Read
 
-LATER = [
-    ("slo: [{name: a}]", "slo"),
-]
-
 REPLACED = [
-    ("kafka:\n    topics: [ticks]", "capture: {path: x}", 3, "source.capture"),
-    ("kafka:\n    topics: [ticks]", "file: {path: x}", 3, "source.file"),
     *(
         ('json:\n    fields: {symbol: str, ts: int64, price: float64, f: "float32[16]"}', f"{n}:", 6, f"codec.{n}")
         for n in ("avro", "protobuf")
     ),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("line", "key"), LATER)
-def test_a_later_key_is_refused_once(problems: Problems, minimal: str, line: str, key: str) -> None:
-    (found,) = problems(minimal + line + "\n")
-    assert (found.line, found.key) == (13, key)
-    assert "is not yet in" in found.message
-    assert "remove it" in found.message
 
 
 @pytest.mark.parametrize(("old", "new", "line", "key"), REPLACED)
@@ -34,4 +20,4 @@ def test_a_later_kind_is_refused_once(
 
 
 def test_what_asks_for_nothing_is_accepted(read: Read, minimal: str) -> None:
-    read(minimal + "outcomes: {ledger_topic: null}\nslo:\ndelivery: exactly-once\n")
+    read(minimal + "outcomes: {ledger_topic: null}\ndelivery: exactly-once\n")

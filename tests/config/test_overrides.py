@@ -86,7 +86,7 @@ def test_variables_of_others_are_left_alone(read: Read, name: str) -> None:
         ("source.kafka.acks=1", "--set source.kafka.acks", "source.kafka.acks", "is not needed"),
         ("sink.kafka.topic=ticks", "--set sink.kafka.topic", "sink.kafka.topic", "source topic too"),
         ("model.path=x.onnx", "--set model.path", "model.path", "there is no file"),
-        ("slo=[1]", "--set slo", "slo", "not yet"),
+        ("slo=[1]", "--set slo", "slo[0]", "must be a mapping"),
         ("name=${env:GONE}", "--set name", "name", "GONE is not set"),
         ("late.x=1", "--set late.x", "late", "must be one of publish, drop, was a mapping"),
     ],

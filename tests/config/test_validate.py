@@ -16,7 +16,13 @@ WRONG = [
     ("    topics: [ticks]", "    topcs: [a]", 3, "source.kafka.topics", "is missing: the topics"),
     ("  kafka:\n    topics: [ticks]", "  kafak: {}", 3, "source.kafak", "did you mean kafka?"),
     ("  kafka:\n    topics: [ticks]", "  {}", 2, "source", "must be a mapping with one of kafka"),
-    ("  kafka:\n    topics: [ticks]", "  5", 2, "source", "must be a mapping of kafka, was 5"),
+    (
+        "  kafka:\n    topics: [ticks]",
+        "  5",
+        2,
+        "source",
+        "must be a mapping of kafka, capture, file, was 5",
+    ),
     ("    topics: [ticks]", "    5", 3, "source.kafka", "must be a mapping of topics"),
 ]
 

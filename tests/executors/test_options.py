@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamproc.executors import Model, OnnxRuntime, PythonModel, Simulated
+from streamproc.executors import Model, OnnxRuntime, PythonModel, Signature, Simulated
 
 
 @pytest.mark.parametrize("name", ["intra_op_threads", "concurrency"])
@@ -23,3 +23,5 @@ def test_onnxruntime_needs_a_file_and_the_others_do_not() -> None:
     assert Model("m.onnx").path == "m.onnx"
     assert Model(executor=PythonModel("a:b")).path is None
     assert Model(executor=Simulated()).path is None
+    with pytest.raises(ValueError, match="no file that could be signed"):
+        Model(executor=PythonModel("a:b"), signature=Signature(public_key="ours.pub"))

@@ -5,8 +5,13 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tests.benchmarks.conditions import commit, machine
 from tests.faults.run import play
 from tests.faults.scenario import all_scenarios, named
 from tests.faults.table import table, write_table
@@ -17,6 +22,12 @@ if TYPE_CHECKING:
 
     from tests.faults.run import Result
     from tests.faults.scenario import Scenario
+
+
+SHARED_AT_A_TIME = 2
+"""Most of a scenario is waiting: for a session to end, for a fault to be over, for a program to start."""
+
+START_TRIES = 4
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,17 +46,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     plays = [(each, seed + more) for each in chosen for more in range(words.seeds)]
     what = f"{len(plays)} plays on Kafka {kafka_version()}, seed {seed}"
     print(f"faults: {what}; again: make faults SEED={seed}", flush=True)
-    results = []
+    note = f"seed {seed}, {datetime.now(UTC):%Y-%m-%d}, {_conditions()}"
+    began_s, results = time.monotonic(), []
+    order = {each.name: place for place, each in enumerate(chosen)}
     for result in _play(plays):
         results.append(result)
+        results.sort(key=lambda result: (order[result.scenario.name], result.seed))
         if words.write:  # each time: a run that is broken off has not been for nothing
-            write_table(results)
+            write_table(results, note)
     print(table(results))
+    note += f", {(time.monotonic() - began_s) / 60:.0f} minutes"
+    print(f"faults: {note}")
+    if words.write:
+        write_table(results, note, whole=not words.names)
     failed = [result for result in results if not result.passed]
     for result in failed:
         again = f"make faults SEED={result.seed} FAULTS={result.scenario.name}"
         print(f"faults: not kept: {result.scenario.name}; again: {again}", file=sys.stderr)
     return bool(failed)
+
+
+def _conditions() -> str:
+    """The commit, and on what it is played."""
+    on = machine()
+    return f"commit {commit()}, Kafka {kafka_version()}, {on['cores']} cores ({on['cpu']})"
 
 
 def _words(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -61,15 +85,38 @@ def _words(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _play(plays: Sequence[tuple[Scenario, int]]) -> Iterator[Result]:
-    with KafkaCluster() as cluster:
-        for number, (each, seed) in enumerate(plays, 1):
-            print(f"[{number}/{len(plays)}] {each.name}, seed {seed}: {each.fault}", flush=True)
-            result = play(cluster, each, seed)
-            verdict = "kept" if result.passed else "NOT KEPT"
-            print(f"    {verdict} in {result.took_s:.0f} s: {result.said}", flush=True)
-            if not result.passed:
-                print(result.failure, file=sys.stderr, flush=True)
-            yield result
+    """Those that leave brokers and network alone some at a time, and beside them the others, on brokers of their own."""
+    with ExitStack() as stack:
+        lanes = []
+        for shares, at_a_time in ((True, SHARED_AT_A_TIME), (False, 1)):
+            lane = [(each, seed) for each, seed in plays if each.shares is shares]
+            if lane:
+                lanes.append((lane, at_a_time, _cluster(stack)))
+        running: list[Future[Result]] = []
+        for lane, at_a_time, cluster in lanes:
+            pool = stack.enter_context(ThreadPoolExecutor(at_a_time))
+            running += [pool.submit(play, cluster, each, seed) for each, seed in lane]
+        for number, done in enumerate(as_completed(running), 1):
+            yield _told(done.result(), f"{number}/{len(plays)}")
+
+
+def _cluster(stack: ExitStack) -> KafkaCluster:
+    """Start brokers; somebody else may have taken one of their ports since it was chosen."""
+    for _ in range(START_TRIES - 1):
+        try:
+            return stack.enter_context(KafkaCluster())
+        except (OSError, RuntimeError) as error:
+            print(f"faults: {error}; starting other brokers", file=sys.stderr, flush=True)
+    return stack.enter_context(KafkaCluster())
+
+
+def _told(result: Result, number: str) -> Result:
+    verdict = "kept" if result.passed else "NOT KEPT"
+    what = f"{result.scenario.name}, seed {result.seed}"
+    print(f"[{number}] {what}: {verdict} in {result.took_s:.0f} s: {result.said}", flush=True)
+    if not result.passed:
+        print(result.failure, file=sys.stderr, flush=True)
+    return result
 
 
 if __name__ == "__main__":

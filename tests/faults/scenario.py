@@ -23,25 +23,29 @@ class Scenario:
         promise: what then happens.
         act: brings it about, and raises where the promise is broken.
         quick: True where it is a part of ``make test``.
+        shares: True where it touches its own processes and topics only: others like it may be played beside it.
     """
 
     name: str
     fault: str
     promise: str
     act: Act
-    quick: bool
+    quick: bool = False
+    shares: bool = False
 
 
 _KNOWN: dict[str, Scenario] = {}
 
 
-def scenario(fault: str, promise: str, *, quick: bool = False) -> Callable[[Act], Act]:
+def scenario(
+    fault: str, promise: str, *, quick: bool = False, shares: bool = False
+) -> Callable[[Act], Act]:
     """Make a scenario of a function; its name is the function's."""
 
     def made(act: Act) -> Act:
         name = act.__name__
         assert name not in _KNOWN, f"two scenarios are called {name}"
-        _KNOWN[name] = Scenario(name, fault, promise, act, quick)
+        _KNOWN[name] = Scenario(name, fault, promise, act, quick, shares)
         return act
 
     return made

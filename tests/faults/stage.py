@@ -12,15 +12,15 @@ import numpy as np
 
 from tests.faults.audit import Audit, audit
 from tests.faults.victim import VARIABLE
-from tests.integration.pipelines import Load, write_config
+from tests.integration.pipelines import TICK, Load, write_config
 from tests.support import Background, wait_until
 from tests.support.kafka import committed, create_topics, end_offsets, members
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from streamproc.testing.audit import Delivery
-    from tests.support.kafka import KafkaCluster
+    from tests.support.kafka import KafkaCluster, Message
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTITIONS = 6
@@ -163,11 +163,13 @@ class Stage:
         for _ in range(wanted - len(self.running)):
             self.start()
 
-    def load(self, rate: int = RATE) -> Load:
-        """Begin to send events, until ``stop_load`` or ``finish``."""
+    def load(
+        self, rate: int = RATE, messages: Callable[[int], Iterator[Message]] = TICK.messages
+    ) -> Load:
+        """Begin to send events, until ``stop_load`` or ``finish``; ``messages`` makes so many of them."""
         assert self._load is None
         settings = {"acks": "all", "message.timeout.ms": 300_000, "log_level": 2}
-        self._load = Load(self.direct, self.source, rate=rate, **settings)
+        self._load = Load(self.direct, self.source, rate=rate, messages=messages, **settings)
         self._exits.enter_context(self._load)
         return self._load
 

@@ -21,8 +21,16 @@ def table(results: Sequence[Result]) -> str:
     return _lines(_rows(results))
 
 
-def write_table(results: Sequence[Result], document: Path = DOCUMENT) -> None:
-    """Put the rows into the document; those of scenarios that were not played stay.
+def write_table(
+    results: Sequence[Result], note: str, document: Path = DOCUMENT, *, whole: bool = False
+) -> None:
+    """Put the rows into the document.
+
+    Args:
+        results: what was played.
+        note: what run this is, for the line under the table.
+        document: where the marks are.
+        whole: True where this is every scenario; else the rows of those that were not played stay.
 
     Raises:
         ValueError: the document has no marks.
@@ -33,9 +41,11 @@ def write_table(results: Sequence[Result], document: Path = DOCUMENT) -> None:
     if not begin or not end:
         msg = f"{document}: the marks {BEGIN} and {END} are missing"
         raise ValueError(msg)
-    rows = {row.split("|")[1].strip(" `"): row for row in old.splitlines()[3:] if row.strip()}
+    kept = () if whole else (row for row in old.splitlines()[3:] if row.startswith("| `"))
+    rows = {row.split("|")[1].strip(" `"): row for row in kept}
     rows.update(_rows(results))
-    document.write_text(f"{before}{BEGIN}\n{_lines(rows)}\n{END}{after}")
+    said = f"One run of all {len(rows)} scenarios" if whole else "From several runs, the last one"
+    document.write_text(f"{before}{BEGIN}\n{_lines(rows)}\n\n{said}: {note}.\n{END}{after}")
 
 
 def _lines(rows: Mapping[str, str]) -> str:

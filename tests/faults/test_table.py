@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def result(name: str, said: str = "fine", *, seed: int = 1, failure: str = "") -> Result:
-    played = Scenario(name, f"{name} | breaks", "nothing lost", lambda _: None, quick=False)
+    played = Scenario(name, f"{name} | breaks", "nothing lost", lambda _: None)
     found = Audit(events=1_000, missing=0, letters=0, repeats=5, gap_s=0.1, problems=())
     return Result(played, seed, said, failure, took_s=1.0, audits=(found,))
 
@@ -40,20 +40,25 @@ def test_several_seeds_of_one_are_one_row() -> None:
 def test_only_what_was_played_is_written_anew(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\n{END}\nafter\n")
-    write_table([result("a"), result("b")], page)
-    write_table([result("b", "better", seed=2), result("c")], page)
+    write_table([result("a"), result("b")], "today", page)
+    write_table([result("b", "better", seed=2), result("c")], "tomorrow", page)
     text = page.read_text()
+    assert "\n\nFrom several runs, the last one: tomorrow.\n" in text
     assert text.startswith(f"before\n{BEGIN}\n| scenario |")
     assert text.endswith(f"{END}\nafter\n")
-    assert [line.split(" |")[0] for line in text.splitlines()[4:-2]] == ["| `a`", "| `b`", "| `c`"]
+    assert [line.split(" |")[0] for line in text.splitlines()[4:-4]] == ["| `a`", "| `b`", "| `c`"]
     assert "better (seed 2)" in text
+    write_table([result("c")], "today", page, whole=True)
+    text = page.read_text()
+    assert "`a`" not in text
+    assert f"\n\nOne run of all 1 scenarios: today.\n{END}\nafter\n" in text
 
 
 def test_a_page_without_marks_is_refused(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("nothing\n")
     with pytest.raises(ValueError, match="marks"):
-        write_table([result("a")], page)
+        write_table([result("a")], "today", page)
 
 
 def test_the_docs_have_the_marks() -> None:

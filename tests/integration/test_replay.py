@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
+import onnxruntime
+from onnx import numpy_helper
 
+from streamproc.cli import main
 from streamproc.connectors.capture import CaptureMetadata, CaptureReader, CaptureWriter
 from streamproc.core import RecordBatch, TopicPartition
+from tests.benchmarks.workloads import FIRST_TS, KEYS
 from tests.cli.support import streamproc
-from tests.integration.pipelines import assert_adds_up, run_under_load, set_up, write_config
-from tests.support.kafka import create_topics, read
+from tests.integration.pipelines import (
+    TICK,
+    InThread,
+    assert_adds_up,
+    run_under_load,
+    set_up,
+    write_config,
+)
+from tests.support.kafka import create_topics, fill, read
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
     from tests.support.kafka import KafkaBroker
 
@@ -60,6 +75,69 @@ def test_every_outcome_of_an_overloaded_run_comes_again(
     assert_adds_up(virtual.json)
     assert virtual.json["consumed"] == EVENTS
     assert virtual.json["replay"]["send"] == "recorded"
+
+
+def test_a_live_recording_replayed_is_the_same_and_another_model_changes_what_it_must(
+    kafka: KafkaBroker,
+    topic_name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    setup = set_up(
+        kafka, topic_name, tmp_path, partitions=2, record={"path": str(tmp_path / "live")}
+    )
+    fill(kafka.bootstrap, topic_name, TICK.messages(EVENTS))
+    live = InThread(setup.config, stop_after=EVENTS).result(120)
+    assert live["outcomes"]["on_time"] == EVENTS
+
+    model, other = tmp_path / "tick.onnx", tmp_path / "other.onnx"
+    without_a_unit(model, other)
+    monkeypatch.chdir(tmp_path)
+
+    def command(*words: str) -> tuple[int, Any]:
+        code = main([*words, "--json"])
+        return code, json.loads(capsys.readouterr().out)
+
+    for out, *changes in (("same.mcap",), ("other.mcap", "--set", f"model.path={other}")):
+        words = ("replay", "live", str(setup.config), "--out", out, *changes)
+        assert command(*words, "--clock", "virtual")[0] == 0
+
+    code, same = command("diff", "live", "same.mcap")
+    assert (code, same["compared"]) == (0, EVENTS), same["bounds"]
+
+    code, different = command("diff", "live", "other.mcap", "--changes", "changes.jsonl")
+    assert (code, different["compared"]) == (1, EVENTS), different["bounds"]
+    lines = (tmp_path / "changes.jsonl").read_text().splitlines()
+    listed = {change["id"] for change in map(json.loads, lines) if change["kind"] == "changed"}
+    x = np.array(TICK.vectors, np.float32)
+    differs = (scores(model, x) != scores(other, x)).any(axis=1)
+    must = {
+        f"{topic_name}/{record.partition}/{record.offset}"
+        for record in read(kafka.bootstrap, topic_name)
+        if differs[(json.loads(record.value or b"")["ts"] - FIRST_TS) % KEYS]
+    }
+    assert 0 < len(must) < EVENTS
+    assert listed == must
+
+
+def scores(model: Path, x: Any) -> Any:
+    """A model's outputs, [n, labels], apart from all of ours."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    return session.run(None, {"x": x})[0]
+
+
+def without_a_unit(path: Path, other: Path) -> None:
+    """The model without one unit of its hidden layer, which some of the events wake and others do not."""
+    made = onnx.load(path)
+    first, bias, last = (numpy_helper.to_array(made.graph.initializer[n]) for n in range(3))
+    active = (np.array(TICK.vectors, np.float32) @ first + bias > 0).sum(axis=0)
+    unit = int(np.argmin(np.abs(active - KEYS // 2)))
+    silenced = last.copy()
+    silenced[unit] = 0.0
+    weights = made.graph.initializer[2]
+    weights.CopyFrom(numpy_helper.from_array(silenced, weights.name))
+    onnx.save(made, other)
 
 
 def test_a_recording_is_sent_to_another_cluster_and_not_by_mistake_to_its_own(

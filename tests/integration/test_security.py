@@ -50,6 +50,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredBroker]:
             ("topic", "in", "write"),
             ("transactional_id", "app.redrive", "write"),
         )
+        secured.allow("User:app", ("transactional_id", "app/", "write"), pattern="prefixed")
         secured.allow("User:no-topic", reads[1], *writes)
         secured.allow("User:no-read", ("topic", "in", "describe"), reads[1], *writes)
         secured.allow("User:no-group", reads[0], *writes)
@@ -294,6 +295,25 @@ def test_a_missing_acl_is_one_line(
     path = config_of(tmp_path, scram(broker, user))
     words = words.format(sasl=broker.sasl)
     _one_line(capsys, ["run", str(path), "--stop-after", "1"], words, codes={1, 2})
+
+
+def test_transactions_take_one_more_acl_and_without_it_a_line_says_so(
+    broker: SecuredBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(broker.bootstrap, "in", TICK.messages(EVENTS))
+
+    def config(kafka: dict[str, Any]) -> Path:
+        return write_config(
+            tmp_path, name="app", bootstrap="", topic="in", sink="out", source={"kafka": kafka},
+            delivery="exactly_once",
+        )  # fmt: skip
+
+    words = "the broker denies WRITE on transactional id app/"
+    robot = config(certificate(broker, "robot"))
+    _one_line(capsys, ["run", str(robot), "--stop-after", "1"], words, codes={2})
+    summary = InThread(config(scram(broker)), stop_after=EVENTS).result()
+    assert_adds_up(summary)
+    assert summary["consumed"] == EVENTS
 
 
 def _one_line(

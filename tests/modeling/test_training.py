@@ -68,8 +68,11 @@ def test_labels_are_learned_and_what_is_fixed_stays() -> None:
     before, after = tensors_of(network()), tensors_of(trained)
     changed = {name for name in before if not np.array_equal(before[name], after[name])}
     assert changed == before.keys() - {"b0", "mean"}
-    found = run_in_batches(trained, {"x": events(256, seed=1)}).argmax(1)
-    assert (found == label).mean() > 0.7, "of four equally common ones"
+    before_it, after_it = (
+        run_in_batches(model, {"x": events(256, seed=1)}).argmax(1) == label
+        for model in (network(), trained)
+    )
+    assert after_it.mean() > 0.5 > before_it.mean(), "of four equally common ones"
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:

@@ -16,7 +16,15 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from streamproc.core import ConfigError, Duration, ExternalError, SystemClock
-from streamproc.executors import Golden, Model, OnnxExecutor, OnnxRuntime, PythonModel, look_at
+from streamproc.executors import (
+    Golden,
+    Model,
+    OnnxExecutor,
+    OnnxRuntime,
+    PythonModel,
+    Signature,
+    look_at,
+)
 from streamproc.executors.models import Rules
 from streamproc.runtime import Pipeline, Service
 from streamproc.runtime.reload import check_reload
@@ -24,6 +32,7 @@ from streamproc.scheduling import Batching, Conflate, Expired, Lane, TailDrop
 from streamproc.testing import MemoryBroker, MemorySink, MemorySource, assert_accounts
 from tests.engine.pipelines import pipeline, within
 from tests.executors.isolated import models
+from tests.support.signing import Keys, sign
 
 
 def write(path: Path, factor: float, *, width: int = 1) -> str:
@@ -246,6 +255,30 @@ async def test_a_watched_file_is_loaded_when_it_has_changed_and_only_then(path: 
         world.produce()
         await world.until_decided()
         assert world.decided_by == {(before, 2): 10, (after, 3): 10}
+
+
+async def test_a_new_model_is_taken_when_it_is_signed(
+    path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    keys = Keys(tmp_path_factory.mktemp("keys"))
+    before = write(path, 2)
+    sign(path, keys)
+    signature = Signature(public_key=str(keys.path("ours.pub")))
+    model = Model(str(path), signature=signature, watch=Duration.parse("20ms"))
+    async with World(model).running() as world:
+        after = write(path, 3)
+        async with asyncio.timeout(20):
+            while world.reloads() != {"failed": 1}:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        world.produce()
+        await world.until_decided()
+        sign(path, keys)
+        async with asyncio.timeout(20):
+            while world.reloads() != {"failed": 1, "done": 1}:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        world.produce()
+        await world.until_decided()
+        assert world.decided_by == {(before, 2): 20, (after, 3): 10}
 
 
 async def test_an_isolated_model_is_reloaded_into_another_process() -> None:

@@ -400,7 +400,9 @@ async def test_a_jam_pauses_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_it_is_ready_when_all_is_there() -> None:
     world = World(ends=False)
-    assert world.service.readiness() == {"model": False, "assignment": False, "broker": False}
+    assert world.service.readiness() == {
+        "model": False, "assignment": False, "broker": False, "features": False,
+    }  # fmt: skip
     assert world.service.summary() is None
     running = world.start()
     await until(lambda: all(world.service.readiness().values()))

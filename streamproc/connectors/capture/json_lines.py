@@ -33,6 +33,8 @@ class LineForm:
         time: the dotted path of an event's field that says when it was; None for none.
         unit: of times that are numbers.
         per_second: how many records come in a second, where they have no time.
+        event_unit: of times in events; None takes ``unit``.
+        forgiving: True to take a line that is no record for one with the line as its value, to be judged by who reads it.
     """
 
     topic: str
@@ -40,6 +42,8 @@ class LineForm:
     time: str | None = None
     unit: TimeUnit = "ms"
     per_second: float = 1000.0
+    event_unit: TimeUnit | None = None
+    forgiving: bool = False
 
 
 class JsonLines:
@@ -90,10 +94,20 @@ class JsonLines:
                 raise TypeError(msg)  # noqa: TRY301 - said with the line
             line = self._read(told)
         except (ValueError, TypeError, KeyError) as error:
+            if self._form.forgiving:
+                return self._as_it_is(text)
             msg = f"{self._name}:{number}: no record: {error}"
             raise ConfigError(msg) from error
         self.records_total += 1
         return line
+
+    def _as_it_is(self, text: bytes) -> "_Line":
+        """A record of which only the value is known."""
+        source = TopicPartition(self._form.topic, 0)
+        offset = self._next_offset[source]
+        self._next_offset[source] = offset + 1
+        self.records_total += 1
+        return _Line(source, offset, -1, self._in_order(None), None, text.rstrip(b"\r\n"), [])
 
     def _read(self, told: dict[str, Any]) -> "_Line":
         whole = any(name in told for name in _VALUES)
@@ -122,7 +136,8 @@ class JsonLines:
         """When a record was made, or an event happened; None where it does not say."""
         if not whole:
             at = None if self._form.time is None else _at(told, self._form.time)
-            return None if at is None else _instant_ns(at, self._form.unit)
+            unit = self._form.event_unit or self._form.unit
+            return None if at is None else _instant_ns(at, unit)
         exact = _number_ns(told, "timestamp_ns")
         at = told.get("timestamp", told.get("ts"))
         found = exact if exact is not None or at is None else _instant_ns(at, self._form.unit)
@@ -206,12 +221,16 @@ def _headers(told: Any) -> Headers:  # noqa: ANN401 - any JSON
     if isinstance(told, dict):
         pairs = list(told.items())
     elif all(isinstance(entry, dict) for entry in told):
-        pairs = [(entry.get("key", entry.get("name")), entry.get("value")) for entry in told]
+        pairs = [(entry.get("key", entry.get("name")), _bytes(entry, "value")) for entry in told]
     elif all(isinstance(entry, list) for entry in told):
         pairs = [(name, value) for name, value in told]
     else:
         pairs = list(zip(told[::2], told[1::2], strict=True))
-    return [(str(name), None if value is None else _as_bytes(value)) for name, value in pairs]
+    return [(str(name), _header(value)) for name, value in pairs]
+
+
+def _header(value: Any) -> bytes | None:  # noqa: ANN401 - any JSON
+    return value if value is None or isinstance(value, bytes) else _as_bytes(value)
 
 
 def _at(told: Any, path: str) -> Any:  # noqa: ANN401 - any JSON

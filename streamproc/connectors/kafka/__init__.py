@@ -10,7 +10,9 @@ from streamproc.connectors.kafka.security import OTHER_NAMES, named
 from streamproc.connectors.kafka.security import problems as security_problems
 from streamproc.connectors.kafka.sink import KafkaRecordSink
 from streamproc.connectors.kafka.source import KafkaRecordSource
+from streamproc.connectors.kafka.stored_errors import heed_stored_errors
 from streamproc.connectors.kafka.tail import TopicTail
+from streamproc.connectors.kafka.topic_writer import TopicWriter
 from streamproc.connectors.kafka.topics import (
     TopicShape,
     absent,
@@ -34,11 +36,13 @@ __all__ = [
     "RecoveringSource",
     "TopicShape",
     "TopicTail",
+    "TopicWriter",
     "Unread",
     "absent",
     "check_reachable",
     "cluster_id",
     "create_topics",
+    "heed_stored_errors",
     "named",
     "partition_of",
     "rows_by_partition",

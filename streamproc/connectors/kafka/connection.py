@@ -52,8 +52,10 @@ class Access:
         return cls(_SOURCE, source.bootstrap_servers, source.security)
 
     @classmethod
-    def of_sink(cls, sink: KafkaSink, source: KafkaSource) -> "Access":
-        """The sink's, which is the source's unless said."""
+    def of_sink(cls, sink: KafkaSink, source: object) -> "Access":
+        """The sink's, which is the source's unless said, where that is Kafka too."""
+        if not isinstance(source, KafkaSource):
+            return cls("sink.kafka", sink.bootstrap_servers, sink.security, "sink.kafka")
         servers = sink.bootstrap_servers or source.bootstrap_servers
         if sink.security:
             return cls("sink.kafka", servers, sink.security, "sink.kafka")

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
 
@@ -46,7 +46,7 @@ class Producers:
         self.options = options
         self.access = access
         self.batch_bytes = min(int(options.max_batch), int(options.max_record))
-        self._settings = access.settings()
+        self._settings: Mapping[str, object] = access.settings()
         self._input_topics = input_topics
         self._made_topics = made_topics
 
@@ -66,7 +66,8 @@ class Producers:
             ours = self.options.topic in refused
             raise ConfigError(Problem(msg, "sink.kafka.topic" if ours else "source.kafka.topics"))
         if missing:
-            like = max(shape for t in self._input_topics if (shape := shapes[t]))
+            inputs = [shape for t in self._input_topics if (shape := shapes[t])]
+            like = max(inputs or [shape for shape in shapes.values() if shape])
             made = dict.fromkeys(missing, like)
             await create_topics(self._settings, made, key="outcomes.dead_letter_topic")
             log.info("made the topic %s with %d partitions", ", ".join(missing), like.partitions)

@@ -42,6 +42,15 @@ class RecoveringSource:
         """True to leave the group at the end though a static member: it will not come back within the session."""
 
     @property
+    def rewind_ns(self) -> int:
+        """See ``Rewinding``."""
+        return self._source.rewind_ns
+
+    @rewind_ns.setter
+    def rewind_ns(self, rewind_ns: int) -> None:
+        self._source.rewind_ns = rewind_ns
+
+    @property
     def skipped_total(self) -> int:
         """Records that were gone before they could be read (retention)."""
         return self._skipped_before + self._source.skipped_total
@@ -135,7 +144,9 @@ class RecoveringSource:
             await self._commit_last(await old.hand_over())
         await self._source.stop()
         self._skipped_before = self.skipped_total
+        rewind_ns = self.rewind_ns
         self._source = self._make()
+        self.rewind_ns = rewind_ns
         self._relay = _Relay(old.listener)
         await self._source.start(self._relay)
         self._changing = False

@@ -25,7 +25,9 @@ from streamproc.connectors.kafka.membership import forget_instance
 from streamproc.connectors.kafka.options import KafkaSource
 from streamproc.connectors.kafka.progress_text import from_stored
 from streamproc.connectors.kafka.raw_records import RawLists, Record, flat, install
+from streamproc.connectors.kafka.rewinding import rewound
 from streamproc.connectors.kafka.start_offsets import positions_of, settle_start
+from streamproc.connectors.kafka.stored_errors import heed_stored_errors
 from streamproc.connectors.kafka.uncancelled import Uncancelled
 from streamproc.core import (
     NS_PER_MS,
@@ -78,6 +80,8 @@ class KafkaRecordSource:
         """Who we were in the group at the last assignment, which is what a transaction may say."""
         self.skipped_total = 0
         """Records that were gone before they could be read (retention)."""
+        self.rewind_ns = 0
+        """See ``Rewinding``."""
         self.leaves_for_good = False
         """True to leave the group at the end though a static member: it will not come back within the session."""
 
@@ -131,6 +135,7 @@ class KafkaRecordSource:
                     clock=self._clock,
                 )
             await consumer.start()
+            heed_stored_errors(consumer)
             if self._identity is not None:
                 self._identity.listen(consumer)
             consumer.subscribe(list(options.topics), listener=_Rebalance(self))
@@ -315,11 +320,17 @@ class KafkaRecordSource:
                 positions[source], beyond[source] = from_stored(stored)
         new = [source for source in sources if source not in positions]
         positions |= await positions_of(self._client, new)
+        starts: Mapping[TopicPartition, int] = positions
+        if self.rewind_ns and positions:
+            settings = self._access.settings()
+            starts = await rewound(settings, positions, reach_ns=self.rewind_ns)
+            if self._consumer is None:
+                return  # stopped while this was waiting
         gone = set(positions) - {TopicPartition(*tp) for tp in self._client.assignment()}
         for source in gone:  # revoked while this was waiting
             del positions[source]
-        for source, position in positions.items():
-            self._client.seek(KafkaPartition(*source), position)
+        for source in positions:
+            self._client.seek(KafkaPartition(*source), starts[source])
         if self._paused:
             self._client.pause(*map(KafkaPartition._make, positions))
         self._assignments_total += 1  # whatever was asked while this was waiting is out of date

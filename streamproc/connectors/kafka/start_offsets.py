@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.errors import CommitFailedError, KafkaError
 
+from streamproc.connectors.kafka.stored_errors import heed_stored_errors
 from streamproc.connectors.kafka.topics import absent, topic_shapes
 from streamproc.core import ConfigError, Problem, TopicPartition
 
@@ -45,6 +46,7 @@ async def settle_start(
     ]
     consumer = AIOKafkaConsumer(group_id=group_id, enable_auto_commit=False, **settings)
     await consumer.start()
+    heed_stored_errors(consumer)
     try:
         new = [tp for tp in partitions if await consumer.committed(tp) is None]
         if len(new) < len(partitions):

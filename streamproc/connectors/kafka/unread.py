@@ -10,6 +10,7 @@ from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.errors import KafkaError
 
 from streamproc.connectors.kafka.connection import Access, stop_within
+from streamproc.connectors.kafka.stored_errors import heed_stored_errors
 from streamproc.connectors.kafka.topics import topic_shapes
 from streamproc.core import TopicPartition
 
@@ -64,6 +65,7 @@ class Unread:
         try:
             async with asyncio.timeout(ASK_TIMEOUT_S):
                 await consumer.start()
+                heed_stored_errors(consumer)
                 if positions:
                     return await _behind(
                         consumer, {KafkaPartition(*tp): at for tp, at in positions.items()}

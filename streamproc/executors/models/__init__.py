@@ -2,5 +2,15 @@
 
 from streamproc.executors.models.files import ModelFiles, Rules, look_at
 from streamproc.executors.models.manifest import MANIFEST_NAME, Manifest, write_manifest
+from streamproc.executors.models.signature import SIGNATURE_NAME, Signature
 
-__all__ = ["MANIFEST_NAME", "Manifest", "ModelFiles", "Rules", "look_at", "write_manifest"]
+__all__ = [
+    "MANIFEST_NAME",
+    "SIGNATURE_NAME",
+    "Manifest",
+    "ModelFiles",
+    "Rules",
+    "Signature",
+    "look_at",
+    "write_manifest",
+]

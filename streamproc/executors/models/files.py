@@ -12,6 +12,7 @@ from typing import Final
 from streamproc.core import ConfigError, Problem, Size
 from streamproc.executors.models.manifest import MANIFEST_NAME, Manifest
 from streamproc.executors.models.onnx_walk import external_locations
+from streamproc.executors.models.signature import Signature, check_signature
 
 MAX_BYTES: Final = Size.parse("4GiB")
 _PICKLES: Final = frozenset((".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt"))
@@ -33,11 +34,13 @@ class Rules:
         max_bytes: all of them together.
         manifest: the manifest that they must be in; None takes the one beside the model, where there is one.
         custom_ops: libraries with operators of the user's own: nothing else is loaded as code.
+        signature: who must have signed them; None asks for no signature.
     """
 
     max_bytes: Size = MAX_BYTES
     manifest: str | None = None
     custom_ops: Sequence[str] = ()
+    signature: Signature | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ def look_at(path: str, rules: Rules, key: str = "model", *, compare: bool = True
         path: the ONNX file.
         rules: what the files must keep to.
         key: where the model stands in the configuration.
-        compare: whether they are held against the manifest.
+        compare: whether they are held against the manifest and the signature.
 
     Raises:
         ConfigError: all that is wrong with them.
@@ -133,6 +136,9 @@ class _Look:
         files = tuple(file for file in found if file is not None)
         if compare and not self._problems:
             self._compare(files, path)
+        if compare and not self._problems and self._rules.signature is not None:
+            found_sha256 = {file.path: file.sha256 for file in files}
+            check_signature(self._rules.signature, path, found_sha256)
         if self._problems:
             raise ConfigError(*self._problems)
         return ModelFiles(files, tuple(libraries))

@@ -24,6 +24,7 @@ from streamproc.connectors.playback import (
 from streamproc.replay.playback.answering import Timing, answering, timing, without_transactions
 from streamproc.replay.playback.local_sink import LocalSink
 from streamproc.replay.playback.machine import ReplayMachine, Silent
+from streamproc.replay.playback.objectives import ObjectiveReplay
 from streamproc.replay.playback.of_capture import (
     recorded_sends_ns,
     recorded_sweeps,
@@ -43,6 +44,7 @@ __all__ = [
     "Comparison",
     "Disturbance",
     "LocalSink",
+    "ObjectiveReplay",
     "Playback",
     "PlayedSource",
     "Produced",

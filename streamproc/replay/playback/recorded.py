@@ -224,7 +224,7 @@ class _Replay:
             self._assembly.accounts, self._records, self._tape.first_ns, self._tape.last_ns
         )
 
-    def _do(self, call: Call) -> None:  # noqa: C901 - one line for each
+    def _do(self, call: Call) -> None:  # noqa: C901, PLR0912 - one line for each
         tape, engine = self._tape, self._engine
         match call:
             case Call.INGEST:
@@ -253,6 +253,8 @@ class _Replay:
             case Call.SKIPPED:
                 source, start, end = tape.source(), tape.number(), tape.number()
                 engine.skipped(source, None if start < 0 else Jump(start, end))
+            case Call.HOLD:
+                engine.hold_variant(tape.number())
             case Call.DRAINING:
                 engine.draining = bool(tape.number())
             case Call.CLOCK | Call.RUN:

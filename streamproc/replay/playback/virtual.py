@@ -229,7 +229,7 @@ class _Replay:
         """Run a batch as the service does, with what that tries where it fails; it takes the variant's time once."""
         ran = attempt(self._executors, infer, self._clock)
         ran = try_again(self._executors, infer, ran, self._clock)
-        took_ns = self._times.run_ns(ran.variant, infer.size)
+        took_ns = self._times.run_ns(ran.variant, infer.cost or infer.size)
         if self.disturbance is not None:
             took_ns = self.disturbance.run_ns(now_ns, took_ns)
             ran = replace(ran, outputs=self.disturbance.failure(now_ns) or ran.outputs)

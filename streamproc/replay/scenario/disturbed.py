@@ -2,24 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 
 from streamproc.core import Int64Array, RecordBatch, TopicPartition
-from streamproc.replay.scenario.options import Corrupt, Faults
-
-
-class _During(Protocol):
-    @property
-    def at(self) -> int:
-        """Since when."""
-        ...
-
-    @property
-    def length(self) -> int:
-        """For how long."""
-        ...
+from streamproc.replay.scenario.options import Corrupt, Faults, Outage
 
 
 class FaultyMachine:
@@ -54,7 +41,7 @@ class FaultyMachine:
                 at_ns = max(at_ns, self._first_ns + outage.at + outage.length)
         return at_ns
 
-    def _is_during(self, fault: _During, now_ns: int) -> bool:
+    def _is_during(self, fault: Outage, now_ns: int) -> bool:
         return fault.at <= now_ns - self._first_ns < fault.at + fault.length
 
 

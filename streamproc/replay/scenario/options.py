@@ -25,7 +25,20 @@ class BatchTime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutorSlow:
+class Outage:
+    """For a while something does not work.
+
+    Attributes:
+        at: since when, from the first record on.
+        length: for how long.
+    """
+
+    at: Duration
+    length: Duration = _SECOND
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorSlow(Outage):
     """The model takes longer for a while.
 
     Attributes:
@@ -34,40 +47,12 @@ class ExecutorSlow:
         times: how many times as long a batch takes that begins then.
     """
 
-    at: Duration
-    length: Duration = _SECOND
     times: float = 4.0
 
     def __post_init__(self) -> None:
         if self.times < 1.0:
             msg = f"times must be 1 or more, was {self.times:g}"
             raise ValueError(msg)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutorFails:
-    """The model raises for a while: every batch that begins then.
-
-    Attributes:
-        at: since when, from the first record on.
-        length: for how long.
-    """
-
-    at: Duration
-    length: Duration = _SECOND
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokerOutage:
-    """The broker acknowledges nothing for a while; what was sent then is acknowledged at the end.
-
-    Attributes:
-        at: since when, from the first record on.
-        length: for how long.
-    """
-
-    at: Duration
-    length: Duration = _SECOND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,16 +107,16 @@ class Faults:
 
     Attributes:
         executor_slow: the model takes longer.
-        executor_fails: the model raises.
-        broker_outage: the broker acknowledges nothing.
+        executor_fails: the model raises for every batch that begins then.
+        broker_outage: the broker acknowledges nothing; what was sent then is acknowledged at the end.
         late: records come late.
         out_of_order: records are overtaken.
         corrupt: records are cut.
     """
 
     executor_slow: Sequence[ExecutorSlow] = ()
-    executor_fails: Sequence[ExecutorFails] = ()
-    broker_outage: Sequence[BrokerOutage] = ()
+    executor_fails: Sequence[Outage] = ()
+    broker_outage: Sequence[Outage] = ()
     late: Late | None = None
     out_of_order: OutOfOrder | None = None
     corrupt: Corrupt | None = None

@@ -31,7 +31,7 @@ def read_batches(path: Path, scenario: Scenario, topics: tuple[str, ...]) -> lis
         reader = CaptureReader(path)
         start_ns = (reader.summary.first_ns or 0) + scenario.start
         end_ns = None if scenario.length is None else start_ns + scenario.length
-        return list(reader.records(frozenset(topics), start_ns, end_ns))
+        return list(reader.records(frozenset(topics) or None, start_ns, end_ns))
     return list(_fetched(path, scenario, topics[0]))
 
 

@@ -168,7 +168,7 @@ def _window(
     )
     before_ns = max(BUDGETS_BEFORE * budget_ns, BEFORE_MIN_NS)
     after_ns = max(ended.final_ns, arrival_ns + budget_ns) + BUDGETS_AFTER * budget_ns
-    topics = frozenset(config.source.topics)
+    topics = frozenset(config.source.topics) or None
     batches = capture.records(topics, arrival_ns - before_ns, after_ns)
     return read_window(config, model, batches)
 

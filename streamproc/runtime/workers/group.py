@@ -5,13 +5,15 @@ import logging
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, group_of, kafka_source
 from streamproc.core import NS_PER_MS, NS_PER_S, Clock, ModelInfo, process_cpu_ns
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.reload import check_reload, reloaded
 from streamproc.runtime.reloader import Reread
 from streamproc.runtime.scheduling import make_accounts
+from streamproc.runtime.slo_watch import SloWatch
 from streamproc.runtime.slots import Slots
 from streamproc.runtime.status import State, actions_of, status_of
 from streamproc.runtime.workers.messages import Job
@@ -19,6 +21,7 @@ from streamproc.runtime.workers.process import WorkerProcess
 from streamproc.runtime.workers.supervised import StartLife, SupervisedWorker
 from streamproc.runtime.workers.totals import total
 from streamproc.runtime.workers.worker import END_GRACE_NS
+from streamproc.slo import Measures
 from streamproc.telemetry import Accounts, Gauges, Metrics, Summary, WorkerStates
 
 log = logging.getLogger(__name__)
@@ -67,6 +70,7 @@ class WorkerGroup:
         self._redact = redact
         self._start = start
         self._reread = reread
+        self._slo = SloWatch(config, clock, accounts=self.accounts, brake=self.brake)
         self._one_at_a_time = asyncio.Lock()
         self._stopping = asyncio.Event()
         self._started_ns = clock.now_ns()
@@ -75,7 +79,8 @@ class WorkerGroup:
         self._paused = False
         self._joining = False
         self._running = False
-        self._session_looks = max(1, int(config.source.session_timeout) // _LOOK_EVERY_NS)
+        self._source = kafka_source(config, "--workers")
+        self._session_looks = max(1, int(self._source.session_timeout) // _LOOK_EVERY_NS)
         """A worker whose event loop stands still for a session has lost its partitions anyway."""
         self.workers: list[SupervisedWorker] = []
 
@@ -98,9 +103,8 @@ class WorkerGroup:
             ConfigError: a worker says that the configuration is wrong.
             ExternalError: something outside failed, at the start or for good.
         """
-        source = self._config.source
-        group = source.group_id or self._config.name
-        with Slots(f"{source.bootstrap_servers} {group}", self._count) as slots:
+        name = f"{self._source.bootstrap_servers} {group_of(self._config)}"
+        with Slots(name, self._count) as slots:
             self.workers = [
                 SupervisedWorker(
                     self._job(number, slot),
@@ -119,6 +123,7 @@ class WorkerGroup:
                 readiness=self.readiness,
                 status=lambda: status_of(self),
                 actions=actions_of(self),
+                more=(self._slo.collector,),
             ) as address:
                 await self._look_after(address)
         return self.summary()
@@ -158,8 +163,18 @@ class WorkerGroup:
             for worker, its in pairs:
                 worker.keep(its)
             self._config = reloaded(self._config, config)
+            self._slo.change(self._config)
         models = [{"variant": m.variant, "digest": m.digest} for m in self.models()]
         return {"reloaded": True, "workers": self._count, "models": models}
+
+    def brake(self, measures: Measures) -> None:
+        """Let all workers do this about a burning budget."""
+        for worker in self.workers:
+            worker.brake(measures)
+
+    def objectives(self) -> list[dict[str, Any]]:
+        """How the objectives stand, over the books of all workers."""
+        return self._slo.view()
 
     def state(self) -> State:
         """What they are doing."""
@@ -211,8 +226,8 @@ class WorkerGroup:
         return make_accounts(self._config)
 
     def _job(self, number: int, slot: int) -> Job:
-        prefix = self._config.source.group_instance_id or socket.gethostname()
-        source = replace(self._config.source, group_instance_id=f"{prefix}-{slot}")
+        prefix = self._source.group_instance_id or socket.gethostname()
+        source = replace(self._source, group_instance_id=f"{prefix}-{slot}")
         telemetry = replace(self._config.telemetry, metrics=Metrics(listen=None))
         config = replace(self._config, source=source, telemetry=telemetry)
         return Job(config, number, logging.getLogger().getEffectiveLevel())
@@ -221,6 +236,7 @@ class WorkerGroup:
         """Let the workers live until the end is asked for, and then let them end."""
         lives = {asyncio.create_task(worker.run()) for worker in self.workers}
         stop = asyncio.create_task(self._stopping.wait())
+        watching = asyncio.create_task(self._slo.run())
         try:
             while not self._stopping.is_set() and not self._is_done():
                 done, _ = await asyncio.wait(
@@ -233,6 +249,7 @@ class WorkerGroup:
                 self._look(address)
         finally:
             stop.cancel()
+            watching.cancel()
             for worker in self.workers:
                 worker.stop()
             _, late = await asyncio.wait(lives, timeout=END_GRACE_NS / NS_PER_S)
@@ -240,7 +257,7 @@ class WorkerGroup:
                 log.warning("%d workers did not end in time: they are killed", len(late))
             for life in late:
                 life.cancel()
-            await asyncio.gather(stop, *lives, return_exceptions=True)
+            await asyncio.gather(stop, watching, *lives, return_exceptions=True)
 
     def _look(self, address: str | None) -> None:
         """See how the workers are, and let them go on when all have come so far."""

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 from streamproc.config import PipelineConfig
 from streamproc.core import ConfigError, ExternalError, InvariantError, ModelInfo
+from streamproc.slo import Measures
 from streamproc.telemetry import Accounts, Gauges
 
 
@@ -16,7 +17,14 @@ class Reload:
     config: PipelineConfig
 
 
-Order: TypeAlias = Literal["join", "stop", "pause", "resume"] | Reload
+@dataclass(frozen=True, slots=True)
+class Brake:
+    """From the parent, which looks after the objectives: do this about a burning budget from now on."""
+
+    measures: Measures
+
+
+Order: TypeAlias = Literal["join", "stop", "pause", "resume"] | Reload | Brake
 """From the parent: join the group now; finish what was taken in and end; take in nothing more; take in again."""
 
 

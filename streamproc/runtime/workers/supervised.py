@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 from streamproc.config import PipelineConfig
 from streamproc.core import NS_PER_MS, NS_PER_S, Clock, ExternalError, ModelInfo
 from streamproc.runtime.workers.messages import (
+    Brake,
     Failed,
     Job,
     Order,
@@ -19,6 +20,7 @@ from streamproc.runtime.workers.messages import (
     Snapshot,
     Warm,
 )
+from streamproc.slo import Measures
 from streamproc.telemetry import Accounts
 
 log = logging.getLogger(__name__)
@@ -99,6 +101,7 @@ class SupervisedWorker:
         self._failed: Failed | None = None
         self._may_join = False
         self._paused = False
+        self._measures = Measures()
         self._warm = False
         self._stopping = asyncio.Event()
         self._silent_looks = 0
@@ -154,6 +157,12 @@ class SupervisedWorker:
         self._paused = False
         if self._process is not None:
             self._process.tell("resume")
+
+    def brake(self, measures: Measures) -> None:
+        """Let it do this about a burning budget, now and in its next lives."""
+        self._measures = measures
+        if self._warm and self._process is not None:
+            self._process.tell(Brake(measures))
 
     def stop(self) -> None:
         """Let it finish what it has taken in, and end for good."""
@@ -252,6 +261,8 @@ class SupervisedWorker:
         match report:
             case Warm(models=models):
                 self.models, self._warm = models, True
+                if self._measures != Measures() and self._process is not None:
+                    self._process.tell(Brake(self._measures))
                 if self._may_join:
                     self.join()
             case Reloaded(models=models, error=error):

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from streamproc.telemetry import Gauges, WorkerStates, total_states
+from streamproc.telemetry import Gauges, WorkerStates, total_features, total_states
 
 
 def total(gauges: Sequence[Gauges], workers: WorkerStates) -> Gauges:
@@ -31,4 +31,5 @@ def total(gauges: Sequence[Gauges], workers: WorkerStates) -> Gauges:
         },
         workers=workers,
         model=total_states([g.model for g in gauges if g.model is not None]),
+        features=total_features([g.features for g in gauges if g.features is not None]),
     )

@@ -21,6 +21,7 @@ from streamproc.runtime.pipeline import Pipeline
 from streamproc.runtime.service import DRAIN_GRACE_NS, Service
 from streamproc.runtime.workers.channel import Channel
 from streamproc.runtime.workers.messages import (
+    Brake,
     Failed,
     Job,
     Order,
@@ -110,6 +111,7 @@ class Worker:
         self._source = pipeline.kafka_source(clock)
         self._parts = pipeline.parts(source=self._source, clock=clock)
         self._service = Service(pipeline, self._parts, before_join=self._wait_to_join)
+        self._service.watches = False
         self._join = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
         self._cpu_ns = process_cpu_ns()
@@ -138,6 +140,8 @@ class Worker:
                 self._service.resume()
             elif isinstance(order, Reload):
                 self._reload(order)
+            elif isinstance(order, Brake):
+                self._service.brake(order.measures)
             else:
                 self._stop()
         self._stop()  # the parent is gone

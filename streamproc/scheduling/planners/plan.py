@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from streamproc.core import Float64Array, Int64Array
+from streamproc.core import Float64Array, Int64Array, light
 
 Bound = Literal["full", "deadline", "idle"]
 """What bounded a batch: its largest size, a deadline, or that no more events were there."""
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class View:
     """What waits, and what serving it takes.
@@ -56,6 +57,7 @@ class View:
         return int(self.run_ns.searchsorted(slack_ns, side="right"))
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The next batch: the first ``count`` events whose deadline is not before ``reach_ns``.

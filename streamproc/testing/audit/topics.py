@@ -9,7 +9,7 @@ from typing import Any, Literal
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
 
-from streamproc.connectors.kafka import Access, topic_shapes
+from streamproc.connectors.kafka import Access, heed_stored_errors, topic_shapes
 from streamproc.core import NS_PER_MS, ConfigError, ExternalError, TopicPartition
 from streamproc.testing.audit.auditor import Auditor
 from streamproc.testing.audit.report import AuditReport, Delivery
@@ -183,11 +183,12 @@ async def _committed(
 ) -> dict[TopicPartition, int]:
     """Where a group will read on.
 
-    Asked by a consumer, which goes on asking while the group's coordinator moves: aiokafka's admin client takes
-    the error of such a moment for a group that has stored nothing.
+    Asked by a consumer, which goes on asking while the group's coordinator moves: aiokafka by itself takes the
+    error of such a moment for a group that has stored nothing.
     """
     consumer = AIOKafkaConsumer(group_id=group_id, enable_auto_commit=False, **settings)
     await consumer.start()
+    heed_stored_errors(consumer)
     try:
         found = {
             TopicPartition(topic, number): await consumer.committed(KafkaPartition(topic, number))

@@ -1,8 +1,4 @@
-"""The scenarios, a file a kind of fault; each registers itself.
-
-What befalls a model's own process (a crash, no memory, a file that is half there) and a recording (a full disk)
-belongs here as well, a file each.
-"""
+"""The scenarios, a file a kind of fault; each registers itself."""
 
 from tests.faults.scenarios import (
     access,
@@ -10,9 +6,11 @@ from tests.faults.scenarios import (
     exactly_once,
     kills,
     members,
+    models,
     network,
     processes,
     random_minute,
+    recordings,
     speed,
     topics,
     upgrade,
@@ -24,9 +22,11 @@ __all__ = [
     "exactly_once",
     "kills",
     "members",
+    "models",
     "network",
     "processes",
     "random_minute",
+    "recordings",
     "speed",
     "topics",
     "upgrade",

@@ -77,7 +77,11 @@ for _point in TRANSACTION_POINTS:
             promise=PROMISE,
             act=_exactly_once(killed_at(_point)),
             quick=_point == _QUICK,
+            shares=True,
         )
     )
 for _name, (_fault, _act) in _FAULTS.items():
-    register(Scenario(f"exactly_once_{_name}", _fault, PROMISE, _exactly_once(_act), quick=False))
+    _full = f"exactly_once_{_name}"
+    register(
+        Scenario(_full, _fault, PROMISE, _exactly_once(_act), shares=_name in {"zombie", "kill"})
+    )

@@ -41,5 +41,6 @@ for _point in KILL_POINTS:
             promise="nothing lost; what comes twice says the same",
             act=killed_at(_point),
             quick=_point == _QUICK,
+            shares=True,
         )
     )

@@ -17,6 +17,7 @@ STORM_ROUNDS = 6
     "a process stands still for longer than its session (SIGSTOP), and goes on as a zombie",
     "its partitions are decided by the other; nothing lost; what the zombie still sends says the same",
     quick=True,
+    shares=True,
 )
 def zombie(stage: Stage) -> None:
     stage.load()
@@ -32,6 +33,7 @@ def zombie(stage: Stage) -> None:
 @scenario(
     "members join, leave and are killed without a pause: the group rebalances again and again",
     "nothing lost; what comes twice says the same",
+    shares=True,
 )
 def rebalance_storm(stage: Stage) -> None:
     stage.load()

@@ -20,6 +20,7 @@ PATIENCE = {"source": {"kafka": {"progress_timeout": "4s"}}}
 @scenario(
     "the model never answers: its batch hangs in a thread",
     "after twice `progress_timeout` the process ends with a line and exit 1; the next decides what it had; nothing lost",
+    shares=True,
 )
 def executor_hang(stage: Stage) -> None:
     stage.load()
@@ -34,6 +35,7 @@ def executor_hang(stage: Stage) -> None:
 @scenario(
     "the consumer is stuck: it gives nothing more, and raises nothing",
     "after `progress_timeout` it is made anew, in the same process; nothing lost or repeated",
+    shares=True,
 )
 def stuck_consumer(stage: Stage) -> None:
     stage.load()
@@ -46,6 +48,7 @@ def stuck_consumer(stage: Stage) -> None:
 @scenario(
     "the event loop stands still for ever: a function on it does not return",
     "said with its place in the code after 2 s; after `progress_timeout` the process ends, exit 1; nothing lost",
+    shares=True,
 )
 def loop_hang(stage: Stage) -> None:
     stage.load()
@@ -62,6 +65,7 @@ def loop_hang(stage: Stage) -> None:
 @scenario(
     "the machine's wall clock jumps an hour ahead",
     "said in the log; deadlines do not move: nothing shed, late, lost or repeated",
+    shares=True,
 )
 def clock_jump(stage: Stage) -> None:
     stage.load()
@@ -76,6 +80,7 @@ def clock_jump(stage: Stage) -> None:
 @scenario(
     "the telemetry collector is down, then accepts and says nothing",
     "decisions do not wait for it; nothing lost or repeated",
+    shares=True,
 )
 def collector_down(stage: Stage) -> None:
     proxy = TcpProxy(stage.cluster.proxy_loop, listen=free_port(), upstream=1)
@@ -93,6 +98,7 @@ def collector_down(stage: Stage) -> None:
 @scenario(
     "two processes with one identity (`group_instance_id`)",
     "the older ends with a line that says so and exit 1; the younger decides on; nothing lost",
+    shares=True,
 )
 def same_identity(stage: Stage) -> None:
     stage.load()

@@ -43,6 +43,7 @@ def slow_sink(stage: Stage) -> None:
 @scenario(
     "the decisions topic is deleted, and made anew",
     "the process waits for it, or ends with a line that names it; no event whose decision was not acknowledged is committed",
+    shares=True,
 )
 def topic_deleted(stage: Stage) -> None:
     """What had been decided before is gone with the topic: its records are kept aside for the audit."""
@@ -70,6 +71,7 @@ def topic_deleted(stage: Stage) -> None:
 @scenario(
     "records are deleted before they were read (retention)",
     "counted as skipped and said in the log; all others are decided",
+    shares=True,
 )
 def offset_out_of_range(stage: Stage) -> None:
     stage.load()
@@ -96,6 +98,7 @@ def offset_out_of_range(stage: Stage) -> None:
 @scenario(
     "the input topic gets more partitions while it is read",
     "the new ones are read from their first record; nothing lost or repeated",
+    shares=True,
 )
 def more_partitions(stage: Stage) -> None:
     stage.load()
@@ -116,6 +119,7 @@ def more_partitions(stage: Stage) -> None:
 @scenario(
     "the group's committed offsets are deleted while nobody reads",
     "with auto_offset_reset: earliest all is decided again; nothing lost, repeats say the same",
+    shares=True,
 )
 def offsets_deleted(stage: Stage) -> None:
     stage.load()

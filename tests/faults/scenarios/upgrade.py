@@ -22,6 +22,7 @@ OLD = os.environ.get("STREAMPROC_OLD", "HEAD~40")
 @scenario(
     "rolling upgrade: processes of an older commit are replaced one by one by this one's, then rolled back",
     "both work in one group on one configuration; nothing lost, order kept, what comes twice says the same",
+    shares=True,
 )
 def rolling_upgrade(stage: Stage) -> None:
     old, name = _older(stage.folder / "old")

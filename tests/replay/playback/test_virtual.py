@@ -9,6 +9,7 @@ from streamproc.codecs import decode_decision
 from streamproc.core import OutRecords, RecordBatch
 from streamproc.replay.playback import Playback, Replayed, ReplayMachine, arrivals, replay_virtual
 from streamproc.runtime import Assembly, Pipeline
+from streamproc.scheduling import Batching
 from streamproc.testing import FakeExecutor
 from tests.replay.playback.recordings import MS, batch, machine, pipeline, reads, steady
 
@@ -66,6 +67,16 @@ def test_a_batch_takes_what_the_machine_says_and_its_sending_too() -> None:
     assert decision.decided_ns - decision.event_time_ns == 11 * MS
     assert found.last_ns - found.first_ns == 10 * MS
     assert found.accounts.summary(1, 0)["latency_ms"]["max"] == pytest.approx(14, rel=0.02)
+
+
+def test_a_batch_takes_what_its_events_cost() -> None:
+    seen = Seen()
+    one = batch([0, 1], 0, values=[b'{"x": 10}', b'{"x": 4.5}'], lag_ms=0)
+    config = pipeline(batching=Batching(cost="x"))
+    replayed([one], config=config, seen=seen, on=machine(fixed_ms=2, per_event_ms=1))
+    times = [d.decided_ns - d.event_time_ns for d in map(decode_decision, seen.values)]
+    # Each alone, one behind the other; 4.5 are planned as 5.
+    assert times == [(2 + 10) * MS, (2 + 10) * MS + (2 + 5) * MS]
 
 
 def test_under_overload_the_books_add_up_and_something_is_shed() -> None:

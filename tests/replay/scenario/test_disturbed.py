@@ -6,11 +6,10 @@ from streamproc.core import Duration, RecordBatch
 from streamproc.replay.scenario import Faults
 from streamproc.replay.scenario.disturbed import FaultyMachine, disturbed
 from streamproc.replay.scenario.options import (
-    BrokerOutage,
     Corrupt,
-    ExecutorFails,
     ExecutorSlow,
     Late,
+    Outage,
     OutOfOrder,
 )
 from tests.replay.playback.recordings import MS, START_NS, batch
@@ -79,8 +78,8 @@ def test_the_model_and_the_broker_are_faulty_for_a_while() -> None:
     at = Duration.parse("2s")
     faults = Faults(
         executor_slow=[ExecutorSlow(at=at, times=3.0)],
-        executor_fails=[ExecutorFails(at=at, length=SECOND)],
-        broker_outage=[BrokerOutage(at=at)],
+        executor_fails=[Outage(at=at, length=SECOND)],
+        broker_outage=[Outage(at=at)],
     )
     machine = FaultyMachine(faults, START_NS)
     before, during, after = (START_NS + ms * MS for ms in (1_999, 2_500, 3_000))

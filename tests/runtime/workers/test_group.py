@@ -11,6 +11,8 @@ import pytest
 from streamproc.core import ExternalError, TopicPartition, VirtualClock
 from streamproc.runtime import WorkerGroup
 from streamproc.runtime.workers import group
+from streamproc.runtime.workers.messages import Brake
+from streamproc.slo import Measures
 from streamproc.telemetry import Gauges, Summary
 from tests.engine.pipelines import pipeline
 from tests.runtime.workers.lives import MODEL, FakeLife, FakeLives, books, until
@@ -170,6 +172,20 @@ async def test_a_pause_reaches_all_and_those_that_come_later(topic_name: str) ->
         world.group.resume()
         assert third.orders == ["pause", "resume"]
         assert second.orders == ["join", "pause", "resume"]
+
+
+async def test_what_a_burning_budget_asks_for_reaches_all_and_those_that_come_later(
+    topic_name: str,
+) -> None:
+    brake = Brake(Measures(max_queue=5, because=("on-time",)))
+    async with running(topic_name) as (world, _):
+        first, second = await world.both_ready()
+        world.group.brake(brake.measures)
+        assert first.orders == second.orders == ["join", brake]
+        first.fail(ExternalError("source.kafka: no broker", retriable=True))
+        third = await world.lives.number(2)
+        third.warm()
+        await until(lambda: brake in third.orders)
 
 
 async def test_the_end_by_number(topic_name: str) -> None:

@@ -163,14 +163,16 @@ class SecuredBroker(KafkaBroker):
             "ssl.ca.location": str(self.folder / "ca.crt"),
         }
 
-    def allow(self, principal: str, *rights: tuple[str, str, str]) -> None:
-        """Add ACLs: (``topic`` or ``group``, name, operation) each."""
+    def allow(
+        self, principal: str, *rights: tuple[str, str, str], pattern: str = "literal"
+    ) -> None:
+        """Add ACLs: (``topic``, ``group`` or ``transactional_id``, name, operation) each."""
         admin = AdminClient({"bootstrap.servers": self.sasl, "log_level": 4, **self.settings()})
         bindings = [
             AclBinding(
                 ResourceType[kind.upper()],
                 name,
-                ResourcePatternType.LITERAL,
+                ResourcePatternType[pattern.upper()],
                 principal,
                 "*",
                 AclOperation[operation.upper()],

@@ -1,0 +1,123 @@
+"""What no single key shows of features: operators and fields, what is remembered, and what would be missing from it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from streamproc.codecs import ArrowCodec, Codec, FieldType, TensorCodec
+from streamproc.config.tree import Finding
+from streamproc.core import ConfigError
+from streamproc.engine import PythonFunction
+from streamproc.features import Expression, Feature, FeatureState, Program
+from streamproc.scheduling import Conflate, ShedName, ShedPolicy, SkipAhead, shed_policies
+
+Features = Sequence[str | Feature] | PythonFunction
+
+
+def _operators(codec: Codec, features: Features, state: FeatureState) -> Iterator[Finding]:
+    """Look at the operators one after the other, as far as the fields' types are known."""
+    program = _program(codec, features, state)
+    if isinstance(program, ConfigError):
+        for problem in program.problems:
+            yield _path(problem.key), problem.message
+    elif program is not None and program.keyed and state.restore == "rewind":
+        yield from _restorable(program, state)
+
+
+def _restorable(program: Program, state: FeatureState) -> Iterator[Finding]:
+    if program.reach_ns is not None:
+        return
+    if state.ttl is None and program.counts_events:
+        yield (
+            ("state", "ttl"),
+            "is needed: rewinding must know how far back windows by events look; write 1h, or restore: none",
+        )
+    else:
+        yield (
+            ("state", "restore"),
+            "rewind cannot bring back what custom keeps for ever: write remembers: 1h there, or restore: none",
+        )
+
+
+def _gaps(
+    codec: Codec,
+    features: Features,
+    state: FeatureState,
+    shed: Sequence[ShedPolicy | ShedName],
+) -> Iterator[Finding]:
+    program = _program(codec, features, state)
+    if not isinstance(program, Program) or not program.keyed or state.on_gap is not None:
+        return
+    for place, policy in enumerate(shed):
+        try:
+            (made,) = shed_policies([policy])
+        except ValueError:
+            continue  # reported with the policies
+        if isinstance(made, Conflate | SkipAhead):
+            name = "conflate" if isinstance(made, Conflate) else "skip_ahead"
+            yield (
+                ("shed", place),
+                f"{name} gives up what features would have remembered: remove it, or write state: {{on_gap: keep}}",
+            )
+
+
+def _conditions(
+    codec: Codec,
+    features: Features,
+    state: FeatureState,
+    filter: str | None,  # noqa: A002 - the key's name
+    absorb: str | None,
+) -> Iterator[Finding]:
+    fields = _fields_of(codec)
+    program = _program(codec, features, state)
+    made = {} if not isinstance(program, Program) else program.fields
+    for key, text in (("filter", filter), ("absorb", absorb)):
+        if text is None or fields is None:
+            continue
+        known = {n: str(k) for n, k in made.items()} if key == "absorb" and made else fields
+        try:
+            if not Expression.parse(text, known).is_condition:
+                yield (key,), f"must be a condition, such as price > 10, was a number: {text!r}"
+        except ValueError as error:
+            yield (key,), str(error)
+
+
+def _program(codec: Codec, features: Features, state: FeatureState) -> Program | ConfigError | None:
+    """The operators, bound to the fields; None where there are none, or the fields are not known."""
+    if isinstance(features, PythonFunction):
+        return None
+    operators = [feature for feature in features if not isinstance(feature, str)]
+    texts = _fields_of(codec)
+    if not operators or texts is None:
+        return None
+    try:
+        fields = {name: FieldType.parse(text) for name, text in texts.items()}
+    except ValueError:
+        return None  # reported with the codec
+    places = [place for place, feature in enumerate(features) if not isinstance(feature, str)]
+    try:
+        return Program(operators, fields=fields, state=state, places=places, load=False)
+    except ConfigError as error:
+        return error
+
+
+def _fields_of(codec: Codec) -> Mapping[str, str] | None:
+    """The decoded fields' types, as far as the file tells."""
+    if isinstance(codec, TensorCodec):
+        return {codec.field: codec.type}
+    if isinstance(codec, ArrowCodec) and not codec.fields:
+        return None
+    return codec.fields
+
+
+def _path(key: str) -> tuple[str | int, ...]:
+    """``features[3]`` as a path."""
+    name, _, place = key.partition("[")
+    return (name, int(place.rstrip("]"))) if place else (name,)
+
+
+FEATURE_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    (_operators, ("codec", "features", "state")),
+    (_gaps, ("codec", "features", "state", "shed")),
+    (_conditions, ("codec", "features", "state", "filter", "absorb")),
+)
+"""As those of ``checks``: each check and the parts that it takes."""

@@ -1,0 +1,196 @@
+"""From decoded events to the columns that operators make, and to those that get no decision."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from streamproc.core import BoolArray, EventBatch, Int64Array, Outcome, Reason
+from streamproc.engine.isolate import Span, isolate, text_of
+from streamproc.features import Advanced, Duplicates, Expression, KnownValues, Program
+
+_BEGINNING_NS = np.iinfo(np.int64).min // 2
+
+
+class Undecided(NamedTuple):
+    """Events that end here, all alike.
+
+    Attributes:
+        events: the events.
+        outcome: what becomes of them: filtered, absorbed, or a dead letter.
+        reason: why, for a dead letter.
+        detail: what is wrong, for a dead letter.
+    """
+
+    events: EventBatch
+    outcome: Outcome
+    reason: Reason = Reason.NONE
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class _Clock:
+    """A partition's time: its newest event's."""
+
+    newest_ns: int = _BEGINNING_NS
+
+
+@dataclass(slots=True)
+class FeatureStep:
+    """Runs the operators over what was decoded, in this order: filter, too late, duplicates, operators, absorb.
+
+    Args:
+        program: the operators.
+        keep: events for which it does not hold are filtered, and remembered by nobody; None keeps all.
+        absorb: events for which it holds are remembered, and not decided about; None for none.
+        grace_ns: how far an event may be behind the newest of its partition; None for any.
+        max_future_ns: how far it may be ahead of its arrival.
+        duplicates: by what events that come twice are recognised; None takes all as they come.
+    """
+
+    program: Program
+    keep: Expression | None = None
+    absorb: Expression | None = None
+    grace_ns: int | None = None
+    max_future_ns: int | None = None
+    duplicates: Duplicates | None = None
+    _clocks: dict[int, _Clock] = field(default_factory=dict)
+    _known: KnownValues | None = None
+
+    def __post_init__(self) -> None:
+        if self.duplicates is not None:
+            self._known = KnownValues(self.duplicates)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what becomes of an event depends on those before it."""
+        return self.program.keyed or self._known is not None
+
+    def take(
+        self, events: EventBatch, said_ns: Int64Array
+    ) -> tuple[list[EventBatch], list[Undecided]]:
+        """Make the columns of events of one partition.
+
+        Args:
+            events: the events, in the order of their offsets.
+            said_ns: int64 [n], when they say that they happened.
+
+        Returns:
+            those that are to be decided about, with their columns, and the others.
+        """
+        ends: list[Undecided] = []
+        if self.keep is not None:
+            kept = self.keep.mask(events.columns, len(events))
+            events, said_ns = _without(events, said_ns, ~kept, _filtered, ends)
+        if self.remembers and len(events):
+            events, said_ns = self._in_time(events, said_ns, ends)
+        if self.duplicates is not None and self._known is not None and len(events):
+            values = events.columns[self.duplicates.field]
+            repeated = self._known.repeated(int(events.partition[0]), values, said_ns)
+            events, said_ns = _without(events, said_ns, repeated, _duplicate, ends)
+        decided: list[EventBatch] = []
+        for start in range(0, len(events), self.program.rows_max):
+            rows = slice(start, min(start + self.program.rows_max, len(events)), None)
+            decided += self._advance(events.take(rows), said_ns[rows], ends)
+        return decided, ends
+
+    def drop(self, partition: int) -> None:
+        """A partition is ours no longer: what was remembered of it is forgotten."""
+        self._clocks.pop(partition, None)
+        self.program.drop([partition])
+        if self._known is not None:
+            self._known.drop([partition])
+
+    def _in_time(
+        self, events: EventBatch, said_ns: Int64Array, ends: list[Undecided]
+    ) -> tuple[EventBatch, Int64Array]:
+        """Take out the events that are too far ahead of their arrival, or behind their partition."""
+        if self.max_future_ns is not None:
+            ahead = said_ns > events.arrival_ns + self.max_future_ns
+            events, said_ns = _without(events, said_ns, ahead, _ahead, ends)
+        if self.grace_ns is None or not len(events):
+            return events, said_ns
+        clock = self._clocks.setdefault(int(events.partition[0]), _Clock())
+        newest_ns = np.maximum(np.maximum.accumulate(said_ns), clock.newest_ns)
+        clock.newest_ns = int(newest_ns[-1])
+        return _without(events, said_ns, said_ns < newest_ns - self.grace_ns, _too_late, ends)
+
+    def _advance(
+        self, events: EventBatch, said_ns: Int64Array, ends: list[Undecided]
+    ) -> list[EventBatch]:
+        """Run the operators; where one raises, the events at fault are found, and leave no trace."""
+
+        def advance(span: Span) -> Advanced:
+            rows = slice(span.start, span.stop, None)
+            return self.program.advance(
+                {name: column[rows] for name, column in events.columns.items()},
+                key=events.key[rows],
+                time_ns=said_ns[rows],
+                partition=int(events.partition[0]),
+            )
+
+        done, failed = isolate(advance, len(events))
+        for span, error in failed:
+            gone = events.take(slice(span.start, span.stop, None))
+            ends.append(
+                Undecided(gone, Outcome.DEAD_LETTER, Reason.FEATURES_FAILED, text_of(error))
+            )
+        decided: list[EventBatch] = []
+        for span, advanced in done:
+            part = replace(
+                events.take(slice(span.start, span.stop, None)), columns=dict(advanced.columns)
+            )
+            out = np.zeros(len(part), np.bool_)
+            if self.absorb is not None:
+                out = self.absorb.mask(part.columns, len(part))
+                if out.any():
+                    ends.append(Undecided(part.take(np.flatnonzero(out)), Outcome.ABSORBED))
+            for reason, rows in advanced.refused.items():
+                refused = rows & ~out
+                out = out | refused
+                if refused.any():
+                    gone = part.take(np.flatnonzero(refused))
+                    ends.append(
+                        Undecided(
+                            gone, Outcome.DEAD_LETTER, Reason(reason), "as_of found no partner"
+                        )
+                    )
+            if out.any():
+                part = part.take(np.flatnonzero(~out))
+            if len(part):
+                decided.append(part)
+        return decided
+
+
+def _without(
+    events: EventBatch,
+    said_ns: Int64Array,
+    gone: BoolArray,
+    ended: Callable[[EventBatch], Undecided],
+    ends: list[Undecided],
+) -> tuple[EventBatch, Int64Array]:
+    """Take events out, and say what becomes of them."""
+    if not gone.any():
+        return events, said_ns
+    ends.append(ended(events.take(np.flatnonzero(gone))))
+    rows = np.flatnonzero(~gone)
+    return events.take(rows), said_ns[rows]
+
+
+def _filtered(events: EventBatch) -> Undecided:
+    return Undecided(events, Outcome.FILTERED)
+
+
+def _duplicate(events: EventBatch) -> Undecided:
+    return Undecided(events, Outcome.FILTERED, Reason.DUPLICATE)
+
+
+def _ahead(events: EventBatch) -> Undecided:
+    detail = "the event's time is further ahead of its arrival than deadline.max_future"
+    return Undecided(events, Outcome.DEAD_LETTER, Reason.TOO_EARLY, detail)
+
+
+def _too_late(events: EventBatch) -> Undecided:
+    detail = "the event's time is behind the newest of its partition by more than state.grace"
+    return Undecided(events, Outcome.DEAD_LETTER, Reason.TOO_LATE, detail)

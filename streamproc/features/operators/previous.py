@@ -1,0 +1,216 @@
+"""What a key's events before this one were: last, lag, difference, return, time since."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamproc.codecs import FieldType
+from streamproc.core import NS_PER_S, BoolArray, Columns, Float64Array
+from streamproc.features.operators.operator import EVENTS_MAX, NUMBER, Need, View, field_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lag:
+    """A field's value some events of the key ago; 1 is the event before this one.
+
+    Attributes:
+        field: the field.
+        by: how many events ago.
+        fill: the value where there were not so many.
+        as_: the name of what is made.
+    """
+
+    field: str
+    by: int = 1
+    fill: float = 0.0
+    as_: str | None = None
+
+    def __post_init__(self) -> None:
+        _require_steps(self.by, "by")
+
+    @property
+    def need(self) -> Need | None:
+        """The event so long ago, and those since."""
+        return Need((self.field,), self.by + 1, None)
+
+    def outputs(self, fields: Mapping[str, FieldType]) -> dict[str, FieldType]:
+        """See ``Operator``."""
+        field_of(fields, self.field)
+        return {self.as_ or f"{self.field}_lag_{self.by}": NUMBER}
+
+    def compute(self, view: View) -> Columns:
+        """See ``Operator``."""
+        before, there = _before(view, self.field, self.by)
+        return {self.as_ or f"{self.field}_lag_{self.by}": np.where(there, before, self.fill)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """How much more a field is than some events of the key ago.
+
+    Attributes:
+        field: the field.
+        by: how many events ago.
+        fill: the value where there were not so many.
+        as_: the name of what is made.
+    """
+
+    field: str
+    by: int = 1
+    fill: float = 0.0
+    as_: str | None = None
+
+    def __post_init__(self) -> None:
+        _require_steps(self.by, "by")
+
+    @property
+    def need(self) -> Need | None:
+        """The event so long ago, and those since."""
+        return Need((self.field,), self.by + 1, None)
+
+    def outputs(self, fields: Mapping[str, FieldType]) -> dict[str, FieldType]:
+        """See ``Operator``."""
+        field_of(fields, self.field)
+        return {self.as_ or f"{self.field}_difference_{self.by}": NUMBER}
+
+    def compute(self, view: View) -> Columns:
+        """See ``Operator``."""
+        before, there = _before(view, self.field, self.by)
+        change = np.where(there, view.numbers(self.field) - before, self.fill)
+        return {self.as_ or f"{self.field}_difference_{self.by}": change}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Return:
+    """By which part a field is more than some events of the key ago: ``x / before - 1``, or ``ln(x / before)``.
+
+    Attributes:
+        field: the field.
+        by: how many events ago.
+        log: True for the logarithm.
+        fill: the value where there were not so many, or where the quotient is nothing to go by (a division by 0; the
+            logarithm of what is not above 0).
+        as_: the name of what is made.
+    """
+
+    field: str
+    by: int = 1
+    log: bool = False
+    fill: float = 0.0
+    as_: str | None = None
+
+    def __post_init__(self) -> None:
+        _require_steps(self.by, "by")
+
+    @property
+    def need(self) -> Need | None:
+        """The event so long ago, and those since."""
+        return Need((self.field,), self.by + 1, None)
+
+    def outputs(self, fields: Mapping[str, FieldType]) -> dict[str, FieldType]:
+        """See ``Operator``."""
+        field_of(fields, self.field)
+        return {self._name: NUMBER}
+
+    def compute(self, view: View) -> Columns:
+        """See ``Operator``."""
+        before, there = _before(view, self.field, self.by)
+        with np.errstate(all="ignore"):
+            quotient = view.numbers(self.field) / before
+            made = np.log(quotient) if self.log else quotient - 1.0
+        made = np.where(there & np.isfinite(made), made, self.fill)
+        return {self._name: made}
+
+    @property
+    def _name(self) -> str:
+        return self.as_ or f"{self.field}_{'log_' * self.log}return_{self.by}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Last:
+    """The key's last values of a field, oldest first, this event's own at the end.
+
+    Attributes:
+        field: the field.
+        n: how many.
+        fill: the value of those that there were not yet.
+        as_: the name of what is made.
+    """
+
+    field: str
+    n: int
+    fill: float = 0.0
+    as_: str | None = None
+
+    def __post_init__(self) -> None:
+        _require_steps(self.n, "n")
+
+    @property
+    def need(self) -> Need | None:
+        """So many events."""
+        return Need((self.field,), self.n, None)
+
+    def outputs(self, fields: Mapping[str, FieldType]) -> dict[str, FieldType]:
+        """See ``Operator``."""
+        field_of(fields, self.field)
+        return {self.as_ or f"{self.field}_last_{self.n}": FieldType("float64", (self.n,))}
+
+    def compute(self, view: View) -> Columns:
+        """See ``Operator``."""
+        history = view.histories[None]
+        window = history.window(events=self.n)
+        values = history.values(window, self.field, view.columns)
+        if not window.full:
+            values = np.where(window.member, values, self.fill)
+        return {self.as_ or f"{self.field}_last_{self.n}": values}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeSince:
+    """How many seconds of event time have passed since the key's last event before this one; below 0 where that happened later.
+
+    Attributes:
+        when: since the last event for which this held; null for any. The event itself does not count.
+        fill: the value where there was none.
+        as_: the name of what is made.
+    """
+
+    when: str | None = None
+    fill: float = 0.0
+    as_: str = "time_since"
+
+    @property
+    def need(self) -> Need | None:
+        """Two events: this one may be the last."""
+        return Need((), 2, None, self.when)
+
+    def outputs(self, fields: Mapping[str, FieldType]) -> dict[str, FieldType]:  # noqa: ARG002
+        """See ``Operator``."""
+        return {self.as_: NUMBER}
+
+    def compute(self, view: View) -> Columns:
+        """See ``Operator``."""
+        history = view.histories[self.when]
+        member, at_ns = history.window(events=2).member, history.times(2)
+        row = np.arange(len(view))
+        own = np.ones(len(view), np.bool_)
+        if self.when is not None:
+            own = view.expressions[self.when].mask(view.columns, len(view))
+        place = np.where(own, 0, 1)
+        there = member[row, place]
+        since_ns = np.where(there, view.time_ns - np.where(there, at_ns[row, place], 0), 0)
+        return {self.as_: np.where(there, since_ns / NS_PER_S, self.fill)}
+
+
+def _before(view: View, field: str, by: int) -> tuple[Float64Array, BoolArray]:
+    """A field so many events ago (float64 [n]), and whether there were so many."""
+    history = view.histories[None]
+    window = history.window(events=by + 1)
+    return history.values(window, field, view.columns)[:, 0], window.member[:, 0]
+
+
+def _require_steps(steps: int, name: str) -> None:
+    if not 1 <= steps < EVENTS_MAX:
+        msg = f"{name} must be from 1 to {EVENTS_MAX - 1}, was {steps}"
+        raise ValueError(msg)

@@ -1,0 +1,283 @@
+"""The operators of a pipeline, run over a batch: what they need is remembered, and what they make are columns."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamproc.codecs import FieldType
+from streamproc.core import (
+    Array,
+    BoolArray,
+    Columns,
+    ConfigError,
+    Int64Array,
+    ObjectArray,
+    Problem,
+    UserFunction,
+)
+from streamproc.features.expressions import Expression
+from streamproc.features.history import Column, History
+from streamproc.features.keys import KeyTable
+from streamproc.features.operators import Custom, Formula, Need, View
+from streamproc.features.options import Feature, FeatureState
+
+_PLACES_MAX = 1 << 17
+"""Places of all windows of a batch that are worked on at once: with time and one field 2 MiB, of a processor's cache."""
+_ROWS_MIN = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """What a batch became.
+
+    Attributes:
+        columns: the decoded fields and all that the operators made.
+        refused: bool [n] by reason, the events for which an operator found no value that it must have.
+    """
+
+    columns: Columns
+    refused: Mapping[str, BoolArray]
+
+
+class Program:
+    """Runs operators in their order.
+
+    Args:
+        operators: each may take what those before it made.
+        fields: the decoded fields.
+        state: bounds of what is remembered.
+        places: where each operator stands in the list of features, for messages; None for one after the other.
+        load: False where the user's functions are not to be called, nor looked for.
+
+    Attributes:
+        fields: the decoded fields and those that the operators make.
+        made: the names of the latter.
+        made_by: the same by operator.
+        reach_ns: how long before an event its features look, over all operators that follow each other; None for no
+            bound.
+        keyed: whether anything is remembered of keys.
+        rows_max: the most events that ``advance`` should be given at once.
+        bytes_a_key: what a key takes.
+        keys_max: how many keys are remembered at once.
+
+    Raises:
+        ConfigError: an operator does not fit; with all problems.
+    """
+
+    def __init__(
+        self,
+        operators: Sequence[Feature],
+        *,
+        fields: Mapping[str, FieldType],
+        state: FeatureState,
+        places: Sequence[int] | None = None,
+        load: bool = True,
+    ) -> None:
+        self._operators = tuple(operators)
+        self._places = range(len(operators)) if places is None else places
+        self.fields: dict[str, FieldType] = dict(fields)
+        self.made: list[str] = []
+        self.made_by: list[list[str]] = []
+        self.reach_ns = self._bind(state)
+        self._custom: dict[str, tuple[UserFunction, Columns]] = {}
+        for operator in self._operators:
+            if isinstance(operator, Custom):
+                kept = {
+                    name: np.zeros((0, *(kind := FieldType.parse(text)).shape), kind.numpy)
+                    for name, text in operator.state.items()
+                }
+                self._custom[operator.as_] = (operator.load() if load else _not_loaded, kept)
+        self._histories = _histories(self._operators, self.fields, state)
+        self._expressions = self._compiled()
+        self.keyed = bool(self._histories) or any(kept for _, kept in self._custom.values())
+        self.bytes_a_key = sum(h.bytes_a_key for h in self._histories.values()) + sum(
+            column.dtype.itemsize * int(np.prod(column.shape[1:]))
+            for _, kept in self._custom.values()
+            for column in kept.values()
+        )
+        self.keys_max = min(
+            state.max_keys, max(1, int(state.max_bytes) // max(1, self.bytes_a_key))
+        )
+        self.keys = KeyTable(keys_max=self.keys_max, emptied=self._forget)
+        self._capacity = 0
+        depth = max((history.depth for history in self._histories.values()), default=1)
+        self.rows_max = min(max(_ROWS_MIN, _PLACES_MAX // depth), self.keys_max)
+
+    def advance(
+        self, columns: Columns, *, key: ObjectArray, time_ns: Int64Array, partition: int
+    ) -> Advanced:
+        """Take events in, and make their columns; where anything raises nothing is remembered.
+
+        Args:
+            columns: the decoded fields, each [n, ...].
+            key: object [n], the events' keys.
+            time_ns: int64 [n], when they happened.
+            partition: whose they are.
+
+        Raises:
+            Exception: whatever the user's function raises.
+        """
+        n = len(key)
+        columns = dict(columns)
+        slot = self._slots(partition, key) if self.keyed else np.zeros(n, np.int64)
+        for when, history in self._histories.items():
+            entered = None if when is None else self._expressions[when].mask(columns, n)
+            history.begin(slot, entered, time_ns)
+        view = View(columns, time_ns, self._expressions, self._histories, slot, {}, self._custom)
+        before = self._kept_of(slot)
+        try:
+            for operator in self._operators:
+                columns.update(operator.compute(view))
+        except Exception:
+            for column, held, rows in before:
+                column[rows] = held
+            raise
+        for history in self._histories.values():
+            history.commit(columns)
+        return Advanced(columns, view.refused)
+
+    def drop(self, partitions: Collection[int]) -> None:
+        """Forget the keys of these partitions: they are another's now."""
+        self.keys.drop(partitions)
+
+    def _bind(self, state: FeatureState) -> int | None:
+        """Let each operator say what it makes; gives how long before an event the furthest of them looks."""
+        problems: list[Problem] = []
+        reach_ns: dict[str, int | None] = {}
+        for place, operator in zip(self._places, self._operators, strict=True):
+            try:
+                made = operator.outputs(self.fields)
+                _require_new(made, self.fields)
+                if operator.need is not None and operator.need.when is not None:
+                    _condition(operator.need.when, self.fields, self.made)
+            except ValueError as error:
+                problems.append(Problem(str(error), f"features[{place}]"))
+                continue
+            before = [reach_ns.get(name, 0) for name in _used(operator, self.fields)]
+            own_ns, before_ns = _reach_ns(operator, state), _most(before)
+            total = None if own_ns is None or before_ns is None else own_ns + before_ns
+            reach_ns |= dict.fromkeys(made, total)
+            self.fields |= made
+            self.made += made
+            self.made_by.append(list(made))
+        if problems:
+            raise ConfigError(*problems)
+        return _most(reach_ns.values())
+
+    @property
+    def counts_events(self) -> bool:
+        """Whether a window is bounded by a number of events alone."""
+        needs = [operator.need for operator in self._operators]
+        return any(need is not None and need.time_ns is None for need in needs)
+
+    def _compiled(self) -> dict[str, Expression]:
+        types = {name: str(kind) for name, kind in self.fields.items()}
+        texts = {operator.of for operator in self._operators if isinstance(operator, Formula)}
+        texts |= {when for when in self._histories if when is not None}
+        return {text: Expression.parse(text, types) for text in texts}
+
+    def _slots(self, partition: int, key: ObjectArray) -> Int64Array:
+        slot = self.keys.slots(partition, key.tolist())
+        if self.keys.capacity > self._capacity:
+            self._capacity = self.keys.capacity
+            for history in self._histories.values():
+                history.grow(self._capacity)
+            for _, kept in self._custom.values():
+                for name, old in kept.items():
+                    kept[name] = np.zeros((self._capacity, *old.shape[1:]), old.dtype)
+                    kept[name][: len(old)] = old
+        return slot
+
+    def _kept_of(self, slot: Int64Array) -> list[tuple[Array, Array, Int64Array]]:
+        """What the user's functions keep of these slots, to be put back where one raises."""
+        if not self._custom:
+            return []
+        rows = np.unique(slot)
+        columns = [column for _, kept in self._custom.values() for column in kept.values()]
+        return [(column, column[rows], rows) for column in columns]
+
+    def _forget(self, slots: Int64Array) -> None:
+        for history in self._histories.values():
+            history.forget(slots)
+        for _, kept in self._custom.values():
+            for column in kept.values():
+                column[slots] = 0
+
+
+def _histories(
+    operators: Sequence[Feature], fields: Mapping[str, FieldType], state: FeatureState
+) -> dict[str | None, History]:
+    """One history for all operators that remember the same events."""
+    needs: dict[str | None, list[Need]] = {}
+    for operator in operators:
+        if operator.need is not None:
+            needs.setdefault(operator.need.when, []).append(operator.need)
+    ttl_ns = None if state.ttl is None else int(state.ttl)
+    return {
+        when: History(
+            depth=max(need.events for need in some),
+            columns={
+                name: Column(fields[name].shape, fields[name].dtype)
+                for need in some
+                for name in need.fields
+            },
+            ttl_ns=ttl_ns,
+        )
+        for when, some in needs.items()
+    }
+
+
+def _reach_ns(operator: Feature, state: FeatureState) -> int | None:
+    """How long before an event an operator looks; None for no bound."""
+    if isinstance(operator, Custom):
+        if not operator.state:
+            return 0
+        return None if operator.remembers is None else int(operator.remembers)
+    if operator.need is None:
+        return 0
+    bounds = (operator.need.time_ns, None if state.ttl is None else int(state.ttl))
+    return min((ns for ns in bounds if ns is not None), default=None)
+
+
+def _used(operator: Feature, fields: Mapping[str, FieldType]) -> Collection[str]:
+    """The columns that an operator takes; the user's function may take any."""
+    if isinstance(operator, Custom):
+        return fields
+    if isinstance(operator, Formula):
+        types = {name: str(kind) for name, kind in fields.items()}
+        return Expression.parse(operator.of, types).fields
+    if operator.need is not None:
+        return operator.need.fields
+    field: str = getattr(operator, "field", "")
+    return [field]
+
+
+def _most(reach_ns: Collection[int | None]) -> int | None:
+    """The furthest; None where one has no bound."""
+    known = [ns for ns in reach_ns if ns is not None]
+    return max(known, default=0) if len(known) == len(reach_ns) else None
+
+
+def _not_loaded(*_: object) -> object:
+    msg = "the function was not loaded"
+    raise RuntimeError(msg)
+
+
+def _require_new(made: Collection[str], fields: Collection[str]) -> None:
+    for name in made:
+        if name in fields:
+            msg = f"{name!r} is there already: give it another name with as"
+            raise ValueError(msg)
+
+
+def _condition(when: str, fields: Mapping[str, FieldType], made: Collection[str]) -> None:
+    """Look at a condition: it is about the decoded fields, since it says what operators remember.
+
+    Raises:
+        ValueError: it is no condition, or about something else.
+    """
+    decoded = {name: str(kind) for name, kind in fields.items() if name not in made}
+    if not Expression.parse(when, decoded).is_condition:
+        msg = f"must be a condition, such as kind == 'quote', was a number: {when!r}"
+        raise ValueError(msg)

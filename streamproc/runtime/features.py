@@ -1,0 +1,132 @@
+"""From the configuration to the operators, and to what the model is given."""
+
+import logging
+
+from streamproc.codecs import Decoder
+from streamproc.config import PipelineConfig
+from streamproc.core import ConfigError, ModelInfo, Problem, Rewinding, Source, load_function
+from streamproc.engine import FeatureStep, PythonFunction
+from streamproc.features import (
+    Expression,
+    Features,
+    FieldFeatures,
+    Program,
+    PythonFeatures,
+)
+
+log = logging.getLogger(__name__)
+
+
+def make_features(
+    config: PipelineConfig, model: ModelInfo, decoder: Decoder, program: Program | None = None
+) -> Features:
+    """The features that the configuration names.
+
+    Args:
+        config: what the user wrote.
+        model: what takes them.
+        decoder: whose fields they are.
+        program: the operators whose columns they are too; None where there are none.
+
+    Raises:
+        ConfigError: they do not fit the model, or the user's function cannot be found.
+    """
+    if isinstance(config.features, PythonFunction):
+        return PythonFeatures(
+            load_function(config.features.python, key="features.python"),
+            options=config.features.options or {},
+            inputs=model.inputs,
+        )
+    kinds = decoder.fields if program is None else program.fields
+    return FieldFeatures(
+        feature_names(config, program),
+        shapes={name: kind.shape for name, kind in kinds.items()},
+        inputs=model.inputs,
+        names=config.model.inputs,
+    )
+
+
+def feature_names(config: PipelineConfig, program: Program | None) -> list[str]:
+    """The columns that the model is given, in the order of the file; those that begin with ``_`` are not."""
+    if isinstance(config.features, PythonFunction):
+        return []
+    names: list[str] = []
+    made = iter([] if program is None else program.made_by)
+    for feature in config.features:
+        if isinstance(feature, str):
+            names.append(feature)
+        else:
+            names += [name for name in next(made) if not name.startswith("_")]
+    return names
+
+
+def make_program(config: PipelineConfig, decoder: Decoder) -> Program | None:
+    """The operators that the configuration names; None where there are none.
+
+    Raises:
+        ConfigError: they do not fit the fields or one another.
+    """
+    if isinstance(config.features, PythonFunction):
+        return None
+    operators = [feature for feature in config.features if not isinstance(feature, str)]
+    if not operators:
+        return None
+    places = [p for p, feature in enumerate(config.features) if not isinstance(feature, str)]
+    return Program(operators, fields=decoder.fields, state=config.state, places=places)
+
+
+def make_step(
+    config: PipelineConfig, decoder: Decoder, program: Program | None
+) -> FeatureStep | None:
+    """What becomes of events between decoding and the model's inputs; None where nothing does.
+
+    Raises:
+        ConfigError: a condition is about what is not decoded.
+    """
+    if program is None and not (config.filter or config.absorb or config.duplicates):
+        return None
+    state = config.state
+    return FeatureStep(
+        program or Program([], fields=decoder.fields, state=state),
+        keep=_condition(config.filter, decoder, "filter"),
+        absorb=_condition(config.absorb, decoder if program is None else program, "absorb"),
+        grace_ns=int(state.grace) if state.late == "dead_letter" else None,
+        max_future_ns=int(config.deadline.max_future),
+        duplicates=config.duplicates,
+    )
+
+
+def rewind_ns(config: PipelineConfig, program: Program | None) -> int:
+    """How much older than the place where reading begins the records are that features still need; 0 for none."""
+    if not remembers(config, program) or config.state.restore == "none":
+        return 0
+    reach_ns = 0 if program is None else program.reach_ns
+    if reach_ns is None:
+        msg = "rewind needs a bound in time: write state: {ttl: 1h}, or state: {restore: none}"
+        raise ConfigError(Problem(msg, "state.restore"))
+    skew_ns = 0 if config.event_time.field is None else 2 * int(config.state.skew)
+    if config.duplicates is not None:  # whose firsts must be known where the operators begin
+        reach_ns += int(config.duplicates.within)
+    return reach_ns + int(config.state.grace) + skew_ns
+
+
+def remembers(config: PipelineConfig, program: Program | None) -> bool:
+    """Whether what becomes of an event depends on those before it."""
+    return config.duplicates is not None or (program is not None and program.keyed)
+
+
+def rewind(source: Source, reach_ns: int) -> None:
+    """Let a source begin so much earlier; one that cannot begins with nothing remembered."""
+    if isinstance(source, Rewinding):
+        source.rewind_ns = reach_ns
+    elif reach_ns:
+        log.info("the source cannot go back: features begin with nothing remembered")
+
+
+def _condition(text: str | None, decoder: Decoder | Program, key: str) -> Expression | None:
+    if text is None:
+        return None
+    try:
+        return Expression.parse(text, {name: str(kind) for name, kind in decoder.fields.items()})
+    except ValueError as error:
+        raise ConfigError(Problem(str(error), key)) from None

@@ -1,0 +1,63 @@
+"""Features in the file: operators by name, and what cannot be remembered or restored."""
+
+import pytest
+
+from streamproc.core import Duration
+from streamproc.features.operators import Lag, Rolling
+from tests.config.conftest import Problems, Read
+
+TTL = "state: {ttl: 1h}\n"
+
+
+def test_fields_and_operators_stand_side_by_side(read: Read, minimal: str) -> None:
+    text = "features:\n  - price\n  - lag: {field: price, as: before}\n  - rolling: {field: price, take: [mean], time: 5s}\n"
+    config = read(minimal + text + TTL).config
+    time = Duration.parse("5s")
+    assert config.features == (
+        "price",
+        Lag(field="price", as_="before"),
+        Rolling(field="price", take=("mean",), time=time),
+    )
+    assert config.state.ttl == Duration.parse("1h")
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "text"),
+    [
+        ("features: [price, {lag: {field: prize}}]\n" + TTL, "features[1]", "'prize' is no field"),
+        ("features: [{lag: {field: symbol}}]\n" + TTL, "features[0]", "'symbol' is a str"),
+        ("features: [{lag: {field: f}}]\n" + TTL, "features[0]", "a single number is needed"),
+        ("features: [{lagg: {field: f}}]\n" + TTL, "features[0].lagg", "did you mean lag"),
+        ("features: [{lag: {field: price}}, {lag: {field: price}}]\n" + TTL, "features[1]", "is there already"),
+        ("features: [{rolling: {field: price, take: [mean]}}]\n", "features[0].rolling", "needs events"),
+        ("features: [{rolling: {field: price, take: [median], events: 3}}]\n", "features[0].rolling.take[0]", "must be"),
+        ("features: [{lag: {field: price}}]\n", "state.ttl", "is needed"),
+        ("features: [{lag: {field: price}}]\nshed: [conflate]\n" + TTL, "shed[0]", "on_gap"),
+        ("duplicates: {field: price, within: 1m}\n", "duplicates.field", "price is float64"),
+        ("filter: price\n", "filter", "must be a condition"),
+        ("absorb: prize > 1\n", "absorb", "prize"),
+        (
+            "features: [{custom: {python: 'a:b', as: c, state: {n: int64}}}]\n",
+            "state.restore",
+            "remembers",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_at_its_line(
+    problems: Problems, minimal: str, lines: str, key: str, text: str
+) -> None:
+    (found,) = problems(minimal + lines)
+    assert found.key == key
+    assert text in found.message
+    assert found.line is not None
+
+
+def test_what_needs_nothing_remembered_needs_no_bounds(read: Read, minimal: str) -> None:
+    read(
+        minimal + "features: [price, {scale: {field: price, mean: 3, std: 2}}]\nshed: [conflate]\n"
+    )
+    read(minimal + "features: [{lag: {field: price}}]\nstate: {restore: none}\n")
+    read(
+        minimal
+        + "features: [{lag: {field: price}}]\nstate: {ttl: 1h, on_gap: keep}\nshed: [conflate]\n"
+    )
