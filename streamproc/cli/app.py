@@ -34,6 +34,7 @@ COMMANDS = {
     "bench": "How fast a model is: latency and throughput by MLPerf's scenarios.",
     "profile": "Where a model's time goes, and what to do next.",
     "optimize": "Cheaper variants of a model, measured on recorded traffic.",
+    "drift": "Whether features are distributed as they were when the model was trained.",
     "doctor": "What this machine has and lacks.",
     "schema": "Print the JSON Schemas.",
 }

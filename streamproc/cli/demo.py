@@ -73,6 +73,10 @@ def demo(
             metavar="FILE.html", help="Where the report goes.", show_default="streamproc-demo.html"
         ),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Keep a recording of it, for `streamproc replay`."),
+    ] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
     json: options.Json = False,
     log_level: options.Level = options.LogLevel.WARNING,  # noqa: ARG001 - its callback does it
@@ -91,6 +95,7 @@ def demo(
             rate_per_s=rate,
             overload=overload,
             listen=listen,
+            record=record,
         )
         page = demo_report(report, plan.loaded, wanted=not no_report)
         show_start(notes, plan)

@@ -34,6 +34,7 @@ class Plan:
         rate_per_s: the mean rate of what is played.
         overload: how many times more than the device can do; None with the real model.
         device: the pretended device; None with the real model.
+        record: the folder of its recording; None where none is made.
     """
 
     template: str
@@ -44,6 +45,7 @@ class Plan:
     rate_per_s: float
     overload: float | None
     device: Simulated | None
+    record: Path | None = None
 
 
 def make_plan(
@@ -55,6 +57,7 @@ def make_plan(
     rate_per_s: float | None,
     overload: float | None,
     listen: str,
+    record: Path | None = None,
 ) -> Plan:
     """Settle speed, device and configuration.
 
@@ -66,6 +69,7 @@ def make_plan(
         rate_per_s: events a second in the mean; None plays as recorded.
         overload: see ``Plan``.
         listen: where the endpoints are.
+        record: the folder of a recording that is to be made.
 
     Raises:
         ConfigError: an option does not fit.
@@ -85,6 +89,11 @@ def make_plan(
         f"telemetry.metrics.listen={json.dumps(listen)}",
         *place.overrides,
     ]
+    if record is not None:
+        if record.exists() and any(record.iterdir() if record.is_dir() else [record]):
+            msg = f"--record {record}: is there already, and not empty: name a new folder"
+            raise ConfigError(msg)
+        overrides.append(f"record.path={json.dumps(str(record.absolute()))}")
     device = None
     if overload is not None:
         budget_ns = int(load(config, environ={}).config.deadline.budget)
@@ -104,7 +113,9 @@ def make_plan(
         count=count,
         pause_ns=place.pause_ns,
     )
-    return Plan(config.parent.name, place, loaded, job, duration_ns, mean_per_s, overload, device)
+    return Plan(
+        config.parent.name, place, loaded, job, duration_ns, mean_per_s, overload, device, record
+    )
 
 
 def pretended(capacity_per_s: float, *, budget_ns: int) -> Simulated:

@@ -147,6 +147,10 @@ def _show_next(console: Console, plan: Plan) -> None:
         steps[f"streamproc demo{which}{rate} --overload 4"] = (
             "what happens when the load is too much"
         )
+    if plan.record is not None:
+        steps[f"streamproc replay {plan.record} pipeline.yaml"] = (
+            "in a project of your own: the same events again, with what you change"
+        )
     if plan.place.name == "embedded":
         steps[f"streamproc demo{which} --broker HOST:PORT"] = "the same on your Kafka"
     width = max(map(len, steps)) + 2

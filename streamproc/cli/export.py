@@ -1,4 +1,4 @@
-"""``streamproc export``: what is in a recording, and the same as Parquet."""
+"""``streamproc export``: what is in a recording, the same as Parquet, and training data made of it."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,13 +10,16 @@ from streamproc.cli import options
 from streamproc.cli.failures import DONE, FAILED
 from streamproc.cli.screen import line, print_json, result_console, table
 from streamproc.connectors.capture import CaptureReader, export_parquet
-from streamproc.core import NS_PER_S, ExternalError
+from streamproc.core import NS_PER_S, Duration, ExternalError
 
 
 def export(
     recording: Annotated[
         list[Path],
-        typer.Argument(metavar="F.mcap", help="A recording: a file, several, or their folder."),
+        typer.Argument(
+            metavar="F.mcap",
+            help="A recording: a file, several, or their folder; with --training, the CONFIG.",
+        ),
     ],
     parquet: Annotated[
         Path | None,
@@ -25,10 +28,67 @@ def export(
             help="Write records.parquet, decisions.parquet and outcomes.parquet there.",
         ),
     ] = None,
+    training: Annotated[
+        Path | None,
+        typer.Option(metavar="F.mcap", help="Write training data of this recording to --out."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="F.parquet", help="With --training.")] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="F", help="Labels (.csv, .parquet, .jsonl), by id or key and time."),
+    ] = None,
+    label_unit: Annotated[
+        str, typer.Option(help="Of labels' times that are whole numbers: ns, us, ms or s.")
+    ] = "ns",
+    horizon: Annotated[
+        Duration | None,
+        typer.Option(
+            parser=options.duration,
+            help="How long after its event a label is known at the earliest.",
+        ),
+    ] = None,
+    within: Annotated[
+        Duration | None,
+        typer.Option(parser=options.duration, help="How much later than that, at most (by key)."),
+    ] = None,
+    known_at: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD[:UNIT]",
+            help="A field that says when something joined was known: never after the event.",
+        ),
+    ] = None,
+    look_ahead: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Of how many records it is tested that features know nothing of later ones."
+        ),
+    ] = 10_000,
+    set_: options.Set = None,
     json: options.Json = False,
     traceback: options.Traceback = False,  # noqa: ARG001 - main looks for it
 ) -> int:
-    """Say what is in a recording; exit 1 where something is known to be missing."""
+    """Say what is in a recording (exit 1 where something is known to be missing), or make training data of it."""
+    if training is not None:
+        from streamproc.cli.export_training import Asked, need_config, run  # noqa: PLC0415
+
+        if out is None:
+            raise typer.BadParameter("--training needs --out F.parquet")
+        return run(
+            Asked(
+                recording=training,
+                config=need_config(recording),
+                out=out,
+                labels=labels,
+                label_unit=label_unit,
+                horizon=horizon,
+                within=within,
+                known_at=known_at or (),
+                look_ahead=look_ahead,
+                overrides=set_ or (),
+                json=json,
+            )
+        )
     with CaptureReader(recording) as capture:
         told = _facts(capture)
         if parquet is not None:

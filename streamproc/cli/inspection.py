@@ -1,12 +1,12 @@
 """What ``streamproc check`` looks at, without traffic: model, features, decisions, topics."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from streamproc.cli.feature_words import feature_words
-from streamproc.codecs import ArrowCodec, FieldType, TensorCodec
+from streamproc.codecs import ArrowCodec, FieldType, JsonCodec, TensorCodec, types_of
 from streamproc.config import LoadedConfig, PipelineConfig
 from streamproc.connectors.kafka import Access, KafkaSink, KafkaSource, TopicShape, topic_shapes
 from streamproc.core import (
@@ -161,11 +161,16 @@ def _measure(loaded: LoadedConfig, executor: Executor, found: Found, clock: Cloc
 
 def _rehearse(loaded: LoadedConfig, found: Found) -> None:
     """Send two made-up events through the whole pipeline on a virtual clock."""
-    trial = PipelineTest(loaded)
-    topic = (loaded.config.source.topics or (loaded.config.name,))[0]
-    decoder = make_decoder(loaded.config, trial.executors[0].info)
+    config = loaded.config
+    if not isinstance(config.codec, ArrowCodec | TensorCodec):
+        # The fields alone, where their names say: what else the schemas ask for is not known here.
+        config = replace(config, codec=JsonCodec(types_of(config.codec.fields)))
+    trial = PipelineTest(replace(loaded, config=config))
+    topic = (config.source.topics or (config.name,))[0]
+    decoder = make_decoder(config, trial.executors[0].info)
+    make_decoder(loaded.config, trial.executors[0].info)  # its files can be read, and fit
     for _ in range(2):
-        trial.send(topic, _made_up(loaded.config, decoder.fields, trial.now_ns), key="0")
+        trial.send(topic, _made_up(config, decoder.fields, trial.now_ns), key="0")
     result = trial.run()
     if result.summary["outcomes"]["dead_letter"]:
         why = result.dead_letters[0].detail if result.dead_letters else ""
@@ -233,11 +238,23 @@ async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
         found.topics |= dict.fromkeys(later)
         _take("sink.kafka.topic", {t: s for t, s in shapes.items() if t not in later}, found)
         found.broker = found.broker or sink.bootstrap_servers
+        await _look_at_objectives(config, sink, found)
     except ConfigError as error:
         found.problems += error.problems
     except ExternalError as error:
         part, _, text = str(error).partition(": ")
         found.problems.append(Problem(text, f"{part}.bootstrap_servers"))
+
+
+async def _look_at_objectives(config: PipelineConfig, sink: KafkaSink, found: Found) -> None:
+    """The topics of alerts and of labels, which are not made."""
+    if config.alerts.topic is not None:
+        shapes = await _shapes(Access.of_sink(sink, config.source), [config.alerts.topic])
+        _take("alerts.topic", shapes, found)
+    for place, objective in enumerate(config.slo):
+        if objective.labels is not None and isinstance(config.source, KafkaSource):
+            shapes = await _shapes(Access.of_source(config.source), [objective.labels.topic])
+            _take(f"slo[{place}].labels.topic", shapes, found)
 
 
 async def _shapes(access: Access, topics: Collection[str]) -> dict[str, TopicShape | None]:

@@ -90,6 +90,11 @@ def _show(recorded: Recorded) -> None:
     notes = notes_console()
     files = ", ".join(recorded.files) or "no complete file"
     line(notes, f"{recorded.records:,} records and {recorded.decisions:,} decisions in {files}")
+    if not recorded.records:
+        line(
+            notes,
+            "nothing came in that time: does somebody produce? --from earliest records what is there already",
+        )
     if recorded.dropped:
         line(notes, f"{recorded.dropped:,} are missing: the disk did not take them", "bold red")
     if recorded.skipped:

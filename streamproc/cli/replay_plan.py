@@ -65,6 +65,12 @@ def choose(
         msg = f"--topic {missing[0]}: the recording has {', '.join(there) or 'no records'}"
         raise ConfigError(msg)
     wanted = set(topics or config.source.topics or there) & set(there)
+    if not (wanted or topics) and len(there) == 1 and capture.metadata.pipeline == config.name:
+        wanted = set(there)
+        line(
+            notes_console(),
+            f"the recording of this pipeline is of {there[0]}, not of {', '.join(config.source.topics)}: played all the same",
+        )
     if not wanted:
         msg = (
             f"the pipeline reads {', '.join(config.source.topics)}, and the recording has "

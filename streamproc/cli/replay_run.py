@@ -157,10 +157,18 @@ def run_recorded(job: Job) -> Result:
             )
     finally:
         _close(executors)
+    facts = {"clock": "recorded", **watch.facts(replayed)}
+    if replayed.stopped is not None:
+        facts["stopped_before_reload"] = replayed.stopped
+        line(
+            notes_console(),
+            f"the live run was reloaded ({replayed.stopped}): played up to there. What it decided with other settings "
+            "is not in the schedule log; use --clock virtual for the rest",
+        )
     return Result(
         summary=watch.summary(replayed),
-        facts={"clock": "recorded", **watch.facts(replayed)},
-        reproduced=comparison.finish(),
+        facts=facts,
+        reproduced=comparison.finish(None if replayed.stopped is None else replayed.last_ns),
         out=job.out,
     )
 

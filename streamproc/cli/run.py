@@ -16,7 +16,7 @@ from streamproc.cli.report import Report
 from streamproc.cli.screen import line, notes_console, print_json, result_console
 from streamproc.cli.signals import Signals
 from streamproc.cli.summary import progress_line, show_summary
-from streamproc.config import PipelineConfig, kafka_source, load
+from streamproc.config import PipelineConfig, hide_in_logs, kafka_source, load
 from streamproc.connectors.kafka import KafkaSink, KafkaSource, check_reachable
 from streamproc.core import NS_PER_S, Duration, ExternalError, SystemClock
 from streamproc.runtime import Pipeline, Service, WorkerGroup
@@ -55,6 +55,19 @@ def run(
 ) -> int:
     """Run a pipeline until SIGTERM or Ctrl-C, which finish what was taken in."""
     loaded = load(config, overrides=set_ or ())
+    known = [loaded]
+
+    def redact(text: str) -> str:
+        for one in known:
+            text = one.redact(text)
+        return text
+
+    def reread() -> PipelineConfig:
+        """The file as it is now; what was a secret stays one."""
+        known.append(load(config, overrides=set_ or ()))
+        hide_in_logs(redact)
+        return known[-1].config
+
     with located(loaded):
         pipeline = Pipeline.from_file(loaded)
         page = Report(report, loaded)
@@ -63,8 +76,8 @@ def run(
                 _serve(
                     pipeline,
                     page,
-                    loaded.redact,
-                    reread=lambda: load(config, overrides=set_ or ()).config,
+                    redact,
+                    reread=reread,
                     workers=workers or 1,
                     stop_after=stop_after,
                     stop_when_idle=stop_when_idle,

@@ -17,8 +17,9 @@ import simdjson
 from streamproc.codecs.decoded import Decoded
 from streamproc.codecs.fields import FieldType, narrowed, not_finite
 from streamproc.codecs.json_strict import StrictJson
-from streamproc.codecs.options import JsonCodec
-from streamproc.core import Array, BoolArray, Columns, Reason, RecordError, object_column
+from streamproc.codecs.options import JsonCodec, paths_of, types_of
+from streamproc.codecs.rows import scalar_column
+from streamproc.core import Array, BoolArray, Columns, Reason, RecordError
 
 Row = tuple[tuple[object, ...], tuple[object, ...]]
 """A record's single values, and its lists as buffers of float64 or int64."""
@@ -37,13 +38,15 @@ class JsonDecoder:
     several = False
 
     def __init__(self, options: JsonCodec) -> None:
-        self.fields = {name: FieldType.parse(text) for name, text in options.fields.items()}
+        types = types_of(options.fields)
+        self.fields = {name: FieldType.parse(text) for name, text in types.items()}
+        self._paths = paths_of(options.fields)
         self._max_bytes = int(options.max_bytes)
         self._scalars = [n for n, kind in self.fields.items() if not kind.shape]
         self._lists = [n for n, kind in self.fields.items() if kind.shape]
-        self._strict = StrictJson(self.fields)
+        self._strict = StrictJson(self.fields, self._paths)
         self._parse = simdjson.Parser().parse
-        self._pick = _picker(self._scalars)
+        self._pick = _picker([self._paths[name] for name in self._scalars])
 
     def decode(self, values: list[bytes | None]) -> Decoded:
         """Columns of the values; see ``Decoder``.
@@ -96,9 +99,9 @@ class JsonDecoder:
         """
         parse, pick, keep, bytes_max = self._parse, self._pick, scalars.append, self._max_bytes
         plan = [
-            (name, _nested(name), kind.size, "d" if kind.is_float else "i", column.append)
-            for (name, kind), column in zip(
-                ((n, self.fields[n]) for n in self._lists), lists, strict=True
+            (path, _nested(path), kind.size, "d" if kind.is_float else "i", column.append)
+            for (path, kind), column in zip(
+                ((self._paths[n], self.fields[n]) for n in self._lists), lists, strict=True
             )
         ]
         brackets = len(plan)
@@ -155,10 +158,7 @@ class JsonDecoder:
         if not self._scalars:
             turned = ()
         made = [
-            *(
-                _scalar_column(v, self.fields[n])
-                for n, v in zip(self._scalars, turned, strict=True)
-            ),
+            *(scalar_column(v, self.fields[n]) for n, v in zip(self._scalars, turned, strict=True)),
             *(_list_column(v, self.fields[n]) for n, v in zip(self._lists, lists, strict=True)),
         ]
         for name, (column, wrong) in zip(self._scalars + self._lists, made, strict=True):
@@ -193,27 +193,6 @@ def _picker(names: list[str]) -> Callable[[Any], Any]:
     if any("." in name for name in names):
         return lambda document: tuple([get(document) for get in getters])
     return itemgetter(*names)
-
-
-_PYTHON_TYPES: dict[str, set[type]] = {"str": {str}, "bool": {bool}}
-
-
-def _scalar_column(values: Sequence[Any], kind: FieldType) -> tuple[Array, BoolArray | None]:
-    """The column [n] of single values, and which of them do not fit (never none of them; None: all do)."""
-    numbers: set[type] = {int} if kind.is_integer else {int, float}
-    allowed = _PYTHON_TYPES.get(kind.dtype, numbers)
-    if not set(map(type, values)) <= allowed:
-        wrong = np.array([type(v) not in allowed for v in values], np.bool_)
-        return np.zeros(len(values), kind.numpy), wrong
-    if kind.dtype == "str":
-        return object_column(values), None
-    if kind.is_integer:
-        least, most = kind.limits
-        if values and (min(values) < least or max(values) > most):
-            wrong = np.array([not least <= v <= most for v in values], np.bool_)
-            return np.zeros(len(values), kind.numpy), wrong
-    column = narrowed(np.array(values, np.float64 if kind.is_float else kind.numpy), kind)
-    return column, not_finite(column, kind)
 
 
 def _list_column(buffers: list[object], kind: FieldType) -> tuple[Array, BoolArray | None]:

@@ -6,13 +6,10 @@ import math
 from collections.abc import Mapping
 
 import msgspec
-import numpy as np
 
 from streamproc.codecs.fields import FieldType
+from streamproc.codecs.strict import cut, kind_of, strict_list, strict_scalar
 from streamproc.core import Reason, RecordError
-
-_SHOWN_CHARACTERS = 40
-"""How much of a wrong value a message shows: enough to recognise it, too little to log a payload."""
 
 
 class StrictJson:
@@ -20,10 +17,14 @@ class StrictJson:
 
     Args:
         fields: the declared fields, by name.
+        paths: where each is, by name; None where the names say it.
     """
 
-    def __init__(self, fields: Mapping[str, FieldType]) -> None:
+    def __init__(
+        self, fields: Mapping[str, FieldType], paths: Mapping[str, str] | None = None
+    ) -> None:
         self._fields = fields
+        self._paths = paths or {name: name for name in fields}
 
     def row(self, value: bytes | None) -> tuple[tuple[object, ...], tuple[object, ...]]:
         """The record's single values, and its lists as buffers of float64 or int64.
@@ -35,11 +36,11 @@ class StrictJson:
         scalars: list[object] = []
         lists: list[object] = []
         for name, kind in self._fields.items():
-            item = _lookup(document, name)
+            item = _lookup(document, self._paths[name])
             if not kind.shape:
-                scalars.append(_scalar(name, kind, item))
+                scalars.append(strict_scalar(name, kind, item))
             else:
-                lists.append(_list(name, kind, item))
+                lists.append(strict_list(name, kind, item))
         return tuple(scalars), tuple(lists)
 
     def explain(self, value: bytes | None) -> RecordError:
@@ -62,11 +63,11 @@ def _document(value: bytes | None) -> Mapping[str, object]:
         document = json.loads(value.decode(), object_pairs_hook=_first_of_each)
     except (ValueError, RecursionError) as error:
         if (text := _not_finite(value)) is not None:
-            detail = f"{_cut(text)!r} is no finite number: leave the event out or send a number"
+            detail = f"{cut(text)!r} is no finite number: leave the event out or send a number"
             raise RecordError(Reason.NOT_FINITE, detail) from None
         raise RecordError(Reason.UNDECODABLE, f"no JSON: {error}") from None
     if not isinstance(document, dict):
-        raise RecordError(Reason.WRONG_TYPE, f"a JSON object is needed, not {_kind_of(document)}")
+        raise RecordError(Reason.WRONG_TYPE, f"a JSON object is needed, not {kind_of(document)}")
     return document
 
 
@@ -102,57 +103,3 @@ def _lookup(document: Mapping[str, object], name: str) -> object:
     if name in document:
         return document[name]
     raise RecordError(Reason.MISSING_FIELD, f"field {name!r} is missing")
-
-
-def _scalar(name: str, kind: FieldType, item: object) -> object:
-    if kind.dtype == "str" and isinstance(item, str):
-        return item
-    if kind.dtype == "bool" and isinstance(item, bool):
-        return item
-    if kind.is_integer or kind.is_float:
-        return _number(name, kind, item)
-    raise RecordError(Reason.WRONG_TYPE, f"field {name!r} must be {kind}, is {_kind_of(item)}")
-
-
-def _number(name: str, kind: FieldType, item: object) -> int | float:
-    if isinstance(item, bool) or not isinstance(item, int | float):
-        raise RecordError(Reason.WRONG_TYPE, f"field {name!r} must be {kind}, is {_kind_of(item)}")
-    if kind.is_integer:
-        limits = np.iinfo(kind.dtype)
-        if not isinstance(item, int) or not limits.min <= item <= limits.max:
-            raise RecordError(
-                Reason.WRONG_TYPE, f"field {name!r} must be {kind}, is {_kind_of(item)}"
-            )
-        return item
-    try:
-        number = float(item)
-    except OverflowError:
-        number = math.inf
-    with np.errstate(over="ignore"):
-        fits = np.isfinite(np.dtype(kind.dtype).type(number))  # 3.4028235e38 rounds to what fits
-    if not fits:
-        raise RecordError(Reason.NOT_FINITE, f"field {name!r} does not fit in {kind.dtype}")
-    return number
-
-
-def _list(name: str, kind: FieldType, item: object) -> bytes:
-    if not isinstance(item, list):
-        raise RecordError(Reason.WRONG_TYPE, f"field {name!r} must be {kind}, is {_kind_of(item)}")
-    if len(item) != kind.size:
-        raise RecordError(
-            Reason.WRONG_LENGTH, f"field {name!r} must have {kind.size} numbers, has {len(item)}"
-        )
-    single = FieldType(kind.dtype)
-    numbers = [_number(f"{name}[{i}]", single, number) for i, number in enumerate(item)]
-    return np.array(numbers, np.float64 if kind.is_float else np.int64).tobytes()
-
-
-def _kind_of(item: object) -> str:
-    names = {dict: "an object", list: "a list", type(None): "null", bool: "a boolean"}
-    if type(item) in names:
-        return names[type(item)]
-    return f"the {'text' if isinstance(item, str) else 'number'} {_cut(str(item))!r}"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "..."

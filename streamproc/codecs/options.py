@@ -4,7 +4,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from streamproc.codecs.registry import Registry
 from streamproc.core import Size
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field that is found in another place than its name says.
+
+    Attributes:
+        type: as in ``fields``.
+        path: where it is, with dots into what lies inside: ``trade.px``.
+    """
+
+    type: str
+    path: str
+
+
+FieldTypes: TypeAlias = Mapping[str, str | Field]
+"""Fields by name: their types, or their types and places."""
+
+
+def types_of(fields: FieldTypes) -> dict[str, str]:
+    """The types of fields by name."""
+    return {name: f.type if isinstance(f, Field) else f for name, f in fields.items()}
+
+
+def paths_of(fields: FieldTypes) -> dict[str, str]:
+    """The places of fields by name."""
+    return {name: f.path if isinstance(f, Field) else name for name, f in fields.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +42,75 @@ class JsonCodec:
     Attributes:
         fields: the fields that are read, by name; each must be there and of its type. Types are ``str``,
             ``bool``, ``int8`` to ``int64``, ``float32``, ``float64``, and ``float32[16]``: a list of
-            exactly 16 numbers. Dots in a name go into nested objects (``data.price``). Of repeated keys the
+            exactly 16 numbers. Dots in a name go into nested objects (``data.price``), and so do those of
+            ``{path: trade.px, type: float64}``, which gives the field a name of its own. Of repeated keys the
             first counts.
         max_bytes: a longer value becomes a dead letter without being parsed.
     """
 
-    fields: Mapping[str, str]
+    fields: FieldTypes
+    max_bytes: Size = Size.parse("1MiB")  # noqa: RUF009 - immutable
+
+
+@dataclass(frozen=True, slots=True)
+class JsonSchemaCodec:
+    """JSON objects behind a schema's id (Confluent's wire format), one event a record.
+
+    Attributes:
+        fields: as of ``json``.
+        registry: where the schemas are; needed only to validate.
+        validate: whether each value is held against its schema; what violates it becomes a dead letter.
+        max_bytes: a longer value becomes a dead letter without being parsed.
+    """
+
+    fields: FieldTypes
+    registry: Registry | None = None
+    validate: bool = False
+    max_bytes: Size = Size.parse("1MiB")  # noqa: RUF009 - immutable
+
+
+@dataclass(frozen=True, slots=True)
+class AvroCodec:
+    """Avro records, one event a record.
+
+    Attributes:
+        fields: as of ``json``. Dots go into records and maps. Fields are read as the type says, whatever number the
+            schema has: timestamps are whole numbers of the schema's unit, decimals become floats, enums texts. A null
+            is a missing field.
+        registry: where the schemas are, by the id before each value (Confluent's wire format); without it values are
+            bare Avro of ``schema``.
+        schema: a file (.avsc). With a registry it is the reader's: records of other schemas are read as if they
+            were written with it, by Avro's rules of resolution, with its defaults for what they lack.
+        max_bytes: a longer value becomes a dead letter without being read.
+    """
+
+    fields: FieldTypes
+    registry: Registry | None = None
+    schema: str | None = None
+    max_bytes: Size = Size.parse("1MiB")  # noqa: RUF009 - immutable
+
+
+@dataclass(frozen=True, slots=True)
+class ProtobufCodec:
+    """Protobuf messages, one event a record.
+
+    Attributes:
+        fields: as of ``json``. Dots go into messages. A field without presence that is not there is zero or empty, as
+            Protobuf says; one that has presence (``optional``, in a ``oneof``, below a message that is not there) is
+            missing. Enums are texts, or numbers for a whole-number type.
+        registry: where the schemas are, by the id before each value (Confluent's wire format); without it values are
+            bare messages.
+        descriptor: a file with a ``FileDescriptorSet`` (``protoc --include_imports --descriptor_set_out``).
+        proto: a ``.proto`` file instead, compiled at the start.
+        message: the message's full name, such as ``shop.Order``; with a registry others are refused.
+        max_bytes: a longer value becomes a dead letter without being read.
+    """
+
+    fields: FieldTypes
+    registry: Registry | None = None
+    descriptor: str | None = None
+    proto: str | None = None
+    message: str | None = None
     max_bytes: Size = Size.parse("1MiB")  # noqa: RUF009 - immutable
 
 
@@ -60,7 +151,9 @@ class ArrowCodec:
     max_rows: int = 65_536
 
 
-Codec: TypeAlias = JsonCodec | ArrowCodec | TensorCodec
+Codec: TypeAlias = (
+    JsonCodec | AvroCodec | ProtobufCodec | JsonSchemaCodec | ArrowCodec | TensorCodec
+)
 """All there are."""
 
 

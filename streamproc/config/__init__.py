@@ -8,6 +8,7 @@ from streamproc.config.loader import load, parse
 from streamproc.config.log_redaction import hide_in_logs
 from streamproc.config.schema import json_schema
 from streamproc.config.secrets import Secret, is_sensitive, redact, secrets_of
+from streamproc.config.shape import choice_of_kind
 from streamproc.config.spec import PipelineConfig
 from streamproc.config.written import written
 
@@ -16,6 +17,7 @@ __all__ = [
     "PipelineConfig",
     "Secret",
     "check",
+    "choice_of_kind",
     "group_of",
     "hide_in_logs",
     "is_sensitive",

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
-from streamproc.codecs import ArrowCodec, Codec, FieldType, JsonCodec, TensorCodec
+from streamproc.codecs import ArrowCodec, Codec, FieldType, TensorCodec, types_of
+from streamproc.config.codec_checks import CODEC_CHECKS, codec_name
 from streamproc.config.delivery_checks import DELIVERY_CHECKS
 from streamproc.config.ends import END_CHECKS, Sink, Source
 from streamproc.config.feature_checks import FEATURE_CHECKS
@@ -75,20 +76,20 @@ def _field_types(codec: Codec) -> Iterator[Finding]:
             if not (kind.is_float or kind.is_integer):
                 yield ("codec", "tensor", "type"), f"must be numbers, was {kind}"
         return
-    name = "json" if isinstance(codec, JsonCodec) else "arrow"
+    name = codec_name(codec)
     path: Path = ("codec", name, "fields")
-    if not codec.fields and name == "json":
+    if not codec.fields and name != "arrow":
         yield path, "is empty: name at least one field and its type, such as {price: float64}"
-    for field, text in codec.fields.items():
+    for field, text in types_of(codec.fields).items():
         try:
             kind = FieldType.parse(text)
         except ValueError as error:
             yield (*path, field), str(error)
         else:
-            if name == "json" and len(kind.shape) > 1:
+            if name != "arrow" and len(kind.shape) > 1:
                 yield (
                     (*path, field),
-                    f"JSON lists have one dimension: write {kind.dtype}[{kind.size}]",
+                    f"lists have one dimension: write {kind.dtype}[{kind.size}]",
                 )
 
 
@@ -150,10 +151,10 @@ def _field(codec: Codec, name: str, path: Path) -> Generator[Finding, None, Fiel
         return None  # they are those that are named
     if name in codec.fields:
         try:
-            return FieldType.parse(codec.fields[name])
+            return FieldType.parse(types_of(codec.fields)[name])
         except ValueError:
             return None  # reported with the codec
-    where = "codec.json.fields" if isinstance(codec, JsonCodec) else "codec.arrow.fields"
+    where = f"codec.{codec_name(codec)}.fields"
     if isinstance(codec, TensorCodec):
         where = "the tensor"
     near = nearest(name, codec.fields)
@@ -287,6 +288,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_source_topics, ("source",)),
     (_topics_out, ("source", "sink")),
     (_undecided, ("name", "source", "sink", "outcomes")),
+    *CODEC_CHECKS,
     *FEATURE_CHECKS,
     *END_CHECKS,
     *DELIVERY_CHECKS,

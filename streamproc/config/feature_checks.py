@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from streamproc.codecs import ArrowCodec, Codec, FieldType, TensorCodec
+from streamproc.codecs import ArrowCodec, Codec, FieldType, TensorCodec, types_of
 from streamproc.config.tree import Finding
 from streamproc.core import ConfigError
 from streamproc.engine import PythonFunction
@@ -106,7 +106,7 @@ def _fields_of(codec: Codec) -> Mapping[str, str] | None:
         return {codec.field: codec.type}
     if isinstance(codec, ArrowCodec) and not codec.fields:
         return None
-    return codec.fields
+    return types_of(codec.fields)
 
 
 def _path(key: str) -> tuple[str | int, ...]:

@@ -8,10 +8,11 @@ from types import MappingProxyType
 from typing import Any
 
 from streamproc.config.checks import findings
+from streamproc.config.codec_checks import resolve_codec_files
 from streamproc.config.ends import resolve_ends
+from streamproc.config.hyphens import unhyphen
 from streamproc.config.kafka_names import rename
 from streamproc.config.loaded import LoadedConfig
-from streamproc.config.not_yet import take_out
 from streamproc.config.openslo import read_files
 from streamproc.config.overrides import apply, from_arguments, from_environment
 from streamproc.config.secrets import Secret, read_again, redact, resolve
@@ -75,14 +76,15 @@ def parse(
     apply(root, from_environment(environ, problems), problems)
     apply(root, from_arguments(overrides, problems), problems)
     rename(root, problems)  # an override's value may be a mapping with Kafka's names
-    gone = take_out(root, problems)
+    unhyphen(root)
     read_files(root, folder, problems)
     read_again(root, folder)
     secrets, unresolved = resolve(root, folder=folder, environ=environ, problems=problems)
 
     found: list[Problem] = []
     resolve_files(root, folder, found)
-    parts = read_parts(root, gone=gone, problems=found)
+    resolve_codec_files(root, folder, found)
+    parts = read_parts(root, problems=found)
     _resolve_model_paths(root, parts, folder, found)
     resolve_ends(root, parts, folder, found)
     found += [root.problem(path, message) for path, message in findings(parts)]

@@ -11,7 +11,10 @@ from streamproc.config.yaml_lines import DEPTH_MAX, read_yaml
 from streamproc.core import ConfigError, Problem
 
 PREFIX = "STREAMPROC_"
-_NAMES = (("codec", "json", "fields"), ("model", "inputs"))
+_NAMES = (
+    *(("codec", name, "fields") for name in ("json", "avro", "protobuf", "json_schema")),
+    ("model", "inputs"),
+)
 """Mappings whose keys may hold dots; what follows them is one key."""
 _POSITION_DIGITS_MAX = 5
 

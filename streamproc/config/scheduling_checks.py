@@ -4,7 +4,7 @@ import math
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
-from streamproc.codecs import ArrowCodec, Codec
+from streamproc.codecs import ArrowCodec, Codec, types_of
 from streamproc.config.tree import Finding, Path
 from streamproc.engine import Deadline, EventTime
 from streamproc.features import Expression
@@ -140,7 +140,7 @@ def _expression(codec: Codec, text: str, path: Path) -> Generator[Finding, None,
     if isinstance(codec, ArrowCodec) and not codec.fields:
         return None  # the fields are those that are named, with the model's types: looked at with the model
     try:
-        return Expression.parse(text, codec.fields)
+        return Expression.parse(text, types_of(codec.fields))
     except ValueError as error:
         yield path, str(error)
         return None

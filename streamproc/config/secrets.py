@@ -8,6 +8,7 @@ plain texts even so: ``PUBLISHED``.
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from pathlib import Path as FilePath
 
@@ -28,7 +29,16 @@ FILE_BYTES_MAX = 64 * 1024
 REDACTED_LENGTH_MIN = 4
 """Shorter texts are left in messages: replacing each "a" would hide the message, not the secret."""
 
-_CLIENTS: tuple[Path, ...] = (("source", "kafka"), ("sink", "kafka"), ("record", "redact"))
+REGISTRIES: tuple[Path, ...] = tuple(
+    ("codec", name, "registry") for name in ("avro", "protobuf", "json_schema")
+)
+"""Where schema registries are named."""
+_CLIENTS: tuple[Path, ...] = (
+    ("source", "kafka"),
+    ("sink", "kafka"),
+    ("record", "redact"),
+    *REGISTRIES,
+)
 _ENDPOINTS: Path = ("telemetry", "metrics")
 _SENSITIVE = re.compile(r"password|passwd|secret|token|passphrase|jaas", re.IGNORECASE)
 _TOKEN = "sasl_oauthbearer_token"  # noqa: S105 - the setting's name
@@ -99,7 +109,7 @@ def resolve(
     return kept, unresolved
 
 
-def redact(text: str, secrets: frozenset[str]) -> str:
+def redact(text: str, secrets: AbstractSet[str]) -> str:
     """The text without the secrets."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, HIDDEN)

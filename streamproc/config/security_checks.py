@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 
 from streamproc.config.ends import Sink, Source
-from streamproc.config.secrets import Secret
+from streamproc.config.secrets import REGISTRIES, Secret
 from streamproc.config.tree import Finding, Node, Path
 from streamproc.connectors.kafka import KafkaSink, KafkaSource, named, security_problems
 from streamproc.core import Problem
@@ -13,7 +13,7 @@ from streamproc.telemetry import Telemetry
 TOKEN_LENGTH_MIN = 16
 """Fewer could be guessed."""
 
-CLIENTS: tuple[Path, ...] = (("source", "kafka"), ("sink", "kafka"))
+CLIENTS: tuple[Path, ...] = (("source", "kafka"), ("sink", "kafka"), *REGISTRIES)
 FILES = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "sasl_oauthbearer_token_file")
 """Settings that are files; relative ones start from the configuration's folder."""
 

@@ -29,8 +29,11 @@ from typing_extensions import TypedDict
 from streamproc.codecs import (
     ArrowCodec,
     ArrowDecisions,
+    AvroCodec,
     JsonCodec,
     JsonDecisions,
+    JsonSchemaCodec,
+    ProtobufCodec,
     TensorCodec,
 )
 from streamproc.config.docstrings import attributes, summary
@@ -49,8 +52,11 @@ CHOICES: Mapping[frozenset[type], Mapping[str, type]] = {
         "capture": CaptureSource,
         "file": FileSource,
     },
-    frozenset({JsonCodec, ArrowCodec, TensorCodec}): {
+    frozenset({JsonCodec, AvroCodec, ProtobufCodec, JsonSchemaCodec, ArrowCodec, TensorCodec}): {
         "json": JsonCodec,
+        "avro": AvroCodec,
+        "protobuf": ProtobufCodec,
+        "json_schema": JsonSchemaCodec,
         "arrow": ArrowCodec,
         "tensor": TensorCodec,
     },

@@ -12,6 +12,7 @@ from streamproc.engine.effects import Effect, Infer, Send, Skip
 from streamproc.engine.engine import Engine
 from streamproc.engine.event_times import DEADLINE_HEADER, EventTimes, Times
 from streamproc.engine.feature_step import FeatureStep
+from streamproc.engine.feature_tap import FeatureTap
 from streamproc.engine.intake import Intake
 from streamproc.engine.isolate import Span
 from streamproc.engine.lanes import Lanes
@@ -85,6 +86,7 @@ __all__ = [
     "EventTime",
     "EventTimes",
     "FeatureStep",
+    "FeatureTap",
     "Infer",
     "Intake",
     "LabelDecider",

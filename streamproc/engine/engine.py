@@ -68,6 +68,8 @@ class Engine:
 
     Attributes:
         draining: set when nothing more will be taken in, so that nothing is waited for.
+        withheld: partitions of which records were polled and not yet given to the engine: what the source says of
+            their positions is not believed.
         rewinds: set where records are fetched again from before the place where deciding begins.
         restore_ns: how long that took after the last assignment.
         wake_ns: when ``next_effects`` is to be asked again although nothing has happened; None for never.
@@ -93,6 +95,7 @@ class Engine:
         self._events_total = 0
         self._leaving_total = 0
         self.draining = False
+        self.withheld: Collection[TopicPartition] = ()
         self.rewinds = False
         self.restore_ns = 0
         self._assigned_ns: int | None = None
@@ -150,6 +153,11 @@ class Engine:
         """The partitions that are ours."""
         return list(self._partitions.owned())
 
+    def assignment(self, source: TopicPartition) -> int | None:
+        """Which assignment of a partition this is: another number each time that it becomes ours; None while it is not."""
+        partition = self._partitions.find(source)
+        return None if partition is None else partition.index
+
     def leave(self, sources: Collection[TopicPartition]) -> None:
         """Take in nothing more of these partitions; what was taken in goes on until ``release``."""
         for source in sources:
@@ -187,7 +195,7 @@ class Engine:
         """The source's positions; they may have moved over what holds no records."""
         for source, position in positions.items():
             partition = self._partitions.find(source)
-            if partition is not None and not partition.leaving:
+            if partition is not None and not partition.leaving and source not in self.withheld:
                 partition.moved(position)
 
     def take_back(self) -> None:
@@ -317,8 +325,9 @@ class Engine:
         encoders: Sequence[DecisionEncoder],
         lane_budgets_ns: Sequence[int] | None,
         batch_room: int,
+        words: str = "",  # noqa: ARG002 - for a log
     ) -> None:
-        """Go on with another model or other scheduling; runs under way end as they began."""
+        """Go on with another model or other scheduling, which the words name; runs under way end as they began."""
         self._scheduler.reload(scheduling)
         self._concluder.encoders = encoders
         self._intake.times.set_lane_budgets(lane_budgets_ns)
@@ -363,6 +372,8 @@ class Engine:
     def _skip(self, skip: SkipTo) -> None:
         partition = self._partitions.at(skip.partition)
         if partition is None or partition.leaving or partition.skipping:
+            return
+        if partition.source in self.withheld:
             return
         partition.skipping = True
         self._effects.append(Skip(partition.source, skip.timestamp_ns + partition.timestamp_off_ns))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from streamproc.core import (
     Reason,
     RecordBatch,
     RecordError,
+    TopicPartition,
     light,
     object_column,
 )
@@ -28,6 +29,9 @@ from streamproc.engine.isolate import Span, isolate, text_of
 from streamproc.engine.lanes import Lanes
 from streamproc.engine.limits import Limits
 from streamproc.features import Features
+
+if TYPE_CHECKING:
+    from streamproc.engine.feature_tap import FeatureTap
 
 _KEYS_MAX = 65_536
 """Keys whose bytes are remembered; when there are more, all are forgotten."""
@@ -76,6 +80,9 @@ class Intake:
         lanes: in which lane an event is; None where there is one.
         limits: how large records may be; None for the defaults.
         step: operators, between decoding and ``features``; None where there are none.
+
+    Attributes:
+        taps: are shown the features that are made.
     """
 
     def __init__(
@@ -97,6 +104,7 @@ class Intake:
         self._limits = limits or Limits()
         self._step = step
         self.times = times
+        self.taps: list[FeatureTap] = []
 
     def admit(
         self,
@@ -138,7 +146,7 @@ class Intake:
         if not len(events):
             return Admitted([], rejected, held)
         if self._step is None:
-            return Admitted(self._featured(events, ordinal, rejected), rejected, held)
+            return Admitted(self._featured(batch.source, events, ordinal, rejected), rejected, held)
         said_ns = self.times.said_ns(batch, decoded.record, decoded.columns)
         parts, ends = self._step.take(events, said_ns)
         for end in ends:
@@ -148,7 +156,9 @@ class Intake:
                     Rejected(record, end.events.row, RecordError(end.reason, end.detail))
                 )
         undecided = [end for end in ends if end.outcome is not Outcome.DEAD_LETTER]
-        featured = [made for part in parts for made in self._featured(part, ordinal, rejected)]
+        featured = [
+            made for part in parts for made in self._featured(batch.source, part, ordinal, rejected)
+        ]
         return Admitted(featured, rejected, held, undecided)
 
     @property
@@ -194,7 +204,7 @@ class Intake:
         )
 
     def _featured(
-        self, events: EventBatch, ordinal: int, rejected: list[Rejected]
+        self, source: TopicPartition, events: EventBatch, ordinal: int, rejected: list[Rejected]
     ) -> list[EventBatch]:
         """The events with their inputs; those whose features fail are added to ``rejected``."""
 
@@ -206,6 +216,8 @@ class Intake:
         parts = []
         for span, inputs in done:
             part = replace(_rows(events, span), inputs=inputs)
+            for tap in self.taps:
+                tap.made(source, part)
             finite = finite_rows(inputs, len(part))
             if finite is not None:
                 bad = part.take(np.flatnonzero(~finite))

@@ -1,7 +1,8 @@
 """An engine that writes down what it is told, and when."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
+from streamproc.codecs import DecisionEncoder
 from streamproc.core import (
     NOTHING_BEYOND,
     Columns,
@@ -17,6 +18,7 @@ from streamproc.engine.isolate import text_of
 from streamproc.engine.parts import EngineParts
 from streamproc.engine.rescue import Rescued
 from streamproc.engine.schedule_log import Call, ScheduleLog
+from streamproc.scheduling import Reload
 
 
 class LoggedEngine(Engine):
@@ -115,6 +117,24 @@ class LoggedEngine(Engine):
         log.cut(acknowledged_ns)
         log.note_at(Call.ACKNOWLEDGED, acknowledged_ns, ticket)
         super().acknowledged(ticket, acknowledged_ns)
+
+    def reload(
+        self,
+        scheduling: Reload,
+        *,
+        encoders: Sequence[DecisionEncoder],
+        lane_budgets_ns: Sequence[int] | None,
+        batch_room: int,
+        words: str = "",
+    ) -> None:
+        """See ``Engine``."""
+        self._log.note(Call.RELOADED, self._log.text(words))
+        super().reload(
+            scheduling,
+            encoders=encoders,
+            lane_budgets_ns=lane_budgets_ns,
+            batch_room=batch_room,
+        )
 
     def skipped(self, source: TopicPartition, jump: Jump | None) -> None:
         """See ``Engine``."""

@@ -53,6 +53,8 @@ class Call(IntEnum):
     RESCUED = 12
     """Numbers: how many follow, the run, the variant as of COMPLETED; then for each part that was not answered its
     first row, the row behind its last, and texts as of FAILED."""
+    RELOADED = 13
+    """It went on with other settings, which the log does not hold. Numbers: the text that names them."""
     HOLD = 14
     """Numbers: the best variant that may decide."""
     RUN = 11
@@ -72,6 +74,7 @@ NUMBERS: Final[Mapping[Call, int]] = {
     Call.ACKNOWLEDGED: 1,
     Call.SKIPPED: 3,
     Call.DRAINING: 1,
+    Call.RELOADED: 1,
     Call.HOLD: 1,
     Call.RUN: 3,
 }

@@ -8,6 +8,7 @@ from streamproc.runtime.assembly import (
     make_decider,
 )
 from streamproc.runtime.codecs import make_decoder
+from streamproc.runtime.drift import read_reference
 from streamproc.runtime.features import make_features, make_program
 from streamproc.runtime.inference import Ran, attempt, try_again
 from streamproc.runtime.machine import machine_facts
@@ -47,6 +48,7 @@ __all__ = [
     "make_program",
     "metadata_of",
     "outcome_columns",
+    "read_reference",
     "sent_batch",
     "transaction_interval_ns",
     "try_again",

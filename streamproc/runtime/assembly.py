@@ -1,12 +1,14 @@
 """From a configuration to an engine: every part made and joined, in one place."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
+from streamproc.codecs import Decoder, SchemaDecoder
 from streamproc.config import PipelineConfig, redact, secrets_of
 from streamproc.connectors.kafka import KafkaSink
+from streamproc.connectors.registry import RegistryClient
 from streamproc.core import Clock, ConfigError, Executor, ModelInfo, Problem, load_function
 from streamproc.engine import (
     Beginning,
@@ -16,6 +18,7 @@ from streamproc.engine import (
     Engine,
     EngineParts,
     EventTimes,
+    FeatureTap,
     Intake,
     LabelDecider,
     Ledger,
@@ -43,6 +46,7 @@ from streamproc.runtime.scheduling import (
     make_offering,
     make_scheduler,
 )
+from streamproc.runtime.schemas import LearningDecoder
 from streamproc.scheduling import Conflate, LatencyModel
 from streamproc.telemetry import Accounts, Journey, Sampler, Tracer
 
@@ -64,8 +68,11 @@ class Assembly:
         sweeps: what each variant of the model was measured to take.
         transaction: says what is to be committed; None where outcomes are final one by one.
         ledger: what became of each record; None where nobody asks.
+        secrets: the texts that dead letters do not show; a reload adds to them.
         program: the operators of the features; None where there are none.
         rewind_ns: how much older than the place where reading begins the records are that features still need.
+        decoder: turns values into columns.
+        feature_taps: are shown the features that are made; to be added to.
     """
 
     engine: Engine
@@ -77,8 +84,11 @@ class Assembly:
     sweeps: tuple[Sweep, ...]
     transaction: OpenTransaction | None = None
     ledger: Ledger | None = None
+    secrets: set[str] = field(default_factory=set, repr=False)
     program: Program | None = None
     rewind_ns: int = 0
+    decoder: Decoder | None = None
+    feature_taps: list[FeatureTap] = field(default_factory=list)
 
 
 def assemble(
@@ -89,6 +99,7 @@ def assemble(
     *,
     sweeps: Sequence[Sweep] | None = None,
     log: ScheduleLog | None = None,
+    waits_for_schemas: bool = False,
 ) -> Assembly:
     """Make a pipeline's engine; measures the model's variants on the way, unless that was done.
 
@@ -99,12 +110,16 @@ def assemble(
         export: takes the journeys of traced events; None makes no traces.
         sweeps: what each variant takes, where it is known; None measures.
         log: takes all that the engine is told, to do it again; None keeps nothing.
+        waits_for_schemas: True where records are given to the engine only once their schemas are known; False lets
+            the decoder ask for them itself.
 
     Raises:
         ConfigError: the model's inputs or outputs do not fit the features or labels.
     """
     models = [executor.info for executor in executors]
     decoder = make_decoder(config, models[0])
+    if not waits_for_schemas and isinstance(decoder, SchemaDecoder) and decoder.registry:
+        decoder = LearningDecoder(decoder, RegistryClient(decoder.registry, "codec.registry"))
     program = make_program(config, decoder)
     features = make_features(config, models[0], decoder, program)
     decider = make_decider(config, models)
@@ -137,18 +152,20 @@ def assemble(
     settlement = Settlement(
         accounts, partitions, scheduler, tracer, transactional=transactional, ledger=ledger
     )
+    secrets = set(secrets_of(config))
     times = EventTimes(config.event_time, config.deadline, lane_budgets_ns(config))
+    intake = Intake(
+        decoder=decoder,
+        features=features,
+        key=config.key,
+        times=times,
+        lanes=lanes,
+        limits=config.limits,
+        step=make_step(config, decoder, program),
+    )
     parts = EngineParts(
         clock=clock,
-        intake=Intake(
-            decoder=decoder,
-            features=features,
-            key=config.key,
-            times=times,
-            lanes=lanes,
-            limits=config.limits,
-            step=make_step(config, decoder, program),
-        ),
+        intake=intake,
         screen=Screen(
             times=times,
             scheduler=scheduler,
@@ -162,7 +179,7 @@ def assemble(
             clock=clock,
             decider=decider,
             encoders=[make_encoder(config, model) for model in models],
-            destinations=_destinations(config),
+            destinations=_destinations(config, secrets),
             partitions=partitions,
             scheduler=scheduler,
             settlement=settlement,
@@ -192,8 +209,11 @@ def assemble(
         swept,
         transaction,
         ledger,
+        secrets,
         program,
         reach_ns,
+        decoder,
+        intake.taps,
     )
 
 
@@ -220,7 +240,7 @@ def dead_letter_topic(config: PipelineConfig) -> str | None:
     return f"{config.name}.dlq" if topic == "" else topic
 
 
-def _destinations(config: PipelineConfig) -> Destinations:
+def _destinations(config: PipelineConfig, secrets: set[str]) -> Destinations:
     sink = config.sink
     options = sink if isinstance(sink, KafkaSink) else KafkaSink(sink.topic)
     return Destinations(
@@ -231,5 +251,5 @@ def _destinations(config: PipelineConfig) -> Destinations:
         rekeyed=config.key is not None,
         bytes_max=int(options.max_record),
         headers=frozenset(options.headers),
-        redact=partial(redact, secrets=secrets_of(config)),
+        redact=partial(redact, secrets=secrets),
     )

@@ -1,21 +1,33 @@
 """From the configuration to what reads events and what writes decisions."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from streamproc.codecs import (
     ArrowCodec,
     ArrowDecisions,
+    AvroCodec,
     DecisionEncoder,
     Decoder,
     FieldType,
     JsonCodec,
     JsonDecisionEncoder,
     JsonDecoder,
+    JsonSchemaCodec,
+    ProtobufCodec,
     TensorCodec,
     TensorDecoder,
 )
 from streamproc.config import PipelineConfig
-from streamproc.core import ConfigError, ModelInfo, Problem, TensorSpec
+from streamproc.connectors.registry import compile_proto
+from streamproc.core import (
+    ConfigError,
+    ExternalError,
+    ModelInfo,
+    Problem,
+    RecordError,
+    TensorSpec,
+)
 from streamproc.engine import PythonFunction
 
 _NUMBERS = {"float16": "float32", "float32": "float32", "float64": "float64", "bool": "bool"}
@@ -33,6 +45,8 @@ def make_decoder(config: PipelineConfig, model: ModelInfo) -> Decoder:
             return JsonDecoder(codec)
         case TensorCodec() as codec:
             return TensorDecoder(codec)
+        case AvroCodec() | ProtobufCodec() | JsonSchemaCodec() as codec:
+            return _with_schema(codec)
         case ArrowCodec() as codec:
             try:
                 from streamproc.codecs.arrow import ArrowDecoder  # noqa: PLC0415 - an extra
@@ -40,6 +54,51 @@ def make_decoder(config: PipelineConfig, model: ModelInfo) -> Decoder:
                 raise _without_pyarrow("codec.arrow") from error
             fields = {name: FieldType.parse(text) for name, text in codec.fields.items()}
             return ArrowDecoder(codec, fields or named_fields(config, model))
+
+
+def _with_schema(codec: AvroCodec | ProtobufCodec | JsonSchemaCodec) -> Decoder:
+    name = {AvroCodec: "avro", ProtobufCodec: "protobuf"}.get(type(codec), "json_schema")
+    key = f"codec.{name}"
+    try:
+        return _schema_decoder(codec)
+    except ImportError as error:
+        what = f"needs {error.name or 'a package'}: pip install 'streamproc[{name}]'"
+        raise ConfigError(Problem(what, key)) from error
+    except RecordError as error:
+        raise ConfigError(Problem(error.detail, key)) from None
+    except OSError as error:
+        text = f"{error.filename} cannot be read: {error.strerror or error}"
+        raise ConfigError(Problem(text, key)) from None
+    except ExternalError as error:
+        raise ConfigError(Problem(str(error), f"{key}.proto")) from None
+
+
+def _schema_decoder(codec: AvroCodec | ProtobufCodec | JsonSchemaCodec) -> Decoder:
+    # Their packages are extras, so they are imported only here.
+    match codec:
+        case AvroCodec():
+            from streamproc.codecs.avro import AvroDecoder  # noqa: PLC0415
+
+            file = codec.schema
+            return AvroDecoder(codec, None if file is None else Path(file).read_text("utf-8"))
+        case ProtobufCodec():
+            from streamproc.codecs.protobuf import ProtobufDecoder  # noqa: PLC0415
+
+            return ProtobufDecoder(codec, _descriptors(codec))
+        case JsonSchemaCodec():
+            from streamproc.codecs.json_schema import JsonSchemaDecoder  # noqa: PLC0415
+
+            return JsonSchemaDecoder(codec)
+
+
+def _descriptors(codec: ProtobufCodec) -> bytes | None:
+    """A serialised ``FileDescriptorSet`` of the files that are named; None where there are none."""
+    if codec.descriptor is not None:
+        return Path(codec.descriptor).read_bytes()
+    if codec.proto is None:
+        return None
+    file = Path(codec.proto)
+    return compile_proto({file.name: file.read_text("utf-8")}, file.name, file.parent.resolve())
 
 
 def make_encoder(config: PipelineConfig, model: ModelInfo) -> DecisionEncoder:

@@ -1,22 +1,102 @@
 """How a pipeline's positions are committed: by transactions, behind a ledger, or plainly."""
 
+import asyncio
+import logging
+
 from streamproc.config import PipelineConfig, kafka_source
 from streamproc.core import (
+    NS_PER_S,
     Clock,
     ConfigError,
+    ExternalError,
     Sink,
     Source,
     TransactionalSink,
     TransactionalSource,
 )
+from streamproc.engine import ScheduleLog
 from streamproc.runtime.assembly import Assembly
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.ledger_commits import LedgerCommits
 from streamproc.runtime.scheduling import transaction_interval_ns
 from streamproc.runtime.transactions import Transactions
 
+log = logging.getLogger(__name__)
 
-def make_ledger_commits(assembly: Assembly, driver: Driver, sink: Sink) -> LedgerCommits | None:
+
+class Commits:
+    """Stores how far the partitions are done, again and again.
+
+    Args:
+        config: the pipeline.
+        assembly: its parts.
+        driver: says when what is under way has left.
+        source: stores positions.
+        sink: publishes the ledger, or the transactions.
+        clock: the time.
+        interval_ns: how often positions are stored.
+        schedule: the schedule log, handed on as often; None where none is kept.
+
+    Raises:
+        ConfigError: the source or the sink knows no transactions, and they are asked for.
+    """
+
+    def __init__(
+        self,
+        config: PipelineConfig,
+        assembly: Assembly,
+        driver: Driver,
+        *,
+        source: Source,
+        sink: Sink,
+        clock: Clock,
+        interval_ns: int,
+        schedule: ScheduleLog | None,
+    ) -> None:
+        self._engine = assembly.engine
+        self._source = source
+        self._interval_ns = interval_ns
+        self._schedule = schedule
+        self._ledger = _ledger_commits(assembly, driver, sink)
+        self._transactions = _transactions(
+            config, assembly, driver, source=source, sink=sink, clock=clock
+        )
+
+    async def run(self) -> None:
+        """Do so until cancelled."""
+        if self._transactions is not None:
+            await self._transactions.run()
+            return
+        while True:
+            await asyncio.sleep(self._interval_ns / NS_PER_S)
+            if self._schedule is not None:
+                self._schedule.flush()  # a crash while nothing comes must not take the end with it
+            await self.commit()
+
+    async def commit(self) -> None:
+        """Do it now; what cannot be stored for the moment is stored the next time.
+
+        Raises:
+            ExternalError: it cannot be stored for good.
+        """
+        if self._transactions is not None:
+            await self._transactions.commit()
+            return
+        try:
+            self._engine.moved(await self._source.positions())
+            positions = self._engine.positions_to_commit()
+            if positions:
+                if self._ledger is not None:
+                    await self._ledger.publish(positions)
+                await self._source.commit(positions)
+                self._engine.committed(positions)
+        except ExternalError as error:
+            if not error.retriable:
+                raise
+            log.warning("%s; trying again", error)
+
+
+def _ledger_commits(assembly: Assembly, driver: Driver, sink: Sink) -> LedgerCommits | None:
     """What publishes the ledger before each commit; None where there is none, or it is in the transactions."""
     if assembly.ledger is None or assembly.transaction is not None:
         return None
@@ -25,7 +105,7 @@ def make_ledger_commits(assembly: Assembly, driver: Driver, sink: Sink) -> Ledge
     return commits
 
 
-def make_transactions(
+def _transactions(
     config: PipelineConfig,
     assembly: Assembly,
     driver: Driver,

@@ -12,7 +12,7 @@ from streamproc.web import Action, Guard, OpsServer, ops_app
 
 @contextlib.asynccontextmanager
 async def endpoints(
-    metrics: Metrics,
+    metrics: Callable[[], Metrics],
     *,
     accounts: Callable[[], Accounts],
     gauges: Callable[[], Gauges],
@@ -25,7 +25,7 @@ async def endpoints(
     """``/metrics``, ``/livez``, ``/readyz`` and ``/api``; gives their address.
 
     Args:
-        metrics: where they are, and who may ask them.
+        metrics: says where they are, at the begin, and what who asks them must show, at any moment.
         accounts: the books.
         gauges: how things stand now.
         models: the models that are loaded now.
@@ -37,16 +37,17 @@ async def endpoints(
     Raises:
         ExternalError: the address cannot be listened on.
     """
-    if metrics.listen is None:
+    listen = metrics().listen
+    if listen is None:
         yield None
         return
-    host, _, port = metrics.listen.rpartition(":")
+    host, _, port = listen.rpartition(":")
     collector = PipelineCollector(accounts, gauges=gauges, models=models, version=VERSION)
     registry = make_registry(collector)
     for one in more:
         registry.register(one)
     app = ops_app(registry=registry, readiness=readiness, status=status, actions=actions)
-    server = OpsServer(Guard(app, metrics.token), host, int(port))
+    server = OpsServer(Guard(app, lambda: metrics().token), host, int(port))
     try:
         await server.start()
         yield server.address

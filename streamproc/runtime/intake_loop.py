@@ -11,6 +11,8 @@ from streamproc.telemetry import Accounts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from streamproc.runtime.schemas import SchemaGate
+
 IN_FLIGHT_MAX = 16_384
 """Events taken in and not finished: 0.1 s of work at the highest rate. It bounds memory and what a crash
 makes another process do again."""
@@ -49,6 +51,7 @@ class IntakeLoop:
 
     Attributes:
         record: is shown each batch before the engine has it; None shows nobody.
+        schemas: holds batches back whose schemas are not known yet; None where the codec has no registry.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class IntakeLoop:
         self._stop_after = stop_after
         self._stop_when_idle_ns = stop_when_idle_ns
         self.record: Callable[[RecordBatch], None] | None = None
+        self.schemas: SchemaGate | None = None
         self._paused = False
         self._record_bytes = 1.0
         self._records_total = 0
@@ -91,7 +95,10 @@ class IntakeLoop:
                 if wanted <= 0:
                     return
             await self._room()
-            batches = await self._source.poll(timeout_ns=POLL_NS, records_max=wanted)
+            batches = self._through_gate([])
+            if not batches:
+                polled = await self._source.poll(timeout_ns=POLL_NS, records_max=wanted)
+                batches = self._through_gate(polled)
             self._take_in(batches)
             formed = self._driver.owns_partitions  # before the group is, nothing can come
             if batches or not formed:
@@ -102,6 +109,14 @@ class IntakeLoop:
                     await asyncio.sleep(0)
             elif formed and self._ended(busy_ns):
                 return
+
+    def _through_gate(self, batches: list[RecordBatch]) -> list[RecordBatch]:
+        """What of these, and of what was held before, can be decoded."""
+        return batches if self.schemas is None else self.schemas.passed(batches)
+
+    @property
+    def _waits_for_schemas(self) -> bool:
+        return self.schemas is not None and self.schemas.waits
 
     def _take_in(self, batches: list[RecordBatch]) -> None:
         """Give the engine what was polled, and carry out what follows."""
@@ -130,7 +145,7 @@ class IntakeLoop:
         self._record_bytes += (max(1.0, sum(sample) / len(sample)) - self._record_bytes) / 4
 
     def _ended(self, busy_ns: int) -> bool:
-        if self._paused or self._accounts.in_flight:
+        if self._paused or self._accounts.in_flight or self._waits_for_schemas:
             return False
         if self._source.exhausted():
             return True
@@ -139,7 +154,8 @@ class IntakeLoop:
 
     def _full(self, share: float = 1.0) -> bool:
         return (
-            self._accounts.in_flight >= IN_FLIGHT_MAX * share
+            self._waits_for_schemas
+            or self._accounts.in_flight >= IN_FLIGHT_MAX * share
             or self._accounts.in_flight * self._record_bytes >= BYTES_MAX * share
             or self._sink.pending_bytes() >= SINK_BYTES_MAX * share
         )

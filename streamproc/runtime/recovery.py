@@ -62,7 +62,7 @@ class Recovery:
         """What changes when the work goes on, or is not to go on."""
         if self.held():
             return object()
-        return self.accounts.consumed, self.source.skipped_total
+        return self.accounts.consumed, self.accounts.restored, self.source.skipped_total
 
     async def _rejoin(self, source: Recoverable, unread: int, under_way: int) -> None:
         log.error(

@@ -1,11 +1,11 @@
 """Another model, or other scheduling, while the pipeline runs: made aside, seen to fit, and put in between two batches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from streamproc.codecs import DecisionEncoder
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, choice_of_kind
 from streamproc.core import (
     Clock,
     ConfigError,
@@ -19,12 +19,14 @@ from streamproc.engine import Engine
 from streamproc.executors import Model, load_executors, sweep
 from streamproc.runtime.assembly import make_decider
 from streamproc.runtime.codecs import make_encoder
+from streamproc.runtime.credentials import with_secrets_of, without_secrets
 from streamproc.runtime.scheduling import lane_budgets_ns, make_accounts, reload_options
 from streamproc.scheduling import Conflate, LatencyModel, SkipAhead, Utility, shed_policies
 from streamproc.slo import latencies_ns
 
 RELOADED = ("model", "batching", "shed", "lanes", "slo")
-"""The keys that a reload may change, some of them in part."""
+"""The keys that a reload may change, some of them in part; besides them the secrets of ``credentials``."""
+_NESTED = ("source", "sink", "telemetry")
 _ADVICE = "a reload cannot change it: restart, or put it back"
 
 
@@ -61,13 +63,14 @@ class Prepared:
         encoders = tuple(make_encoder(config, model) for model in models)
         return cls(config, executors, compute, latency, encoders, _room(config, models))
 
-    def put_into(self, engine: Engine) -> None:
-        """Let the engine go on with it."""
+    def put_into(self, engine: Engine, words: str) -> None:
+        """Let the engine go on with it; the words say what is new."""
         engine.reload(
             reload_options(self.config, self.latency),
             encoders=self.encoders,
             lane_budgets_ns=lane_budgets_ns(self.config),
             batch_room=self.room,
+            words=words,
         )
 
 
@@ -77,11 +80,7 @@ def check_reload(before: PipelineConfig, after: PipelineConfig) -> None:
     Raises:
         ConfigError: all of it, by key.
     """
-    problems = [
-        Problem(_ADVICE, field.name)
-        for field in fields(PipelineConfig)
-        if field.name not in RELOADED and getattr(before, field.name) != getattr(after, field.name)
-    ]
+    problems = [Problem(_ADVICE, key) for key in _changed(before, after)]
     if before.model.inputs != after.model.inputs:
         problems.append(Problem(_ADVICE, "model.inputs"))
     if before.batching.cost != after.batching.cost:
@@ -109,9 +108,27 @@ def check_reload(before: PipelineConfig, after: PipelineConfig) -> None:
         raise ConfigError(*problems)
 
 
+def _changed(before: PipelineConfig, after: PipelineConfig) -> Iterator[str]:
+    """The keys that a reload does not take and that have changed: of ends and telemetry the very key, of the rest the first one."""
+    old, new = without_secrets(before), without_secrets(after)
+    for name in (field.name for field in fields(PipelineConfig)):
+        mine, other = getattr(old, name), getattr(new, name)
+        if name in RELOADED or mine == other:
+            continue
+        if name not in _NESTED or type(mine) is not type(other):
+            yield name
+            continue
+        kind = next((k for k, t in choice_of_kind(type(mine)).items() if t is type(mine)), None)
+        path = name if kind is None else f"{name}.{kind}"
+        for inner in fields(mine):
+            if getattr(mine, inner.name) != getattr(other, inner.name):
+                yield f"{path}.{inner.name}"
+
+
 def reloaded(before: PipelineConfig, after: PipelineConfig) -> PipelineConfig:
     """A configuration with what a reload changes taken from another one."""
-    return replace(before, **{key: getattr(after, key) for key in RELOADED})
+    taken = replace(before, **{key: getattr(after, key) for key in RELOADED})
+    return with_secrets_of(taken, after)
 
 
 def prepare(config: PipelineConfig, running: Sequence[Executor], clock: Clock) -> Prepared:

@@ -3,15 +3,16 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, secrets_of
 from streamproc.core import NS_PER_S, Clock, ConfigError, Executor, ExternalError
 from streamproc.executors import Model, PythonModel, look_at
 from streamproc.runtime.assembly import Assembly
 from streamproc.runtime.braking import braked, floor_of
+from streamproc.runtime.credentials import Credentials, Renewal
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.reload import RELOADED, Prepared, check_reload, files_of, prepare, words_of
 from streamproc.slo import Measures
@@ -33,6 +34,7 @@ class Reloader:
         driver: of the pipeline.
         clock: the time.
         reread: reads the configuration again; None keeps it, and loads the model's files anew.
+        credentials: what the clients show.
 
     Attributes:
         config: as it is now.
@@ -49,6 +51,7 @@ class Reloader:
         driver: Driver,
         clock: Clock,
         reread: Reread | None,
+        credentials: Credentials,
     ) -> None:
         self.config = config
         self.executors = executors
@@ -58,6 +61,8 @@ class Reloader:
         self._driver = driver
         self._clock = clock
         self._reread = reread
+        self._credentials = credentials
+        self._secrets = assembly.secrets
         self._measures = Measures()
         self._one_at_a_time = asyncio.Lock()
 
@@ -82,12 +87,13 @@ class Reloader:
                     config = await self._read()
                 check_reload(self.config, config)
                 result = "failed"
+                renewals = await self._credentials.prepare(config)
                 prepared = await asyncio.to_thread(self._prepare, config)
             except (ConfigError, ExternalError) as error:
                 self.results[result] += 1
                 log.error("reload %s, what ran goes on: %s", result, _one_line(error))  # noqa: TRY400
                 raise
-            return self._put_in(prepared)
+            return self._put_in(prepared, renewals)
 
     def brake(self, measures: Measures) -> None:
         """Do what a burning budget asks for, between two batches; a reload keeps to it until it is taken back."""
@@ -95,13 +101,15 @@ class Reloader:
         self._measures = measures
         if moved:
             self._put_into_engine(
-                Prepared.of_the_same(self.config, self.executors, self._compute, self._latency)
+                Prepared.of_the_same(self.config, self.executors, self._compute, self._latency),
+                "what a burning budget asks for",
             )
         else:
             self._hold(self.config)
 
-    def _put_into_engine(self, prepared: Prepared) -> None:
-        replace(prepared, config=braked(prepared.config, self._measures)).put_into(self._engine)
+    def _put_into_engine(self, prepared: Prepared, words: str) -> None:
+        config = braked(prepared.config, self._measures)
+        replace(prepared, config=config).put_into(self._engine, words)
         self._hold(prepared.config)
 
     def _hold(self, config: PipelineConfig) -> None:
@@ -144,19 +152,25 @@ class Reloader:
                 return False
         return True
 
-    def _put_in(self, prepared: Prepared) -> Mapping[str, object]:
+    def _put_in(self, prepared: Prepared, renewals: Sequence[Renewal]) -> Mapping[str, object]:
         """Between two batches: nothing else runs on the event loop meanwhile."""
         before = [executor.info for executor in self.executors]
         after = [executor.info for executor in prepared.executors]
-        self._put_into_engine(prepared)
-        self._driver.swap(prepared.executors, prepared.compute)
+        self._secrets.update(secrets_of(prepared.config))
+        self._credentials.show(renewals)
+        words = words_of(before, after)
         changed = [
             key for key in RELOADED if getattr(self.config, key) != getattr(prepared.config, key)
         ]
+        if {*changed} - {"slo"} or prepared.executors is not self.executors:
+            self._put_into_engine(prepared, "; ".join((words, *changed)))
+            self._driver.swap(prepared.executors, prepared.compute)
+        changed += [f"{renewal.end}.kafka.security" for renewal in renewals]
+        if self.config.telemetry != prepared.config.telemetry:
+            changed.append("telemetry.metrics.token")
         self.config, self.executors = prepared.config, prepared.executors
         self._compute, self._latency = prepared.compute, prepared.latency
         self.results["done"] += 1
-        words = words_of(before, after)
         log.warning("reloaded: %s; changed keys: %s", words, ", ".join(changed) or "none")
         return {
             "reloaded": True,

@@ -3,24 +3,18 @@
 import asyncio
 import heapq
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from typing import Any
 
 from streamproc.config import PipelineConfig
-from streamproc.connectors.capture import Recorder
-from streamproc.core import (
-    NS_PER_S,
-    Executor,
-    ExternalError,
-    ModelInfo,
-    process_cpu_ns,
-)
+from streamproc.core import NS_PER_S, Executor, ExternalError, ModelInfo, process_cpu_ns
 from streamproc.engine import ScheduleLog
 from streamproc.runtime.assembly import Assembly, assemble
-from streamproc.runtime.commits import make_ledger_commits, make_transactions
+from streamproc.runtime.commits import Commits
+from streamproc.runtime.credentials import Credentials
+from streamproc.runtime.drift import DriftWatch, watch_drift
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
-from streamproc.runtime.exporting import exporter_of
 from streamproc.runtime.feature_states import feature_states
 from streamproc.runtime.features import rewind
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
@@ -28,25 +22,19 @@ from streamproc.runtime.intake_loop import IntakeLoop
 from streamproc.runtime.loop_watch import LoopWatch
 from streamproc.runtime.model_states import model_states
 from streamproc.runtime.parts import Parts
-from streamproc.runtime.recording import RecordingTap, metadata_of, recorder_of
 from streamproc.runtime.recovery import Recovery
 from streamproc.runtime.reloader import Reloader, Reread
+from streamproc.runtime.schema_waiting import schema_gate
 from streamproc.runtime.slo_watch import SloWatch
 from streamproc.runtime.status import State, actions_of, status_of
+from streamproc.runtime.telling import Telling
 from streamproc.slo import Measures
-from streamproc.telemetry import Accounts, Gauges, Summary
-
-if TYPE_CHECKING:
-    from streamproc.runtime.ledger_commits import LedgerCommits
-    from streamproc.runtime.transactions import Transactions
-    from streamproc.telemetry.otlp import Exporter
+from streamproc.telemetry import Accounts, Gauges, Metrics, Summary
 
 log = logging.getLogger(__name__)
 
 DRAIN_GRACE_NS = 30 * NS_PER_S
 """How long the end may take: what is not finished then is handed back to the group."""
-
-
 LAST_COMMIT_S = 5.0
 _SKEWS_SHOWN = 100
 """Of the sources' clocks, those most off: with one a key there may be thousands."""
@@ -91,23 +79,21 @@ class Service:
         self._on_ready = on_ready
         self._on_hang = on_hang
         self._before_join = before_join or _nothing
+        self._telling = Telling(config, parts.clock)
         self._schedule = parts.schedule
         self.on_assembled: Callable[[Assembly], None] | None = None
         if parts.schedule is None and config.record is not None:
-            self._schedule = ScheduleLog(self._record_schedule)
+            self._schedule = ScheduleLog(self._telling.schedule)
         self.watches = True
         self._slo: SloWatch | None = None
         self._heartbeat = Heartbeat(parts.clock, self._beat)
         self._skew_watch = SkewWatch(int(config.deadline.budget))
         self._assembly: Assembly | None = None
-        self._exporter: Exporter | None = None
+        self._drift: DriftWatch | None = None
         self._reread = reread
         self._reloader: Reloader | None = None
-        self._recorder: Recorder | None = None
         self._driver: Driver | None = None
         self._intake: IntakeLoop | None = None
-        self._transactions: Transactions | None = None
-        self._ledger: LedgerCommits | None = None
         self._stop_asked = asyncio.Event()
         self._drain_ns: int | None = None
         self._paused = False
@@ -173,6 +159,7 @@ class Service:
             loop_lag_seconds=self._heartbeat.lag_ns / NS_PER_S,
             features=feature_states(self._assembly),
             model=model_states(self._executors, self._reloader.results if self._reloader else {}),
+            drift=None if self._drift is None else self._drift.state(),
             event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},
         )
 
@@ -204,6 +191,9 @@ class Service:
     def _executors(self) -> tuple[Executor, ...]:
         return self._reloader.executors if self._reloader else self._parts.executors
 
+    def _metrics(self) -> Metrics:
+        return (self._reloader.config if self._reloader else self._config).telemetry.metrics
+
     def readiness(self) -> Mapping[str, bool]:
         """What readiness waits for, and whether it is there."""
         return {
@@ -224,18 +214,23 @@ class Service:
             ExternalError: something outside failed for good.
         """
         parts = self._parts
-        self._exporter = exporter = exporter_of(self._config, self.models())
-        export = None if exporter is None else exporter.export
+        export = self._telling.begin(self.models())
         try:
             self._assembly = assembly = assemble(
-                self._config, parts.executors, parts.clock, export, log=self._schedule
+                self._config,
+                parts.executors,
+                parts.clock,
+                export,
+                log=self._schedule,
+                waits_for_schemas=True,
             )
             rewind(parts.source, assembly.rewind_ns)
-            self._recorder = recorder = self._start_recorder(assembly)
+            self._drift = watch_drift(self._config, assembly)
+            record = self._telling.record(assembly, self.models())
             if self.on_assembled is not None:
                 self.on_assembled(assembly)
         except BaseException:
-            await self._close_traces()
+            await self._telling.close()
             raise
         self._driver = driver = Driver(
             engine=assembly.engine,
@@ -253,6 +248,7 @@ class Service:
             driver=driver,
             clock=parts.clock,
             reread=self._reread,
+            credentials=Credentials(self._config, parts.source, parts.sink),
         )
         self._intake = IntakeLoop(
             source=parts.source,
@@ -264,12 +260,18 @@ class Service:
             stop_after=self._stop_after,
             stop_when_idle_ns=self._stop_when_idle_ns,
         )
-        if recorder is not None:
-            self._intake.record = recorder.records
+        self._intake.schemas = gate = schema_gate(assembly, driver)
+        self._intake.record = record
         self._intake.stopping = self._stop_asked.is_set()
-        self._ledger = make_ledger_commits(assembly, driver, parts.sink)
-        self._transactions = make_transactions(
-            self._config, assembly, driver, source=parts.source, sink=parts.sink, clock=parts.clock
+        commits = Commits(
+            self._config,
+            assembly,
+            driver,
+            source=parts.source,
+            sink=parts.sink,
+            clock=parts.clock,
+            interval_ns=parts.commit_interval_ns,
+            schedule=self._schedule,
         )
         recovery = Recovery(
             source=parts.source,
@@ -285,7 +287,7 @@ class Service:
                 self._config, parts.clock, accounts=self.accounts, brake=self.brake
             )
         async with endpoints(
-            self._config.telemetry.metrics,
+            self._metrics,
             accounts=lambda: assembly.accounts,
             gauges=self.gauges,
             models=self.models,
@@ -297,8 +299,10 @@ class Service:
             try:
                 await self._before_join()
                 if not self._stop_asked.is_set():
-                    await self._run_joined(driver, self._intake, recovery, address)
+                    await self._run_joined(driver, self._intake, commits, recovery, address)
             finally:
+                if gate is not None:
+                    await gate.close()
                 await self._let_go(driver)
         summary = self.summary()
         if summary is None:
@@ -307,7 +311,12 @@ class Service:
         return summary
 
     async def _run_joined(
-        self, driver: Driver, intake: IntakeLoop, recovery: Recovery, address: str | None
+        self,
+        driver: Driver,
+        intake: IntakeLoop,
+        commits: Commits,
+        recovery: Recovery,
+        address: str | None,
     ) -> None:
         """Join the group, and read until the end."""
         parts = self._parts
@@ -320,19 +329,18 @@ class Service:
             lambda: self._heartbeat.beats, patience_ns=parts.progress_timeout_ns, hung=self._on_hang
         )
         with quiet_collector(), watch:
-            await self._drive(intake, driver, recovery)
+            await self._drive(intake, driver, commits, recovery)
 
-    async def _drive(self, intake: IntakeLoop, driver: Driver, recovery: Recovery) -> None:
+    async def _drive(
+        self, intake: IntakeLoop, driver: Driver, commits: Commits, recovery: Recovery
+    ) -> None:
         """Take in until the end, finish what was taken in, store the last positions."""
         keepers = [
-            asyncio.create_task(
-                self._commit_regularly() if self._transactions is None else self._transactions.run()
-            ),
+            asyncio.create_task(commits.run()),
             asyncio.create_task(self._heartbeat.run()),
             asyncio.create_task(recovery.run()),
         ]
-        watching = asyncio.create_task(self._watch())
-        watching_slo = asyncio.create_task(self._watch_objectives())
+        beside = [asyncio.create_task(work) for work in self._beside()]
         reading = asyncio.create_task(intake.run())
         stop = asyncio.create_task(self._stop_asked.wait())
         try:
@@ -348,61 +356,28 @@ class Service:
             if driver.failure.done():
                 driver.failure.result()
         finally:
-            for task in (reading, stop, watching, watching_slo, *keepers):
+            tasks = (reading, stop, *beside, *keepers)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(
-                *(reading, stop, watching, watching_slo, *keepers), return_exceptions=True
-            )
+            await asyncio.gather(*tasks, return_exceptions=True)
         try:
-            async with asyncio.timeout(
-                LAST_COMMIT_S
-            ):  # a client whose broker is gone asks for ever
-                await self._commit()
+            # A client whose broker is gone asks for ever.
+            async with asyncio.timeout(LAST_COMMIT_S):
+                await commits.commit()
         except TimeoutError:
             log.warning("the last positions are not stored: what they cover will be decided again")
 
-    async def _watch(self) -> None:
+    def _beside(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """What goes on beside the work, and whose failure does not end it."""
         if self._reloader is not None:
-            await self._reloader.watch()
-
-    async def _watch_objectives(self) -> None:
+            yield self._reloader.watch()
         if self._slo is not None:
-            await self._slo.run()
+            yield self._slo.run()
 
     def _beat(self) -> None:
         if self._assembly is not None:
             self._skew_watch.look(self._assembly.engine.skews_ns())
-        self._count_traces()
-        self._count_dropped()
-
-    async def _commit_regularly(self) -> None:
-        while True:
-            await asyncio.sleep(self._parts.commit_interval_ns / NS_PER_S)
-            if (
-                self._schedule is not None
-            ):  # a crash while nothing comes must not take the end with it
-                self._schedule.flush()
-            await self._commit()
-
-    async def _commit(self) -> None:
-        if self._assembly is None:
-            return
-        if self._transactions is not None:
-            await self._transactions.commit()
-            return
-        engine, source = self._assembly.engine, self._parts.source
-        try:
-            engine.moved(await source.positions())
-            positions = engine.positions_to_commit()
-            if positions:
-                if self._ledger is not None:
-                    await self._ledger.publish(positions)
-                await source.commit(positions)
-                engine.committed(positions)
-        except ExternalError as error:
-            if not error.retriable:
-                raise
-            log.warning("%s; trying again", error)
+        self._telling.count()
 
     def _grace_left_ns(self) -> int:
         """How long the end may still take: what was waited for while draining is not waited for twice."""
@@ -427,45 +402,9 @@ class Service:
             self._assembly.engine.release_all()
         if self._schedule is not None:
             self._schedule.flush()
-        await self._close_traces()
-        if self._recorder is not None:
-            await self._recorder.close()
-            self._count_dropped()
+        await self._telling.close()
         for executor in self._executors:
             executor.close()
-
-    def _start_recorder(self, assembly: Assembly) -> Recorder | None:
-        """What records, if the user wants it; told of everything from now on."""
-        options, clock = self._config.record, self._parts.clock
-        if options is None:
-            return None
-        told = metadata_of(self._config, self.models(), assembly.accounts.lanes, "service")
-        recorder = recorder_of(self._config, options, told, clock)
-        recorder.start()
-        assembly.settlement.tap = RecordingTap(recorder, clock)
-        return recorder
-
-    async def _close_traces(self) -> None:
-        """Export what waits, for a short while."""
-        if self._exporter is None:
-            return
-        if self._assembly is not None and self._assembly.tracer is not None:
-            self._assembly.tracer.close()
-        await asyncio.to_thread(self._exporter.close)
-        self._count_traces()
-
-    def _count_traces(self) -> None:
-        if self._assembly is not None and self._exporter is not None:
-            self._assembly.accounts.traces_exported = self._exporter.exported
-            self._assembly.accounts.traces_dropped = self._exporter.dropped
-
-    def _record_schedule(self, data: bytes, at_ns: int) -> None:
-        if self._recorder is not None:
-            self._recorder.schedule(data, at_ns)
-
-    def _count_dropped(self) -> None:
-        if self._assembly is not None and self._recorder is not None:
-            self._assembly.accounts.recorder_dropped = self._recorder.dropped
 
 
 async def _nothing() -> None:

@@ -15,12 +15,13 @@ from streamproc.telemetry.accounts import (
     Summary,
     WorkerStates,
 )
+from streamproc.telemetry.drift import DriftMonitor, DriftReference, DriftState, total_drift
 from streamproc.telemetry.exposition import PipelineCollector, make_registry, render
 from streamproc.telemetry.feature_states import FeatureStates, total_features
 from streamproc.telemetry.histogram import BOUNDS_NS, LatencyHistogram
 from streamproc.telemetry.latency_counts import LatencyCounts
 from streamproc.telemetry.model_states import ModelProcesses, ModelStates, total_states
-from streamproc.telemetry.options import Metrics, Telemetry, Tls, Traces
+from streamproc.telemetry.options import Drift, Metrics, Telemetry, Tls, Traces
 from streamproc.telemetry.passage import Passage
 from streamproc.telemetry.sampling import (
     TRACEPARENT,
@@ -44,6 +45,10 @@ __all__ = [
     "UNKNOWN",
     "Accounts",
     "BatchReason",
+    "Drift",
+    "DriftMonitor",
+    "DriftReference",
+    "DriftState",
     "FeatureStates",
     "Gauges",
     "Interval",
@@ -71,6 +76,7 @@ __all__ = [
     "names",
     "parent_of",
     "render",
+    "total_drift",
     "total_features",
     "total_states",
 ]

@@ -14,6 +14,7 @@ from streamproc.core import (
     Reason,
     TopicPartition,
 )
+from streamproc.telemetry.drift import DriftState
 from streamproc.telemetry.feature_states import FeatureStates
 from streamproc.telemetry.histogram import LatencyHistogram
 from streamproc.telemetry.model_states import ModelStates
@@ -92,6 +93,7 @@ class Gauges:
         event_time_skew_seconds: by source, how far its clock is off; positive is behind ours.
         workers: the worker processes; None where there is only this one.
         model: how the model is.
+        drift: how features are distributed; None where nobody looks, or not enough was seen.
         features: what features remember; None where they remember nothing.
     """
 
@@ -105,6 +107,7 @@ class Gauges:
     event_time_skew_seconds: Mapping[str, float] = field(default_factory=dict)
     workers: WorkerStates | None = None
     model: ModelStates | None = None
+    drift: DriftState | None = None
     features: FeatureStates | None = None
 
 

@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from streamproc.core import NS_PER_S, ModelInfo, Outcome, Reason
 from streamproc.telemetry import names
 from streamproc.telemetry.accounts import BATCH_SIZE_BOUNDS, Accounts, Gauges
+from streamproc.telemetry.drift_families import drift_families
 from streamproc.telemetry.feature_states import feature_families
 from streamproc.telemetry.histogram import LatencyHistogram
 from streamproc.telemetry.model_states import ModelStates, model_families
@@ -79,6 +80,8 @@ class PipelineCollector(Collector):
         yield from _gauges(gauges := self._gauges())
         yield from _counters(accounts)
         yield from model_families(gauges.model or ModelStates())
+        if gauges.drift is not None:
+            yield from drift_families(gauges.drift)
         if gauges.features is not None:
             yield from feature_families(gauges.features)
         yield from self._infos(models)

@@ -99,13 +99,35 @@ class Traces:
 
 
 @dataclass(frozen=True, slots=True)
+class Drift:
+    """Features against how they were distributed when the model was trained.
+
+    Attributes:
+        reference: a file that ``streamproc drift reference`` wrote.
+        window: how many events are looked at for one figure; each window begins anew.
+        every: one event of so many is looked at.
+    """
+
+    reference: str
+    window: int = 10_000
+    every: int = 10
+
+    def __post_init__(self) -> None:
+        if self.window < 1 or self.every < 1:
+            msg = f"window and every must be at least 1, were {self.window} and {self.every}"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True)
 class Telemetry:
     """What the pipeline tells of itself.
 
     Attributes:
         metrics: the HTTP endpoints.
         traces: traces of single events; None makes none.
+        drift: whether features are distributed as they were; None does not look.
     """
 
     metrics: Metrics = field(default_factory=Metrics)
     traces: Traces | None = None
+    drift: Drift | None = None

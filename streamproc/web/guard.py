@@ -12,7 +12,7 @@ import binascii
 import hashlib
 import hmac
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -40,12 +40,12 @@ class Guard:
 
     Args:
         app: what it guards.
-        token: what callers must show; None where only this machine can call.
+        token: says what callers must show at the moment; None where only this machine can call.
     """
 
-    def __init__(self, app: ASGIApp, token: str | None) -> None:
+    def __init__(self, app: ASGIApp, token: Callable[[], str | None]) -> None:
         self._app = app
-        self._digest = None if token is None else _digest(token)
+        self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -65,8 +65,9 @@ class Guard:
         headers, reading = Headers(scope=scope), scope["method"] in _READING
         if scope["path"] in OPEN and reading:
             return None
-        if self._digest is not None:
-            return self._without_token(headers, reading=reading)
+        token = self._token()
+        if token is not None:
+            return _without_token(token, headers, reading=reading)
         if not reading:
             return _refused(
                 403, "needs a token: set telemetry.metrics.token, and send it as a Bearer"
@@ -78,23 +79,22 @@ class Guard:
             )
         return None
 
-    def _without_token(self, headers: Headers, *, reading: bool) -> JSONResponse | None:
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        found: str | None = None
-        if scheme.lower() == "bearer":
-            found = given.strip()
-        elif scheme.lower() == "basic" and reading:
-            # What a browser asks a person for. It sends it along by itself, to whatever page asks: so never for a POST.
-            found = _password(given)
-        if found is not None and hmac.compare_digest(_digest(found), self._digest or b""):
-            return None
-        answer = _refused(
-            401, "needs the token of telemetry.metrics.token, as Authorization: Bearer"
-        )
-        answer.headers["WWW-Authenticate"] = (
-            'Basic realm="streamproc", charset="UTF-8"' if reading else 'Bearer realm="streamproc"'
-        )
-        return answer
+
+def _without_token(token: str, headers: Headers, *, reading: bool) -> JSONResponse | None:
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    found: str | None = None
+    if scheme.lower() == "bearer":
+        found = given.strip()
+    elif scheme.lower() == "basic" and reading:
+        # What a browser asks a person for. It sends it along by itself, to whatever page asks: so never for a POST.
+        found = _password(given)
+    if found is not None and hmac.compare_digest(_digest(found), _digest(token)):
+        return None
+    answer = _refused(401, "needs the token of telemetry.metrics.token, as Authorization: Bearer")
+    answer.headers["WWW-Authenticate"] = (
+        'Basic realm="streamproc", charset="UTF-8"' if reading else 'Bearer realm="streamproc"'
+    )
+    return answer
 
 
 def _digest(token: str) -> bytes:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,9 @@ from tests.cli.support import MARKET, SENSOR
 BUDGET_NS = 50_000_000
 
 
-def planned(rate: float | None = None, overload: float | None = None) -> Plan:
+def planned(
+    rate: float | None = None, overload: float | None = None, record: Path | None = None
+) -> Plan:
     return make_plan(
         MARKET,
         Recording(asset("replay", "market", "btcusdt.jsonl.gz")),
@@ -30,6 +33,7 @@ def planned(rate: float | None = None, overload: float | None = None) -> Plan:
         rate_per_s=rate,
         overload=overload,
         listen="127.0.0.1:0",
+        record=record,
     )
 
 
@@ -155,3 +159,16 @@ def test_what_the_broker_dropped_unread_is_not_held_against_the_pipeline() -> No
     summary, seen, generator = good()
     seen.distinct, seen.unread = 5, 2
     assert judge(summary, seen, generator, shared_clock=True).ok
+
+
+def test_a_recording_goes_into_a_folder_that_is_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    record = planned(record=Path("kept")).loaded.config.record
+    assert record is not None
+    assert record.path == str(tmp_path / "kept")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "a.mcap").touch()
+    with pytest.raises(ConfigError, match="--record kept: is there already"):
+        planned(record=Path("kept"))

@@ -95,7 +95,10 @@ MISTAKES = [
     (["init", "{market}"], "{market} is a file"),
     (["init", "new", "--template", "audio"], "template audio is not yet in streamproc"),
     (["init", "new", "--template", "x"], "there is no template 'x': there are market, sensor"),
-    (["schema", "decisions"], "there is no schema 'decisions': there are config, decision"),
+    (
+        ["schema", "decisions"],
+        "there is no schema 'decisions': there are alert, config, decision, ledger",
+    ),
     *([[name], f"{name} is not yet in streamproc"] for name in LATER),
 ]
 

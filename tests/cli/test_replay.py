@@ -159,7 +159,10 @@ def test_another_machine_is_said(capsys: pytest.CaptureFixture[str], folder: Pat
         (("--speed", "0"), "how many times quicker"),
         (("--load", "-1"), "a multiple of the recorded traffic"),
         (("--topic", "trades"), "the recording has ticks"),
-        (("--set", "source.kafka.topics=[trades]"), "name a topic of the recording with --topic"),
+        (
+            ("--set", "source.kafka.topics=[trades]", "--set", "name=q"),
+            "name a topic of the recording with --topic",
+        ),
         (("--start", "soon"), "such as 10s"),
         (("--start", "3s", "--end", "2s"), "--end must be later"),
         (("--clock", "recorded"), "has no schedule log"),

@@ -27,8 +27,9 @@ def test_help_names_the_commands_and_loads_little(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [(name,) for name in COMMANDS if name != "dlq"]
-    + [("dlq", name) for name in ("list", "show", "redrive")],
+    [(name,) for name in COMMANDS if name not in ("dlq", "drift")]
+    + [("dlq", name) for name in ("list", "show", "redrive")]
+    + [("drift", name) for name in ("reference", "compare")],
 )
 def test_every_command_has_help_and_json(words: tuple[str, ...], tmp_path: Path) -> None:
     answer = streamproc(*words, "--help", cwd=tmp_path)

@@ -16,9 +16,11 @@ import pytest
 import yaml
 
 from streamproc.cli import main
+from streamproc.config import load
+from streamproc.core import ConfigError
 from tests.integration.pipelines import TICK, InThread, assert_adds_up, decisions, write_config
 from tests.support import wait_until
-from tests.support.kafka import Message, create_topics, end_offsets, fill
+from tests.support.kafka import Message, committed, create_topics, end_offsets, fill
 from tests.support.kafka.secured import PASSWORDS, SecuredBroker, make_certificates, token
 
 if TYPE_CHECKING:
@@ -183,6 +185,52 @@ def test_a_token_is_read_again_before_it_is_too_old(broker: SecuredBroker, tmp_p
     assert summary["consumed"] == 2 * EVENTS
     ids = [decision.id for _, decision in decisions(broker.bootstrap, "out")]
     assert len(set(ids)) >= before + 2 * EVENTS
+
+
+def test_a_reload_takes_rotated_credentials_and_nothing_is_lost_or_comes_twice(
+    broker: SecuredBroker, tmp_path: Path
+) -> None:
+    """The broker ends each connection after some seconds: those that follow show what the reload brought."""
+    first, second, old = (tmp_path / name for name in ("first", "second", "old"))
+    first.write_text(token("app"))
+    second.write_text(token("app"))
+    old.write_text(token("app", life_s=-60))
+
+    def with_token(file: Path) -> Path:
+        return config_of(tmp_path, bearer(broker, f"${{file:{file}}}"))
+
+    unread = sum(end_offsets(broker.bootstrap, "in").values()) - sum(
+        committed(broker.bootstrap, "app", "in").values()
+    )
+    before = decided(broker) + unread
+    pipeline = InThread(with_token(first), stop_after=unread + 2 * EVENTS)
+    fill(broker.bootstrap, "in", TICK.messages(EVENTS))
+    wait_until("decisions", lambda: decided(broker) >= before + EVENTS, timeout_s=120)
+    service = pipeline.service
+    assert service is not None
+
+    refused = load(with_token(old)).config
+    with pytest.raises(ConfigError, match="refuses the token: it is out of date"):
+        pipeline.call(lambda: service.reload(refused))
+    other_cluster = load(with_token(second), overrides=["source.kafka.topics=[other]"]).config
+    with pytest.raises(ConfigError, match=r"source\.kafka\.topics: a reload cannot change it"):
+        pipeline.call(lambda: service.reload(other_cluster))
+
+    taken = load(with_token(second)).config
+    told = pipeline.call(lambda: service.reload(taken))
+    assert told["changed"] == ["source.kafka.security", "sink.kafka.security"]
+    first.write_text("")  # who still showed it could not connect any more
+    since_s = time.monotonic()
+    wait_until(
+        "the end of every connection so far",
+        lambda: time.monotonic() - since_s > 1.2 * TOKEN_LIFE_S,
+        timeout_s=60,
+    )
+    fill(broker.bootstrap, "in", TICK.messages(EVENTS))
+    summary = pipeline.result(120)
+    assert_adds_up(summary)
+    assert summary["consumed"] == unread + 2 * EVENTS
+    assert decided(broker) == before + 2 * EVENTS
 
 
 class KeptFresh:

@@ -6,6 +6,8 @@ import re
 
 import urllib3
 
+from streamproc.cli.screen import result_console
+from streamproc.cli.slo_status import fetch, show_status
 from streamproc.core import NS_PER_MS, Duration, SystemClock
 from streamproc.executors import Model, ModelVariant, Simulated
 from streamproc.runtime import Service
@@ -56,6 +58,9 @@ async def page_of_a_run() -> tuple[str, dict[str, object]]:
         (await asyncio.to_thread(urllib3.request, "GET", f"{url}{path}")).data.decode()
         for path in ("/metrics", "/api/status")
     ]
+    told = await asyncio.to_thread(fetch, config.telemetry.metrics, None)
+    assert [one["name"] for one in told] == ["a", "b", "c"]
+    show_status(result_console(as_json=True), told)
     service.stop()
     await running
     return page, json.loads(status)

@@ -132,11 +132,9 @@ def test_one_trace_goes_from_the_producer_to_who_reads_the_decisions(
     assert headers(records[EVENTS - 1])["traceparent"] == not_sampled
     assert "traceparent" not in headers(records[EVENTS])
     assert pipeline.service is not None
-    assert pipeline.service._exporter is not None
-    assert (pipeline.service._exporter.exported, pipeline.service._exporter.dropped) == (
-        EVENTS - 1,
-        0,
-    )
+    exporter = pipeline.service._telling.exporter
+    assert exporter is not None
+    assert (exporter.exported, exporter.dropped) == (EVENTS - 1, 0)
 
 
 def assert_one_trace(spans: list[Span], *, source: str, sink: str, offset: int) -> None:

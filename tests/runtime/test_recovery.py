@@ -155,3 +155,24 @@ async def test_a_pause_that_somebody_wants_is_no_fault() -> None:
     await until(lambda: world.decided == 5)
     world.service.stop()
     await running
+
+
+async def test_records_that_are_read_again_for_the_features_are_progress() -> None:
+    world = StuckWorld()
+    running = world.start()
+    world.produce(5)
+    await until(lambda: world.decided == 5)
+    world.source.stuck = True
+    world.produce(5)
+    accounts = world.service.accounts()
+    assert accounts is not None
+
+    def restored_much() -> bool:
+        accounts.restored += 1
+        world.jumping.lets_pass()
+        return accounts.restored > 50
+
+    await until(restored_much)
+    assert world.source.rejoins == 0
+    world.service.stop()
+    await running

@@ -5,6 +5,8 @@ import contextlib
 import json
 import logging
 import os
+import urllib.error
+import urllib.request
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -15,7 +17,9 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Duration, ExternalError, SystemClock
+from streamproc.engine import Infer
 from streamproc.executors import (
     Golden,
     Model,
@@ -27,8 +31,10 @@ from streamproc.executors import (
 )
 from streamproc.executors.models import Rules
 from streamproc.runtime import Pipeline, Service
+from streamproc.runtime.driver import Driver
 from streamproc.runtime.reload import check_reload
 from streamproc.scheduling import Batching, Conflate, Expired, Lane, TailDrop
+from streamproc.telemetry import Metrics, Telemetry
 from streamproc.testing import MemoryBroker, MemorySink, MemorySource, assert_accounts
 from tests.engine.pipelines import pipeline, within
 from tests.executors.isolated import models
@@ -143,6 +149,30 @@ async def test_under_load_no_event_is_lost_and_each_says_what_decided_it(path: P
         await world.until_decided()
         assert all(output == digests[digest] for digest, output in world.decided_by)
         assert len(world.decided_by) == 4
+
+
+async def test_a_batch_that_is_handed_to_a_thread_is_run_by_the_model_that_it_was_formed_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = write(path, 2)
+    async with World(Model(str(path), OnnxRuntime(concurrency=2))).running() as world:
+        after = write(path, 3)
+        reloader: Any = world.service._reloader
+        prepared = [await asyncio.to_thread(reloader._prepare, world.config)]
+        infer = Driver._infer
+
+        def and_reload(self: Driver, effect: Infer) -> None:
+            """The reload comes between the batch and the first step of its task."""
+            infer(self, effect)
+            if prepared:
+                reloader._put_in(prepared.pop(), [])
+
+        monkeypatch.setattr(Driver, "_infer", and_reload)
+        world.produce(1)
+        await world.until_decided()
+        world.produce(1)
+        await world.until_decided()
+        assert world.decided_by == {(before, 2): 11, (after, 3): 1}
 
 
 async def test_a_batch_under_way_is_decided_by_the_model_that_it_began_with(
@@ -340,6 +370,53 @@ def test_what_a_reload_cannot_change_is_refused_by_key() -> None:
     assert refused(before, pipeline(batching=Batching(cost="x"))) == ["batching.cost"]
     check_reload(before, pipeline(batching=Batching(max_size=3), shed=(Expired(),)))
     check_reload(pipeline(lanes=(lane,)), pipeline(lanes=(replace(lane, share=0.5),)))
+
+
+def test_of_the_ends_only_credentials_may_change() -> None:
+    def ends(topic: str = "decisions", **security: str) -> Pipeline:
+        kafka = {"security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN"} | security
+        source = KafkaSource(topics=["ticks"], security=kafka)
+        return pipeline(source=source, sink=KafkaSink(topic=topic, security=kafka))
+
+    before = ends(sasl_plain_username="a", sasl_plain_password="one")
+    check_reload(before, ends(sasl_plain_username="b", sasl_plain_password="two"))
+    assert refused(before, ends(sasl_mechanism="SCRAM-SHA-512")) == [
+        "source.kafka.security",
+        "sink.kafka.security",
+    ]
+    assert refused(before, ends("others", sasl_plain_password="two")) == ["sink.kafka.topic"]
+    token = replace(before, telemetry=Telemetry(metrics=Metrics(listen=None, token="t" * 16)))
+    check_reload(before, token)
+    elsewhere = replace(before, telemetry=Telemetry(metrics=Metrics(listen="127.0.0.1:1")))
+    assert refused(before, elsewhere) == ["telemetry.metrics"]
+
+
+def asked(url: str, token: str) -> int:
+    headers = {"Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - our own
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - our own
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+async def test_a_reload_that_asks_for_another_token_is_obeyed_at_once(path: Path) -> None:
+    write(path, 2)
+    old, new = "token-of-yesterday", "token-of-today-and-on"
+    telemetry = [Telemetry(metrics=Metrics(listen="127.0.0.1:0", token=t)) for t in (old, new)]
+    world = World(Model(str(path)), telemetry=telemetry[0])
+    address: list[str | None] = []
+    world.service._on_ready = address.append
+
+    async def status(token: str) -> int:
+        return await asyncio.to_thread(asked, f"http://{address[0]}/api/status", token)
+
+    async with world.running():
+        assert [await status(old), await status(new)] == [200, 401]
+        told = await world.service.reload(replace(world.config, telemetry=telemetry[1]))
+        assert told["changed"] == ["telemetry.metrics.token"]
+        assert [await status(old), await status(new)] == [401, 200]
 
 
 async def test_a_refused_reload_is_counted_and_changes_nothing(path: Path) -> None:

@@ -48,7 +48,7 @@ async def ask(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await Guard(APP, token)(scope, receive, send)
+    await Guard(APP, lambda: token)(scope, receive, send)
     body = b"".join(m.get("body", b"") for m in sent[1:])
     named = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
     return sent[0]["status"], named, body.decode()

@@ -6,6 +6,7 @@ from streamproc.connectors.kafka.options import KafkaSink, KafkaSource
 from streamproc.connectors.kafka.partitioning import partition_of, rows_by_partition
 from streamproc.connectors.kafka.producers import Producers
 from streamproc.connectors.kafka.recovering import RecoveringSource
+from streamproc.connectors.kafka.renewal import FIXED, Renewable, fingerprint, try_out
 from streamproc.connectors.kafka.security import OTHER_NAMES, named
 from streamproc.connectors.kafka.security import problems as security_problems
 from streamproc.connectors.kafka.sink import KafkaRecordSink
@@ -24,6 +25,7 @@ from streamproc.connectors.kafka.transactional_sink import KafkaTransactionalSin
 from streamproc.connectors.kafka.unread import Unread
 
 __all__ = [
+    "FIXED",
     "OTHER_NAMES",
     "Access",
     "EmbeddedBroker",
@@ -34,6 +36,7 @@ __all__ = [
     "KafkaTransactionalSink",
     "Producers",
     "RecoveringSource",
+    "Renewable",
     "TopicShape",
     "TopicTail",
     "TopicWriter",
@@ -42,10 +45,12 @@ __all__ = [
     "check_reachable",
     "cluster_id",
     "create_topics",
+    "fingerprint",
     "heed_stored_errors",
     "named",
     "partition_of",
     "rows_by_partition",
     "security_problems",
     "topic_shapes",
+    "try_out",
 ]

@@ -74,6 +74,10 @@ class Producers:
             shapes |= made
         return {topic: shape.partitions for topic, shape in shapes.items() if shape}
 
+    def renew(self, access: Access, settings: Mapping[str, object]) -> None:
+        """Show other credentials from now on."""
+        self.access, self._settings = access, settings
+
     async def connect(self, **more: object) -> AIOKafkaProducer:
         """A producer that is ready to send.
 

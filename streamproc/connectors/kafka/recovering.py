@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
 
+from streamproc.connectors.kafka.connection import Access
 from streamproc.connectors.kafka.group_requests import GroupMembership, StoredOffset
 from streamproc.connectors.kafka.source import KafkaRecordSource
 from streamproc.connectors.kafka.unread import Unread
@@ -38,6 +39,7 @@ class RecoveringSource:
         self._relay: _Relay | None = None
         self._changing = False
         self._skipped_before = 0
+        self._renewed: tuple[Access, Mapping[str, object]] | None = None
         self.leaves_for_good = False
         """True to leave the group at the end though a static member: it will not come back within the session."""
 
@@ -128,6 +130,12 @@ class RecoveringSource:
         self._source.leaves_for_good = self.leaves_for_good
         await self._source.stop()
 
+    def renew(self, access: Access, settings: Mapping[str, object]) -> None:
+        """Show other credentials from the next connection on; see ``Renewable``."""
+        self._renewed = (access, settings)
+        self._unread.renew(access)
+        self._source.renew(access, settings)
+
     async def unread(self) -> int | None:
         """Records that wait, asked by a client of its own; see ``Recoverable``."""
         positions = {} if self._changing else await self._source.positions()
@@ -146,6 +154,8 @@ class RecoveringSource:
         self._skipped_before = self.skipped_total
         rewind_ns = self.rewind_ns
         self._source = self._make()
+        if self._renewed is not None:
+            self._source.renew(*self._renewed)
         self.rewind_ns = rewind_ns
         self._relay = _Relay(old.listener)
         await self._source.start(self._relay)

@@ -8,7 +8,7 @@ meanwhile is gathered into one larger batch.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ from streamproc.connectors.kafka.outbox import Delivery, Outbox, Parcel, Piece
 from streamproc.connectors.kafka.partitioning import rows_by_partition
 from streamproc.connectors.kafka.producers import Producers
 from streamproc.connectors.kafka.raw_batches import RecordAppender
+from streamproc.connectors.kafka.renewal import show
 from streamproc.core import (
     NS_PER_MS,
     NS_PER_S,
@@ -132,6 +133,13 @@ class KafkaRecordSink:
     def healthy(self) -> bool:
         """True while connected; see ``Sink``."""
         return self._producer is not None and not self._renewal.is_set()
+
+    def renew(self, access: Access, settings: Mapping[str, object]) -> None:
+        """Show other credentials from the next connection on; see ``Renewable``."""
+        self._access = access
+        self._producers.renew(access, settings)
+        if self._producer is not None:
+            show(self._producer.client, settings)
 
     async def stop(self, *, timeout_ns: int) -> None:
         """Send what was taken, then disconnect; see ``Sink``."""

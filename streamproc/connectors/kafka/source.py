@@ -18,6 +18,7 @@ from aiokafka.errors import (
 
 from streamproc.connectors.kafka.columns import columns_of
 from streamproc.connectors.kafka.connection import Access, stop_within
+from streamproc.connectors.kafka.consumers import consumer_of, go_on_behind_retention
 from streamproc.connectors.kafka.group_offsets import membership_of, stable_offsets
 from streamproc.connectors.kafka.group_requests import GroupMembership, StoredOffset
 from streamproc.connectors.kafka.identity import Identity
@@ -25,6 +26,7 @@ from streamproc.connectors.kafka.membership import forget_instance
 from streamproc.connectors.kafka.options import KafkaSource
 from streamproc.connectors.kafka.progress_text import from_stored
 from streamproc.connectors.kafka.raw_records import RawLists, Record, flat, install
+from streamproc.connectors.kafka.renewal import show
 from streamproc.connectors.kafka.rewinding import rewound
 from streamproc.connectors.kafka.start_offsets import positions_of, settle_start
 from streamproc.connectors.kafka.stored_errors import heed_stored_errors
@@ -42,11 +44,7 @@ from streamproc.core import (
 
 log = logging.getLogger(__name__)
 
-REBALANCE_TIMEOUT_MS = 60_000
-"""How long the group waits for a member to finish its work; aiokafka's default is the session timeout."""
 STOP_TIMEOUT_S = 10.0
-FETCH_MAX_BYTES = 32 << 20
-"""Of one fetch response: more than a second's work, and a bound on memory for each broker."""
 
 
 class KafkaRecordSource:
@@ -108,25 +106,7 @@ class KafkaRecordSource:
                 topics=options.topics,
                 reset=options.auto_offset_reset,
             )
-            session_ms = int(options.session_timeout) // NS_PER_MS
-            consumer = AIOKafkaConsumer(
-                **{
-                    **settings,
-                    "group_id": self._group_id,
-                    "group_instance_id": options.group_instance_id,
-                    "enable_auto_commit": False,
-                    "auto_offset_reset": "none",
-                    "isolation_level": options.isolation_level,
-                    "session_timeout_ms": session_ms,
-                    "heartbeat_interval_ms": max(session_ms // 4, 100),
-                    "rebalance_timeout_ms": REBALANCE_TIMEOUT_MS,
-                    "fetch_max_wait_ms": int(options.fetch_max_wait) // NS_PER_MS,
-                    "fetch_max_bytes": FETCH_MAX_BYTES,
-                    "max_partition_fetch_bytes": int(options.max_partition_fetch),
-                    "key_deserializer": self._lists,
-                    **options.client,
-                }
-            )
+            consumer = consumer_of(options, settings, group_id=self._group_id, lists=self._lists)
             self._consumer = consumer
             if options.group_instance_id is not None:
                 self._identity = Identity(
@@ -148,7 +128,7 @@ class KafkaRecordSource:
         try:
             fetched = await consumer.getmany(timeout_ms=timeout_ns // NS_PER_MS, max_records=asked)
         except OffsetOutOfRangeError as error:
-            await self._go_on_behind_retention(error)
+            self.skipped_total += await go_on_behind_retention(consumer, error)
             return []
         except NoOffsetForPartitionError:
             return []  # a partition that was added: `assigned` is about to settle where it begins
@@ -259,6 +239,12 @@ class KafkaRecordSource:
     def exhausted(self) -> bool:
         """A topic has no end."""
         return False
+
+    def renew(self, access: Access, settings: Mapping[str, object]) -> None:
+        """Show other credentials from the next connection on; see ``Renewable``."""
+        self._access = access
+        if self._consumer is not None:
+            show(self._consumer._client, settings)  # noqa: SLF001 - aiokafka's
 
     async def stop(self) -> None:
         """Leave the group; see ``Source``."""
@@ -374,28 +360,6 @@ class KafkaRecordSource:
             position = records[-1].offset + 1
         self._position_of[tp] = position
         return position
-
-    async def _go_on_behind_retention(self, error: OffsetOutOfRangeError) -> None:
-        """Records were deleted before they were read: count them, and go on with the earliest."""
-        for tp in self._client.assignment() & set(error.args[0]):
-            wanted = error.args[0][tp]
-            try:
-                earliest = (await self._client.beginning_offsets([tp]))[tp]
-                self._client.seek(tp, earliest)
-            except (IllegalStateError, KafkaError) as failure:
-                log.warning("source.kafka: %s/%d: %r, trying again", *tp, failure)
-                continue
-            gone = max(0, earliest - wanted)
-            self.skipped_total += gone
-            why = "retention" if gone else "it lies beyond the end: was the topic made anew?"
-            log.error(
-                "%s/%d: offset %d is not there (%s): %d records skipped, going on with %d",
-                *tp,
-                wanted,
-                why,
-                gone,
-                earliest,
-            )
 
 
 class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]

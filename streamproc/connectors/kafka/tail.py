@@ -10,9 +10,10 @@ from aiokafka.errors import IllegalStateError, KafkaError, OffsetOutOfRangeError
 
 from streamproc.connectors.kafka.columns import columns_of
 from streamproc.connectors.kafka.connection import Access, stop_within
+from streamproc.connectors.kafka.consumers import FETCH_MAX_BYTES
 from streamproc.connectors.kafka.options import KafkaSource
 from streamproc.connectors.kafka.raw_records import RawLists, flat, install
-from streamproc.connectors.kafka.source import FETCH_MAX_BYTES, STOP_TIMEOUT_S
+from streamproc.connectors.kafka.source import STOP_TIMEOUT_S
 from streamproc.connectors.kafka.topics import topic_shapes
 from streamproc.core import NS_PER_MS, Clock, ExternalError, RecordBatch
 

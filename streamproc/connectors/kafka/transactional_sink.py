@@ -23,6 +23,7 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from streamproc.connectors.kafka.connection import Access
 from streamproc.connectors.kafka.group_offsets import (
     InstanceFencedError,
     NotAMemberError,
@@ -36,6 +37,7 @@ from streamproc.connectors.kafka.partitioning import rows_by_partition
 from streamproc.connectors.kafka.producers import Producers
 from streamproc.connectors.kafka.progress_text import fits, to_stored
 from streamproc.connectors.kafka.raw_batches import RecordAppender
+from streamproc.connectors.kafka.renewal import show
 from streamproc.connectors.kafka.sink import mends
 from streamproc.core import (
     NS_PER_MS,
@@ -197,6 +199,12 @@ class KafkaTransactionalSink:
         for done in closing.dones:
             done(committed_ns)
         return committed_ns
+
+    def renew(self, access: Access, settings: Mapping[str, object]) -> None:
+        """Show other credentials from the next connection on; see ``Renewable``."""
+        self._producers.renew(access, settings)
+        if self._producer is not None:
+            show(self._producer.client, settings)
 
     async def stop(self, *, timeout_ns: int) -> None:
         """Take back what is not committed, and disconnect; see ``Sink``."""

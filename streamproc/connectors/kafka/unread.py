@@ -44,6 +44,10 @@ class Unread:
         self._isolation_level = isolation_level
         self._committed: dict[KafkaPartition, int] | None = None
 
+    def renew(self, access: Access) -> None:
+        """Show other credentials from now on."""
+        self._access = access
+
     async def ask(self, positions: Mapping[TopicPartition, int]) -> int | None:
         """Records behind these positions.
 

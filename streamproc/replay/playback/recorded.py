@@ -215,13 +215,19 @@ class _Replay:
 
     def run(self) -> Replayed:
         """As far as the log goes."""
+        stopped = None
         try:
-            while True:
-                self._do(self._tape.next_call())
+            while (call := self._tape.next_call()) is not Call.RELOADED:
+                self._do(call)
+            stopped = self._tape.texts[self._tape.number()]
         except ScheduleEnded:
             pass
         return Replayed(
-            self._assembly.accounts, self._records, self._tape.first_ns, self._tape.last_ns
+            self._assembly.accounts,
+            self._records,
+            self._tape.first_ns,
+            self._tape.last_ns,
+            stopped=stopped,
         )
 
     def _do(self, call: Call) -> None:  # noqa: C901, PLR0912 - one line for each
@@ -257,7 +263,7 @@ class _Replay:
                 engine.hold_variant(tape.number())
             case Call.DRAINING:
                 engine.draining = bool(tape.number())
-            case Call.CLOCK | Call.RUN:
+            case Call.CLOCK | Call.RUN | Call.RELOADED:
                 msg = f"{call.name} was recorded where the replay has none"
                 raise InvariantError(msg)
 

@@ -57,11 +57,16 @@ class Comparison:
         """Watch a replay; see ``Attach``."""
         assembly.settlement.witness = self._witness
 
-    def finish(self) -> Reproduced:
-        """What was found, when the replay is over."""
+    def finish(self, until_ns: int | None = None) -> Reproduced:
+        """What was found, when the replay is over.
+
+        Args:
+            until_ns: leave out what became final later; None for all.
+        """
         for event, end in self._recorded:
             self._take(event, end, self._theirs, self._ours)
-        self._result.missing += len(self._theirs)
+        later = sum(1 for _, at_ns in self._theirs.values() if until_ns and at_ns > until_ns)
+        self._result.missing += len(self._theirs) - later
         self._result.extra += len(self._ours)
         return self._result
 

@@ -56,6 +56,7 @@ class Replayed:
         first_ns: when the first came; 0 where none did.
         last_ns: when the last outcome was final.
         held_ns: the longest that a record waited outside because too much was under way.
+        stopped: the reload of the live run that it ends before; None where it went to the end.
     """
 
     accounts: Accounts
@@ -63,6 +64,7 @@ class Replayed:
     first_ns: int
     last_ns: int
     held_ns: int = 0
+    stopped: str | None = None
 
     @property
     def duration_s(self) -> float:

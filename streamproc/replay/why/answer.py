@@ -24,6 +24,8 @@ BEFORE_MIN_NS = 100 * NS_PER_MS
 EVENTS_MAX = 6_000
 """Of the window: a rerun of so many takes some 50 ms, and there are some 50 reruns."""
 _NEAR_NS = 10 * NS_PER_S
+_ADMITTED_NS = 100 * NS_PER_MS
+"""Events are admitted so soon after their arrival, unless too much is under way: the first place to look for one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +178,13 @@ def _window(
 def _arrival_ns(capture: CaptureReader, event: Coordinates, ended: Ended) -> int | None:
     """When the event's record came; looked for shortly before its end first."""
     topics = frozenset([event.topic])
-    for start_ns, end_ns in ((ended.final_ns - _NEAR_NS, ended.final_ns + 1), (None, None)):
+    spans: list[tuple[int | None, int | None]] = [
+        (ended.final_ns - _NEAR_NS, ended.final_ns + 1),
+        (None, None),
+    ]
+    if ended.admitted_ns is not None:
+        spans.insert(0, (ended.admitted_ns - _ADMITTED_NS, ended.admitted_ns + 1))
+    for start_ns, end_ns in spans:
         for batch in _of_partition(capture.records(topics, start_ns, end_ns), event):
             if (batch.offset == event.offset).any():
                 return batch.arrival_ns

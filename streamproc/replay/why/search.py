@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import cache
 
 from streamproc.replay.simulation import IN_TIME
 from streamproc.replay.why.changes import (
@@ -64,13 +65,17 @@ def _smallest(kind: Kind, settings: Sequence[Setting]) -> Change | None:
     """
     sizes = kind.sizes
 
+    @cache
+    def saved(place: int, size: float) -> bool:
+        return kind.of(settings[place], size).setting.outcome in IN_TIME
+
+    shortest = len(settings) - 1  # and so the cheapest, which rules most sizes out
+
     def saves(size: float) -> bool:
-        return (
-            kind.of(settings[-1], size).setting.outcome in IN_TIME
-        )  # the shortest is the cheapest
+        return saved(shortest, size)
 
     def saves_always(size: float) -> bool:
-        return all(kind.of(one, size).setting.outcome in IN_TIME for one in reversed(settings))
+        return all(saved(place, size) for place in range(shortest, -1, -1))
 
     if not sizes or not saves(sizes[-1]):
         return None

@@ -116,7 +116,7 @@ class WorkerGroup:
                 for number, slot in enumerate(slots.numbers)
             ]
             async with endpoints(
-                self._config.telemetry.metrics,
+                lambda: self._config.telemetry.metrics,
                 accounts=self.accounts,
                 gauges=self.gauges,
                 models=self.models,

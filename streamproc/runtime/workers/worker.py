@@ -85,10 +85,14 @@ def _set_up_logging(job: Job) -> None:
         level=job.log_level,
         format=f"%(asctime)s %(levelname)s worker {job.number}: %(name)s: %(message)s",
     )
-    hide_in_logs(partial(redact, secrets=secrets_of(job.config)))
+    _hide(set(secrets_of(job.config)))
     if job.log_level > logging.DEBUG:
         for name in ("aiokafka", "asyncio"):
             logging.getLogger(name).setLevel(max(job.log_level, logging.WARNING))
+
+
+def _hide(secrets: set[str]) -> None:
+    hide_in_logs(partial(redact, secrets=secrets))
 
 
 class Worker:
@@ -111,6 +115,7 @@ class Worker:
         self._source = pipeline.kafka_source(clock)
         self._parts = pipeline.parts(source=self._source, clock=clock)
         self._service = Service(pipeline, self._parts, before_join=self._wait_to_join)
+        self._secrets = set(secrets_of(job.config))
         self._service.watches = False
         self._join = asyncio.Event()
         self._reloading: asyncio.Task[None] | None = None
@@ -152,6 +157,8 @@ class Worker:
 
     async def _tell_reloaded(self, order: Reload) -> None:
         error: Exception | None = None
+        self._secrets |= secrets_of(order.config)
+        _hide(self._secrets)
         try:
             await self._service.reload(order.config)
         except Exception as raised:  # noqa: BLE001 - whatever it is, the parent says it

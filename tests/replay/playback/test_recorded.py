@@ -31,6 +31,7 @@ class Ends:
 
     def __init__(self) -> None:
         self.found: dict[tuple[TopicPartition, int], tuple[Outcome, str, int]] = {}
+        self.any = asyncio.Event()
 
     def attach(self, assembly: Assembly, now_ns: Callable[[], int]) -> None:
         assembly.settlement.witness = self._witness
@@ -42,6 +43,7 @@ class Ends:
         for number in offset.tolist():
             assert (source, number) not in self.found
             self.found[source, number] = (outcome, reason, final_ns)
+        self.any.set()
 
     def counts(self) -> Counter[tuple[Outcome, str]]:
         return Counter((outcome, reason) for outcome, reason, _ in self.found.values())
@@ -86,9 +88,14 @@ class Live:
         assert self._service._assembly is not None
         self.ends.attach(self._service._assembly, lambda: 0)
 
-    async def run(self) -> None:
+    async def run(self, *, reload: Pipeline | None = None) -> None:
+        """To its end; with a reload in the middle, as soon as something was decided."""
         async with asyncio.timeout(60):
-            await self._service.run()
+            running = asyncio.create_task(self._service.run())
+            if reload is not None:
+                await self.ends.any.wait()
+                await self._service.reload(reload)
+            await running
 
     def again(
         self, config: Pipeline, executor: FakeExecutor, *, entries: Sequence[bytes] | None = None
@@ -161,6 +168,17 @@ async def test_a_log_that_was_cut_is_done_again_as_far_as_it_goes() -> None:
     await live.run()
     assert len(live.entries) >= 2
     _, ends = live.again(config, FakeExecutor(), entries=live.entries[:-1])
+    assert ends.found.items() <= live.ends.found.items()
+
+
+async def test_it_ends_before_a_reload_and_says_so() -> None:
+    config = pipeline(deadline=within("10s"))
+    live = Live(config, FakeExecutor(), ({"x": n} for n in range(3_000)))
+    await live.run(reload=replace(config, batching=Batching(policy="work_conserving")))
+    assert len(live.ends.found) == 3_000
+    again, ends = live.again(config, FakeExecutor())
+    assert again.stopped == "the same model; batching"
+    assert 0 < len(ends.found) < 3_000
     assert ends.found.items() <= live.ends.found.items()
 
 

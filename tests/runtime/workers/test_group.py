@@ -10,9 +10,10 @@ import pytest
 
 from streamproc.core import ExternalError, TopicPartition, VirtualClock
 from streamproc.runtime import WorkerGroup
+from streamproc.runtime.slo_watch import SloWatch
 from streamproc.runtime.workers import group
 from streamproc.runtime.workers.messages import Brake
-from streamproc.slo import Measures
+from streamproc.slo import Measures, Objective
 from streamproc.telemetry import Gauges, Summary
 from tests.engine.pipelines import pipeline
 from tests.runtime.workers.lives import MODEL, FakeLife, FakeLives, books, until
@@ -172,6 +173,27 @@ async def test_a_pause_reaches_all_and_those_that_come_later(topic_name: str) ->
         world.group.resume()
         assert third.orders == ["pause", "resume"]
         assert second.orders == ["join", "pause", "resume"]
+
+
+async def test_objectives_are_held_against_the_books_of_all(topic_name: str) -> None:
+    async with running(topic_name) as (world, _):
+        first, second = await world.both_ready()
+        first.tell_of(books(on_time=90, late=10))
+        second.tell_of(books(on_time=100))
+        await until(lambda: world.group.summary()["consumed"] == 200)
+        slo = SloWatch(
+            replace(pipeline(), slo=(Objective("on-time", 99.0, good="on_time"),)),
+            world.clock,
+            accounts=world.group.accounts,
+            brake=world.group.brake,
+        )
+        for _ in range(2):
+            slo.look()
+            world.clock.advance(60 * S)
+            first.tell_of(books(on_time=190, late=110))
+            await until(lambda: world.group.summary()["consumed"] == 400)
+        (standing,) = slo.view()
+        assert (standing["events"], standing["bad"]) == (200, 100)
 
 
 async def test_what_a_burning_budget_asks_for_reaches_all_and_those_that_come_later(

@@ -1,0 +1,100 @@
+"""What no single key shows of the codecs that have schemas."""
+
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+
+from streamproc.codecs import (
+    ArrowCodec,
+    AvroCodec,
+    Codec,
+    JsonCodec,
+    JsonSchemaCodec,
+    ProtobufCodec,
+    TensorCodec,
+)
+from streamproc.config.secrets import Secret
+from streamproc.config.tree import Finding, Node, Path
+from streamproc.connectors.registry import registry_problems
+from streamproc.core import Problem
+
+CODEC_FILES: tuple[Path, ...] = (
+    ("codec", "avro", "schema"),
+    ("codec", "protobuf", "descriptor"),
+    ("codec", "protobuf", "proto"),
+    ("telemetry", "drift", "reference"),
+)
+"""Settings that are files; relative ones start from the configuration's folder."""
+_NAMES = {
+    JsonCodec: "json",
+    AvroCodec: "avro",
+    ProtobufCodec: "protobuf",
+    JsonSchemaCodec: "json_schema",
+    ArrowCodec: "arrow",
+    TensorCodec: "tensor",
+}
+
+
+def codec_name(codec: Codec) -> str:
+    """What the file calls it."""
+    return _NAMES[type(codec)]
+
+
+def resolve_codec_files(root: Node, folder: FilePath, problems: list[Problem]) -> None:
+    """Make the files of schemas start from the configuration's folder, and see that they are there.
+
+    Args:
+        root: the tree, changed.
+        folder: the configuration's.
+        problems: takes what is missing.
+    """
+    for path in CODEC_FILES:
+        node = root.at(path)
+        if node is None or not isinstance(node.value, str):
+            continue
+        file = folder / node.value
+        try:
+            found = file.is_file()
+        except OSError:  # such as a name that is too long
+            found = False
+        node.value = Secret(file) if isinstance(node.value, Secret) else str(file)
+        if not found:
+            message = f"there is no file {node.value!r}; relative paths start from the configuration's folder"
+            problems.append(root.problem(path, message))
+
+
+def _registry(codec: Codec) -> Iterator[Finding]:
+    if isinstance(codec, AvroCodec | ProtobufCodec | JsonSchemaCodec) and codec.registry:
+        for name, message in registry_problems(codec.registry):
+            yield ("codec", codec_name(codec), "registry", *name.split(".")), message
+
+
+def _schemas(codec: Codec) -> Iterator[Finding]:
+    match codec:
+        case AvroCodec(registry=None, schema=None):
+            text = (
+                "is missing: name a file (.avsc), or a registry: {url: ...} where the schemas are"
+            )
+            yield ("codec", "avro", "schema"), text
+        case JsonSchemaCodec(registry=None, validate=True):
+            yield ("codec", "json_schema", "registry"), "is missing: validate needs the schemas"
+        case ProtobufCodec():
+            yield from _protobuf(codec)
+        case _:
+            pass
+
+
+def _protobuf(codec: ProtobufCodec) -> Iterator[Finding]:
+    files = [n for n in ("descriptor", "proto") if getattr(codec, n) is not None]
+    if codec.registry is None and not files:
+        text = "is missing: name a descriptor or proto file, or a registry: {url: ...}"
+        yield ("codec", "protobuf", "descriptor"), text
+    if len(files) + (codec.registry is not None) > 1:
+        text = "is one too many: write a registry, a descriptor or a proto file"
+        yield ("codec", "protobuf", files[-1]), text
+    if files and codec.message is None:
+        text = "is missing: which message of the file is it, such as shop.Order?"
+        yield ("codec", "protobuf", "message"), text
+
+
+CODEC_CHECKS = ((_registry, ("codec",)), (_schemas, ("codec",)))
+"""Each check and the parts that it takes."""
