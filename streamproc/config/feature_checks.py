@@ -1,16 +1,38 @@
 """What no single key shows of features: operators and fields, what is remembered, and what would be missing from it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path as FilePath
 from typing import Any
 
 from streamproc.codecs import ArrowCodec, Codec, FieldType, TensorCodec, types_of
-from streamproc.config.tree import Finding
-from streamproc.core import ConfigError
+from streamproc.config.security_checks import is_there
+from streamproc.config.tree import Finding, Node
+from streamproc.core import ConfigError, Problem
 from streamproc.engine import PythonFunction
 from streamproc.features import Expression, Feature, FeatureState, Program
 from streamproc.scheduling import Conflate, ShedName, ShedPolicy, SkipAhead, shed_policies
 
 Features = Sequence[str | Feature] | PythonFunction
+
+
+def resolve_tables(root: Node, folder: FilePath, problems: list[Problem]) -> None:
+    """Make the files of lookups start from the configuration's folder, and see that they are there.
+
+    Args:
+        root: the tree, changed.
+        folder: the configuration's.
+        problems: takes what is missing.
+    """
+    features = root.at(("features",))
+    for place, _ in features.children() if features is not None else ():
+        path = ("features", place, "lookup", "file")
+        node = root.at(path)
+        if node is None or not isinstance(node.value, str):
+            continue
+        node.value = str(folder / node.value)
+        if not is_there(FilePath(node.value)):
+            text = f"there is no file {node.value!r}; relative paths start from the configuration's folder"
+            problems.append(root.problem(path, text))
 
 
 def _operators(codec: Codec, features: Features, state: FeatureState) -> Iterator[Finding]:

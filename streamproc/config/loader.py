@@ -10,6 +10,7 @@ from typing import Any
 from streamproc.config.checks import findings
 from streamproc.config.codec_checks import resolve_codec_files
 from streamproc.config.ends import resolve_ends
+from streamproc.config.feature_checks import resolve_tables
 from streamproc.config.hyphens import unhyphen
 from streamproc.config.kafka_names import rename
 from streamproc.config.loaded import LoadedConfig
@@ -83,6 +84,7 @@ def parse(
 
     found: list[Problem] = []
     resolve_files(root, folder, found)
+    resolve_tables(root, folder, found)
     resolve_codec_files(root, folder, found)
     parts = read_parts(root, problems=found)
     _resolve_model_paths(root, parts, folder, found)

@@ -32,12 +32,13 @@ def resolve_files(root: Node, folder: FilePath, problems: list[Problem]) -> None
                 continue
             file = folder / node.value
             node.value = Secret(file) if isinstance(node.value, Secret) else str(file)
-            if not _is_there(file):
+            if not is_there(file):
                 message = f"there is no file {node.value!r}; relative paths start from the configuration's folder"
                 problems.append(root.problem((*client, "security", name), message))
 
 
-def _is_there(file: FilePath) -> bool:
+def is_there(file: FilePath) -> bool:
+    """Whether there is such a file."""
     try:
         return file.is_file()
     except OSError:  # such as a name that is too long

@@ -17,6 +17,7 @@ from streamproc.features.operators import (
     KeySequence,
     Lag,
     Last,
+    Lookup,
     OneHot,
     Quantile,
     Return,
@@ -43,6 +44,7 @@ Feature: TypeAlias = (
     | Ewm
     | KeySequence
     | AsOf
+    | Lookup
     | Custom
 )
 FEATURES: dict[str, type[Feature]] = {
@@ -63,6 +65,7 @@ FEATURES: dict[str, type[Feature]] = {
     "ewm": Ewm,
     "sequence": KeySequence,
     "as_of": AsOf,
+    "lookup": Lookup,
     "custom": Custom,
 }
 """By the names in the file."""

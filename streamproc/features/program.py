@@ -19,7 +19,7 @@ from streamproc.core import (
 from streamproc.features.expressions import Expression
 from streamproc.features.history import Column, History
 from streamproc.features.keys import KeyTable
-from streamproc.features.operators import Custom, Formula, Need, View
+from streamproc.features.operators import Custom, Formula, Need, Table, View
 from streamproc.features.options import Feature, FeatureState
 
 _PLACES_MAX = 1 << 17
@@ -49,6 +49,7 @@ class Program:
         state: bounds of what is remembered.
         places: where each operator stands in the list of features, for messages; None for one after the other.
         load: False where the user's functions are not to be called, nor looked for.
+        tables: what lookups look into, by their names.
 
     Attributes:
         fields: the decoded fields and those that the operators make.
@@ -73,7 +74,9 @@ class Program:
         state: FeatureState,
         places: Sequence[int] | None = None,
         load: bool = True,
+        tables: Mapping[str, Table] | None = None,
     ) -> None:
+        self._tables = tables or {}
         self._operators = tuple(operators)
         self._places = range(len(operators)) if places is None else places
         self.fields: dict[str, FieldType] = dict(fields)
@@ -124,7 +127,16 @@ class Program:
         for when, history in self._histories.items():
             entered = None if when is None else self._expressions[when].mask(columns, n)
             history.begin(slot, entered, time_ns)
-        view = View(columns, time_ns, self._expressions, self._histories, slot, {}, self._custom)
+        view = View(
+            columns,
+            time_ns,
+            self._expressions,
+            self._histories,
+            slot,
+            {},
+            self._tables,
+            self._custom,
+        )
         before = self._kept_of(slot)
         try:
             for operator in self._operators:

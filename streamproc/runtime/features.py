@@ -13,6 +13,7 @@ from streamproc.features import (
     Program,
     PythonFeatures,
 )
+from streamproc.runtime.lookup_tables import read_tables
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,13 @@ def make_program(config: PipelineConfig, decoder: Decoder) -> Program | None:
     if not operators:
         return None
     places = [p for p, feature in enumerate(config.features) if not isinstance(feature, str)]
-    return Program(operators, fields=decoder.fields, state=config.state, places=places)
+    return Program(
+        operators,
+        fields=decoder.fields,
+        state=config.state,
+        places=places,
+        tables=read_tables(operators, places),
+    )
 
 
 def make_step(

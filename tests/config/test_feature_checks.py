@@ -33,6 +33,11 @@ def test_fields_and_operators_stand_side_by_side(read: Read, minimal: str) -> No
         ("features: [{rolling: {field: price, take: [median], events: 3}}]\n", "features[0].rolling.take[0]", "must be"),
         ("features: [{lag: {field: price}}]\n", "state.ttl", "is needed"),
         ("features: [{lag: {field: price}}]\nshed: [conflate]\n" + TTL, "shed[0]", "on_gap"),
+        (
+            "features: [{lookup: {field: symbol, file: no.csv, key: k, fields: [a]}}]\n",
+            "features[0].lookup.file",
+            "there is no file",
+        ),
         ("duplicates: {field: price, within: 1m}\n", "duplicates.field", "price is float64"),
         ("filter: price\n", "filter", "must be a condition"),
         ("absorb: prize > 1\n", "absorb", "prize"),

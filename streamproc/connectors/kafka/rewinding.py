@@ -20,6 +20,7 @@ async def rewound(
     positions: Mapping[TopicPartition, int],
     *,
     reach_ns: int,
+    now_ns: int,
 ) -> dict[TopicPartition, int]:
     """The offset of the first record that still matters to those from a position on.
 
@@ -31,6 +32,7 @@ async def rewound(
         settings: of the client.
         positions: by partition, where deciding begins.
         reach_ns: how much older than the last record before that a record may be and still matter.
+        now_ns: the present instant: a record that says it was made later is wrong, and counts as made now.
 
     Returns:
         by partition, never behind its position.
@@ -51,7 +53,8 @@ async def rewound(
         for tp, at in places.items():
             made_ms = await _made_before_ms(consumer, tp, at, begin[tp])
             if made_ms is not None:
-                asked[tp] = max(0, made_ms - -(-reach_ns // NS_PER_MS))
+                newest_ms = min(made_ms, now_ns // NS_PER_MS)
+                asked[tp] = max(0, newest_ms - -(-reach_ns // NS_PER_MS))
         found = await consumer.offsets_for_times(asked) if asked else {}
     finally:
         await consumer.stop()

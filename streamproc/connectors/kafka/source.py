@@ -308,8 +308,14 @@ class KafkaRecordSource:
         positions |= await positions_of(self._client, new)
         starts: Mapping[TopicPartition, int] = positions
         if self.rewind_ns and positions:
-            settings = self._access.settings()
-            starts = await rewound(settings, positions, reach_ns=self.rewind_ns)
+            # What an aborted transaction wrote tells nothing of the time of what counts.
+            isolation = {"isolation_level": self._options.isolation_level}
+            starts = await rewound(
+                {**self._access.settings(), **isolation},
+                positions,
+                reach_ns=self.rewind_ns,
+                now_ns=self._clock.now_ns(),
+            )
             if self._consumer is None:
                 return  # stopped while this was waiting
         gone = set(positions) - {TopicPartition(*tp) for tp in self._client.assignment()}

@@ -9,7 +9,7 @@ import numpy as np
 from streamproc.codecs import FieldType
 from streamproc.core import Columns, Duration, Float64Array
 from streamproc.features.history import ABSENT_NS
-from streamproc.features.operators.operator import NUMBER, Need, View, field_of, window_of
+from streamproc.features.operators.operator import NUMBER, Need, View, field_of, refuse, window_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +69,7 @@ class AsOf:
         row = np.arange(len(view))
         there = window.member[row, place]
         if self.missing == "dead_letter":
-            before = view.refused.get("no_partner")
-            view.refused["no_partner"] = ~there if before is None else before | ~there
+            refuse(view, "no_partner", ~there)
         made: Columns = {}
         for name in self.fields:
             values: Float64Array = history.values(window, name, view.columns)

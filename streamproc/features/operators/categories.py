@@ -32,7 +32,7 @@ class OneHot:
 
     def outputs(self, fields: Mapping[str, FieldType]) -> dict[str, FieldType]:
         """See ``Operator``."""
-        _category(fields, self.field)
+        require_category(fields, self.field)
         return {self.as_ or f"{self.field}_one_hot": FieldType("float64", (len(self.values),))}
 
     def compute(self, view: View) -> Columns:
@@ -74,7 +74,7 @@ class Hash:
 
     def outputs(self, fields: Mapping[str, FieldType]) -> dict[str, FieldType]:
         """See ``Operator``."""
-        _category(fields, self.field)
+        require_category(fields, self.field)
         return {self.as_ or f"{self.field}_hash": FieldType("int64")}
 
     def compute(self, view: View) -> Columns:
@@ -121,7 +121,12 @@ class Bucket:
         return {self.as_ or f"{self.field}_bucket": place}
 
 
-def _category(fields: Mapping[str, FieldType], name: str) -> None:
+def require_category(fields: Mapping[str, FieldType], name: str) -> None:
+    """See that a field is a category.
+
+    Raises:
+        ValueError: it is not there, or of another type.
+    """
     kind = field_of(fields, name, text=True)
     if kind.is_float:
         msg = f"{name!r} is {kind}: a category is a text or a whole number; bucket takes numbers"

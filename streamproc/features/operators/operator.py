@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from streamproc.codecs import FieldType
 from streamproc.core import BoolArray, Columns, Float64Array, Int64Array, UserFunction
 from streamproc.features.expressions import Expression
 from streamproc.features.history import History
+
+if TYPE_CHECKING:
+    from streamproc.features.operators.lookup import Table
 
 NUMBER = FieldType("float64")
 EVENTS_MAX = 65_536
@@ -44,6 +47,7 @@ class View:
         histories: what is remembered, by condition.
         slot: int64 [n], the places of the events' keys in keyed state.
         custom: the user's functions with what they keep, by the name of what they make.
+        tables: what lookups look into, by their names.
         refused: events for which an operator finds no value that it must have, by reason.
     """
 
@@ -53,6 +57,7 @@ class View:
     histories: Mapping[str | None, History]
     slot: Int64Array
     refused: dict[str, BoolArray]
+    tables: Mapping[str, "Table"]
     custom: Mapping[str, tuple[UserFunction, Columns]]
 
     def __len__(self) -> int:
@@ -114,6 +119,12 @@ def field_of(
         msg = f"{name!r} is {kind}: a single number is needed"
         raise ValueError(msg)
     return kind
+
+
+def refuse(view: View, reason: str, rows: BoolArray) -> None:
+    """Let events (bool [n]) become dead letters: there is no value that they must have."""
+    before = view.refused.get(reason)
+    view.refused[reason] = rows if before is None else before | rows
 
 
 def window_of(events: int | None, time_ns: int | None, max_events: int) -> tuple[int, int | None]:
