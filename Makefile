@@ -12,7 +12,7 @@ JARS := .cache/kafka-libs
 ARGS ?=
 SEED ?= 0
 
-.PHONY: help setup kafka-jars demo fmt check test sim bench faults faults-random ci clean
+.PHONY: help setup kafka-jars oip-server demo fmt check test sim bench faults faults-random ci clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,14 @@ $(JARS)/.done: tests/support/kafka/pom.xml
 	@rm -rf $(JARS) $(JARS).part
 	@mvn -q -B -f $< dependency:copy-dependencies -DoutputDirectory='$(CURDIR)/$(JARS).part'
 	@mv $(JARS).part $(JARS)
+	@touch $@
+
+oip-server: .cache/oip-server/.done ## install MLServer, for the test of remote models on it
+
+.cache/oip-server/.done:
+	@echo "oip-server: installing into .cache/oip-server"
+	@$(PYTHON) -m venv .cache/oip-server
+	@.cache/oip-server/bin/python -m pip install --quiet --disable-pip-version-check 'mlserver>=1.7' 'onnxruntime>=1.20'
 	@touch $@
 
 demo: setup ## the main job on recorded traffic, with a broker inside

@@ -31,7 +31,9 @@ COMMANDS = {
     "simulate": "The scheduler on a virtual clock, under any load.",
     "diff": "What a candidate decides otherwise than the baseline.",
     "why": "Where an event's time went, and what would have saved it.",
-    "profile": "Where the time of a pipeline goes: stages, lanes, operators, Python.",
+    "bench": "How fast a model is: latency and throughput by MLPerf's scenarios.",
+    "profile": "Where the time goes: of a pipeline by stages, lanes and Python, of a model by operators.",
+    "optimize": "Cheaper variants of a model, measured on recorded traffic.",
     "top": "A running pipeline in the terminal, live.",
     "drift": "Whether features are distributed as they were when the model was trained.",
     "doctor": "What this machine has and lacks.",
@@ -39,7 +41,6 @@ COMMANDS = {
 }
 """The commands and their one line; each is the function of this name in the module of this name, with ``_`` behind
 what is a word of Python."""
-LATER = ("bench", "optimize")
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[
     1
 ]  # typer's own, or click's: depends on typer's version
@@ -52,12 +53,6 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - typer's or click's
         """The command that is meant, loaded."""
-        if args and args[0] in LATER:
-            from streamproc.core import VERSION  # noqa: PLC0415 - `--help` needs no numpy
-
-            ctx.fail(
-                f"{args[0]} is not yet in streamproc {VERSION}: there are {', '.join(COMMANDS)}"
-            )
         name, command, rest = super().resolve_command(ctx, args)
         return name, _load(str(name)) if command is not None else None, rest
 

@@ -1,7 +1,7 @@
-"""``streamproc profile``: where the time of a pipeline goes.
+"""``streamproc profile``: where the time goes.
 
-What is profiled follows from what is named: a configuration with a recording, or a pipeline that runs, by its address or
-its process.
+What is profiled follows from what is named: a configuration with a recording, a pipeline that runs, by its address or
+its process, or a model's file.
 """
 
 import tempfile
@@ -15,6 +15,7 @@ import typer
 from streamproc.cli import options
 from streamproc.cli.asking import Endpoints, endpoints_of
 from streamproc.cli.failures import DONE, located
+from streamproc.cli.profile_model import profile_onnx
 from streamproc.cli.profile_replay import profile_replay
 from streamproc.cli.profile_view import show
 from streamproc.cli.screen import line, notes_console, print_json, result_console
@@ -31,7 +32,7 @@ def profile(
     target: Annotated[
         str,
         typer.Argument(
-            help="CONFIG with --capture; or of a running pipeline its address or its process's number."
+            help="CONFIG with --capture; of a running pipeline its address or its process's number; or a model's ONNX file."
         ),
     ],
     capture: Annotated[
@@ -48,15 +49,19 @@ def profile(
     token_file: Annotated[
         Path | None, typer.Option(help="Holds telemetry.metrics.token; or STREAMPROC_TOKEN.")
     ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Of a model: events of a run.")] = 32,
+    inputs: Annotated[
+        Path | None,
+        typer.Option(metavar="F.npz", help="Of a model: recorded inputs; else random numbers."),
+    ] = None,
     json: options.Json = False,
     log_level: options.Level = options.LogLevel.WARNING,  # noqa: ARG001 - its callback does it
     traceback: options.Traceback = False,  # noqa: ARG001 - main looks for it
 ) -> int:
-    """Time by stage and by lane, the model's operators, and a flame graph of Python, as a page and a table."""
-    report = ReportFile(out)
+    """Time by stage and by lane, the model's operators, and a flame graph of Python; or a model's operators alone."""
     if target.endswith(_MODEL):
-        msg = f"{target} is a model: give the pipeline's configuration, with --capture"
-        raise typer.BadParameter(msg)
+        return profile_onnx(Path(target), batch=batch, inputs=inputs, json=json)
+    report = ReportFile(out)
     if _is_running(target):
         if capture is not None:
             raise typer.BadParameter("--capture goes with a configuration, not with what runs")

@@ -25,7 +25,7 @@ from streamproc.connectors.files import FileSource
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Problem
 from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
-from streamproc.executors import Model, OnnxRuntime, PythonModel, Simulated
+from streamproc.executors import Model, OnnxRuntime, OpenVino, PythonModel, Remote, Simulated
 from streamproc.features import Duplicates, Feature
 
 _TOPIC = re.compile(r"^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$")
@@ -179,8 +179,13 @@ def _model(model: Model) -> Iterator[Finding]:
         if model.isolated and isinstance(executor, Simulated):
             what = "a simulated model does nothing that could crash: remove it, or simulated"
             yield ("model", "isolation"), what
+        if model.isolated and isinstance(executor, Remote):
+            what = "a model on another machine is in a process of its own already: remove it, or remote"
+            yield ("model", "isolation"), what
     for place, variant in enumerate(model.variants):
-        if variant.path is None and isinstance(variant.executor or model.executor, OnnxRuntime):
+        if variant.path is None and isinstance(
+            variant.executor or model.executor, OnnxRuntime | OpenVino
+        ):
             yield ("model", "variants", place, "path"), "is missing: name the ONNX file"
     names = [variant.name for variant in model.variants]
     for place, name in enumerate(names):

@@ -11,9 +11,9 @@ from streamproc.config.checks import findings
 from streamproc.config.codec_checks import resolve_codec_files
 from streamproc.config.ends import resolve_ends
 from streamproc.config.feature_checks import resolve_tables
+from streamproc.config.hyphens import unhyphen
 from streamproc.config.kafka_names import rename
 from streamproc.config.loaded import LoadedConfig
-from streamproc.config.not_yet import take_out
 from streamproc.config.openslo import read_files
 from streamproc.config.overrides import apply, from_arguments, from_environment
 from streamproc.config.secrets import Secret, read_again, redact, resolve
@@ -77,7 +77,7 @@ def parse(
     apply(root, from_environment(environ, problems), problems)
     apply(root, from_arguments(overrides, problems), problems)
     rename(root, problems)  # an override's value may be a mapping with Kafka's names
-    gone = take_out(root, problems)
+    unhyphen(root)
     read_files(root, folder, problems)
     read_again(root, folder)
     secrets, unresolved = resolve(root, folder=folder, environ=environ, problems=problems)
@@ -86,7 +86,7 @@ def parse(
     resolve_files(root, folder, found)
     resolve_tables(root, folder, found)
     resolve_codec_files(root, folder, found)
-    parts = read_parts(root, gone=gone, problems=found)
+    parts = read_parts(root, problems=found)
     _resolve_model_paths(root, parts, folder, found)
     resolve_ends(root, parts, folder, found)
     found += [root.problem(path, message) for path, message in findings(parts)]
@@ -121,9 +121,11 @@ def _resolve_model_paths(
     shown = _resolved(root, ("model", "manifest"), folder, problems)
     if shown is not None and "model" in parts:
         parts["model"] = replace(parts["model"], manifest=shown)
-    shown = _resolved(root, ("model", "golden", "path"), folder, problems)
-    if shown is not None and "model" in parts and parts["model"].golden is not None:
-        parts["model"] = replace(parts["model"], golden=replace(parts["model"].golden, path=shown))
+    for name in ("golden", "agreement"):
+        shown = _resolved(root, ("model", name, "path"), folder, problems)
+        held = getattr(parts["model"], name) if "model" in parts else None
+        if shown is not None and held is not None:
+            parts["model"] = replace(parts["model"], **{name: replace(held, path=shown)})
     _resolve_signature_paths(root, parts, folder, problems)
     libraries = root.at(("model", "custom_ops"))
     for place, _ in libraries.children() if libraries is not None else ():

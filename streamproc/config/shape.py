@@ -42,7 +42,7 @@ from streamproc.config.scalars import SCALARS, shown
 from streamproc.connectors.files import CaptureSource, FileSink, FileSource
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import Duration, Size
-from streamproc.executors import OnnxRuntime, PythonModel, Simulated
+from streamproc.executors import OnnxRuntime, OpenVino, PythonModel, Remote, Simulated
 from streamproc.features import FEATURES
 from streamproc.scheduling import SHED_POLICIES
 
@@ -62,9 +62,11 @@ CHOICES: Mapping[frozenset[type], Mapping[str, type]] = {
     },
     frozenset({JsonDecisions, ArrowDecisions}): {"json": JsonDecisions, "arrow": ArrowDecisions},
     frozenset({KafkaSink, FileSink}): {"kafka": KafkaSink, "file": FileSink},
-    frozenset({OnnxRuntime, PythonModel, Simulated}): {
+    frozenset({OnnxRuntime, OpenVino, PythonModel, Remote, Simulated}): {
         "onnxruntime": OnnxRuntime,
+        "openvino": OpenVino,
         "python": PythonModel,
+        "remote": Remote,
         "simulated": Simulated,
     },
     frozenset(SHED_POLICIES.values()): SHED_POLICIES,

@@ -1,6 +1,5 @@
 """The file's tree into the parts of a ``PipelineConfig``."""
 
-from collections.abc import Set as AbstractSet
 from functools import cache
 from typing import Any
 
@@ -15,12 +14,11 @@ from streamproc.config.tree import Node, Path
 from streamproc.core import Problem
 
 
-def read_parts(root: Node, *, gone: AbstractSet[Path], problems: list[Problem]) -> dict[str, Any]:
+def read_parts(root: Node, *, problems: list[Problem]) -> dict[str, Any]:
     """Read each top-level key on its own, so that one that is wrong hides nothing of the others.
 
     Args:
         root: the file's tree.
-        gone: paths that an earlier step took out: not missing, and not to be judged.
         problems: takes what is wrong.
 
     Returns:
@@ -45,7 +43,7 @@ def read_parts(root: Node, *, gone: AbstractSet[Path], problems: list[Problem]) 
                 parts[field.name] = value[0]
         elif not is_required(field):
             parts[field.name] = default_of(field)
-        elif (name,) not in gone:
+        else:
             meaning = attributes(PipelineConfig)[field.name].rstrip(".")
             problems.append(root.problem((name,), f"is missing: {meaning}"))
     return parts

@@ -50,6 +50,7 @@ from streamproc.core.ports import (
     Sink,
     Source,
     TensorSpec,
+    TimedExecutor,
     TransactionalSink,
     TransactionalSource,
 )
@@ -100,6 +101,7 @@ __all__ = [
     "StreamprocError",
     "SystemClock",
     "TensorSpec",
+    "TimedExecutor",
     "TopicPartition",
     "TransactionalSink",
     "TransactionalSource",

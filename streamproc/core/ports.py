@@ -315,3 +315,20 @@ class Executor(Protocol):
     def close(self) -> None:
         """Free what it holds."""
         ...
+
+
+@runtime_checkable
+class TimedExecutor(Executor, Protocol):
+    """An executor that can give up in time: one that asks somebody else, who may be slow."""
+
+    def run_by(self, inputs: Columns, deadline_ns: int | None) -> Columns:
+        """The model's outputs, as ``run`` gives them.
+
+        Args:
+            inputs: by name, each [n, ...].
+            deadline_ns: the first deadline of the batch, ns since 1970; None where there is none.
+
+        Raises:
+            ModelError: with the reason ``model_unavailable``, early enough for another variant to answer.
+        """
+        ...

@@ -17,6 +17,7 @@ class Infer:
         inputs: the model's inputs by name, each [size, ...].
         variant: which variant of the model, 0 being the best.
         cost: what it takes of the model where events have costs, 1 being an ordinary one; 0 where they have none.
+        deadline_ns: the first deadline among the events.
     """
 
     run: int
@@ -24,6 +25,7 @@ class Infer:
     inputs: Columns
     variant: int = 0
     cost: int = 0
+    deadline_ns: int | None = None
 
 
 @light

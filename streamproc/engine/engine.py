@@ -360,7 +360,10 @@ class Engine:
             self._accounts.stage_constant("queue", waited_ns, len(events))
         else:
             self._accounts.stage("queue", now_ns - events.admitted_ns)
-        self._effects.append(Infer(run.run, len(events), events.inputs, run.variant, run.cost))
+        first_ns = int(events.deadline_ns.min())
+        self._effects.append(
+            Infer(run.run, len(events), events.inputs, run.variant, run.cost, first_ns)
+        )
 
     def _skip(self, skip: SkipTo) -> None:
         partition = self._partitions.at(skip.partition)

@@ -1,18 +1,30 @@
-"""What runs a model: onnxruntime, a Python callable, a pretended device."""
+"""What runs a model: onnxruntime, OpenVINO, a server elsewhere, a Python callable, a pretended device."""
 
 from streamproc.executors.isolated import Breaker, Isolation
-from streamproc.executors.isolated.executor import IsolatedExecutor, ProcessHealth
+from streamproc.executors.isolated.executor import IsolatedExecutor
+from streamproc.executors.isolated.health import ProcessHealth
 from streamproc.executors.load import load_executors, sweep
 from streamproc.executors.models import MANIFEST_NAME, Rules, Signature, look_at, write_manifest
+from streamproc.executors.models.agreement import Agreement, check_agreement
 from streamproc.executors.models.golden import Golden, check_golden
 from streamproc.executors.onnx import OnnxExecutor
-from streamproc.executors.options import Model, ModelVariant, OnnxRuntime, PythonModel, Simulated
+from streamproc.executors.openvino import OpenVinoExecutor
+from streamproc.executors.options import (
+    Model,
+    ModelVariant,
+    OnnxRuntime,
+    OpenVino,
+    PythonModel,
+    Simulated,
+)
 from streamproc.executors.profiling import profiled_sessions
 from streamproc.executors.python import PythonExecutor
+from streamproc.executors.remote import Remote, RemoteExecutor
 from streamproc.executors.simulated import SimulatedExecutor
 
 __all__ = [
     "MANIFEST_NAME",
+    "Agreement",
     "Breaker",
     "Golden",
     "IsolatedExecutor",
@@ -21,13 +33,18 @@ __all__ = [
     "ModelVariant",
     "OnnxExecutor",
     "OnnxRuntime",
+    "OpenVino",
+    "OpenVinoExecutor",
     "ProcessHealth",
     "PythonExecutor",
     "PythonModel",
+    "Remote",
+    "RemoteExecutor",
     "Rules",
     "Signature",
     "Simulated",
     "SimulatedExecutor",
+    "check_agreement",
     "check_golden",
     "load_executors",
     "look_at",

@@ -11,6 +11,7 @@ from streamproc.core import (
     Columns,
     ConfigError,
     Executor,
+    ModelError,
     ModelInfo,
     Problem,
     load_function,
@@ -18,16 +19,21 @@ from streamproc.core import (
 from streamproc.executors.isolated.executor import IsolatedExecutor
 from streamproc.executors.isolated.life import Job
 from streamproc.executors.models import Rules
+from streamproc.executors.models.agreement import check_agreement
 from streamproc.executors.models.golden import check_golden
 from streamproc.executors.onnx import OnnxExecutor
+from streamproc.executors.openvino import OpenVinoExecutor
 from streamproc.executors.options import (
+    NEED_FILES,
     Model,
     ModelVariant,
     OnnxRuntime,
+    OpenVino,
     PythonModel,
     Simulated,
 )
 from streamproc.executors.python import PythonExecutor
+from streamproc.executors.remote import Remote, RemoteExecutor
 from streamproc.executors.simulated import SimulatedExecutor
 
 SWEEP_LIMIT_NS = 2 * NS_PER_S
@@ -44,12 +50,21 @@ def load_executors(model: Model, clock: Clock) -> tuple[Executor, ...]:
         ConfigError: a variant does not load, or takes other inputs than the first.
     """
     executors: list[Executor] = []
+    ladder = model.ladder
+    # Those that are here first: what they take stands in for a server that cannot be asked yet.
+    first = sorted(range(len(ladder)), key=lambda at: isinstance(ladder[at].executor, Remote))
+    found: dict[int, Executor] = {}
     try:
-        for variant in model.ladder:
-            executors.append(_load(model, variant, clock))
+        for at in first:
+            variant = ladder[at]
+            found[at] = _load(model, variant, clock, executors[0].info if executors else None)
+            executors.append(found[at])
             _check_inputs(executors, _key_of(model, variant))
+        executors = [found[at] for at in range(len(ladder))]
         if model.golden is not None:
             check_golden(executors[0], model.golden)
+        if model.agreement is not None:
+            check_agreement(executors, model.agreement)
     except BaseException:
         for executor in executors:
             executor.close()
@@ -57,9 +72,15 @@ def load_executors(model: Model, clock: Clock) -> tuple[Executor, ...]:
     return tuple(executors)
 
 
-def _load(model: Model, variant: ModelVariant, clock: Clock) -> Executor:
-    """A variant in this process, or in one of its own."""
+def _load(
+    model: Model, variant: ModelVariant, clock: Clock, expected: ModelInfo | None
+) -> Executor:
+    """A variant in this process, in one of its own, or elsewhere."""
     key = _key_of(model, variant)
+    if isinstance(variant.executor, Remote):
+        return RemoteExecutor(
+            variant.executor, clock=clock, variant=variant.name, expected=expected, key=key
+        )
     isolation = model.isolated
     if isolation is None:
         return load_variant(variant, key, clock, model.rules)
@@ -67,7 +88,7 @@ def _load(model: Model, variant: ModelVariant, clock: Clock) -> Executor:
     return IsolatedExecutor(
         Job(variant, model.rules, key, isolation.memory_limit),
         isolation,
-        concurrency=options.concurrency if isinstance(options, OnnxRuntime) else 1,
+        concurrency=options.concurrency if isinstance(options, NEED_FILES) else 1,
         clock=clock,
         name=variant.name,
     )
@@ -102,6 +123,12 @@ def load_variant(variant: ModelVariant, key: str, clock: Clock, rules: Rules) ->
                     variant.path, OnnxRuntime(), variant=variant.name, key=key, rules=rules
                 )
             return SimulatedExecutor(options, clock=clock, inner=inner, variant=variant.name)
+        case OpenVino() as options:
+            return OpenVinoExecutor(
+                variant.path or "", options, variant=variant.name, key=key, rules=rules
+            )
+        case Remote() as options:
+            return RemoteExecutor(options, clock=clock, variant=variant.name, key=key)
         case options:
             return OnnxExecutor(
                 variant.path or "",
@@ -146,6 +173,23 @@ def sweep(executor: Executor, *, size_max: int, clock: Clock) -> tuple[list[int]
     sizes = [size for size in sizes if size <= size_max]
     if not executor.info.inputs:
         return [1], [_UNKNOWN_NS]
+    if isinstance(executor, RemoteExecutor):
+        return _sweep_remote(executor, sizes, clock)
+    return _swept(executor, sizes, clock)
+
+
+def _sweep_remote(
+    executor: RemoteExecutor, sizes: list[int], clock: Clock
+) -> tuple[list[int], list[int]]:
+    """Of a server that does not answer nothing is known: it is learned when it does."""
+    try:
+        return _swept(executor, sizes, clock)
+    except ModelError:
+        return [1], [_UNKNOWN_NS]
+
+
+def _swept(executor: Executor, sizes: list[int], clock: Clock) -> tuple[list[int], list[int]]:
+    size_max = sizes[-1]
     measured: list[int] = []
     begun_ns = clock.now_ns()
     for size in sizes:

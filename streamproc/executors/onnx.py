@@ -5,6 +5,7 @@ from typing import Any
 
 from streamproc.core import Columns, ConfigError, ModelInfo, Problem, TensorSpec
 from streamproc.executors.models import Rules, look_at
+from streamproc.executors.onnx_providers import CPU, check_used, chosen
 from streamproc.executors.options import OnnxRuntime
 from streamproc.executors.profiling import profile_prefix
 
@@ -58,14 +59,16 @@ class OnnxExecutor:
         if prefix is not None:
             settings.enable_profiling = True
             settings.profile_file_prefix = prefix
-        _check_providers(options, onnxruntime.get_available_providers())
+        providers = chosen(options, onnxruntime.get_available_providers())
+        if (
+            CPU not in options.providers
+        ):  # else what no other can run would be run on it without a word
+            settings.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         files = look_at(path, rules, key)
         for place, library in enumerate(files.libraries):
             _register(settings, library, f"model.custom_ops[{place}]")
         try:
-            self._session: Any = onnxruntime.InferenceSession(
-                path, settings, providers=list(options.providers)
-            )
+            self._session: Any = onnxruntime.InferenceSession(path, settings, providers=providers)
         except Exception as error:  # onnxruntime's errors have no common ancestor
             text = str(error).splitlines()[0]
             raise ConfigError(
@@ -78,9 +81,7 @@ class OnnxExecutor:
             )
             raise ConfigError(Problem(text, f"{key}.path"))
         used = self._session.get_providers()
-        if used[0] != options.providers[0]:
-            text = f"{options.providers[0]} does not work here: onnxruntime fell back to {used[0]}"
-            raise ConfigError(Problem(text, "model.executor.onnxruntime.providers"))
+        check_used(options, [name for name, _ in providers], used)
         inputs = [_spec(tensor, path, f"{key}.path") for tensor in self._session.get_inputs()]
         self._outputs = [tensor.name for tensor in self._session.get_outputs()]
         fixed = {tensor.shape[0] for tensor in self._session.get_inputs() if tensor.shape}
@@ -115,13 +116,6 @@ class OnnxExecutor:
 
     def close(self) -> None:
         """The session ends with this object; see ``Executor``."""
-
-
-def _check_providers(options: OnnxRuntime, available: list[str]) -> None:
-    missing = [name for name in options.providers if name not in available]
-    if missing:
-        text = f"{', '.join(missing)} is not in this onnxruntime: it has {', '.join(available)}"
-        raise ConfigError(Problem(text, "model.executor.onnxruntime.providers"))
 
 
 def _register(settings: Any, library: Path, key: str) -> None:  # noqa: ANN401 - onnxruntime has no types

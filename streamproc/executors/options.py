@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from streamproc.core import Duration, Size
 from streamproc.executors.isolated.options import Isolation
+from streamproc.executors.models.agreement import Agreement
 from streamproc.executors.models.files import MAX_BYTES, Rules
 from streamproc.executors.models.golden import Golden
 from streamproc.executors.models.signature import Signature
+from streamproc.executors.remote.options import Remote
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +18,21 @@ class OnnxRuntime:
     """onnxruntime, in this process.
 
     Attributes:
-        providers: execution providers, the first that works is used; each must be installed.
+        providers: execution providers, the preferred one first; what it cannot run goes to the next. Without
+            ``CPUExecutionProvider`` among them nothing is run on the CPU.
+        provider_options: by provider its own options, such as
+            ``{TensorrtExecutionProvider: {trt_engine_cache_enable: true}}``.
+        fallback: whether the next provider may stand in, with a warning, where one is not installed or does not work
+            here; else that is refused.
         intra_op_threads: threads inside one operator.
         concurrency: how many batches run at the same time.
     """
 
     providers: Sequence[str] = ("CPUExecutionProvider",)
+    provider_options: Mapping[str, Mapping[str, bool | int | float | str]] = field(
+        default_factory=dict
+    )
+    fallback: bool = False
     intra_op_threads: int = 1
     concurrency: int = 1
 
@@ -28,7 +40,36 @@ class OnnxRuntime:
         if not self.providers:
             msg = "providers is empty: name at least one, such as CPUExecutionProvider"
             raise ValueError(msg)
+        for name in self.provider_options:
+            if name not in self.providers:
+                msg = f"provider_options names {name}, which is not among the providers"
+                raise ValueError(msg)
         for name in ("intra_op_threads", "concurrency"):
+            if getattr(self, name) < 1:
+                msg = f"{name} must be at least 1, was {getattr(self, name)}"
+                raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVino:
+    """OpenVINO's own runtime, in this process; an extra: ``pip install 'streamproc[openvino]'``.
+
+    Attributes:
+        device: ``CPU``, ``GPU``, ``NPU``, or ``AUTO:GPU,CPU`` for an order.
+        threads: threads of one batch.
+        concurrency: how many batches run at the same time.
+        precision: what it may compute in; ``f32`` gives what the model says.
+        device_options: the device's own, such as ``{CACHE_DIR: /var/cache/model}``.
+    """
+
+    device: str = "CPU"
+    threads: int = 1
+    concurrency: int = 1
+    precision: Literal["f32", "f16", "bf16"] = "f32"
+    device_options: Mapping[str, bool | int | float | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("threads", "concurrency"):
             if getattr(self, name) < 1:
                 msg = f"{name} must be at least 1, was {getattr(self, name)}"
                 raise ValueError(msg)
@@ -74,6 +115,10 @@ class Simulated:
     per_event: Duration = Duration.parse("100us")  # noqa: RUF009 - immutable
 
 
+NEED_FILES = (OnnxRuntime, OpenVino)
+"""What cannot do without ``path``."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelVariant:
     """One variant of a model: the same inputs and outputs, another cost, another quality.
@@ -88,7 +133,7 @@ class ModelVariant:
     name: str
     path: str | None = None
     quality: float = 1.0
-    executor: OnnxRuntime | PythonModel | Simulated | None = None
+    executor: OnnxRuntime | OpenVino | PythonModel | Remote | Simulated | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 < self.quality <= 1.0:
@@ -113,13 +158,16 @@ class Model:
             ``model.manifest.json`` beside the model where there is one. ``streamproc manifest`` writes it.
         signature: who must have signed the model's files (OpenSSF Model Signing); null asks for no signature.
         max_bytes: how large a model's files may be together.
+        agreement: that each variant has to decide as the best one does, on this machine, before it decides anything.
         golden: inputs and the outputs that the best variant has to give for them, before it decides anything.
         watch: how often its files are looked at; where they have changed it is loaded anew. Null never looks.
         custom_ops: libraries with operators of your own, which are loaded as code; no others are.
     """
 
     path: str | None = None
-    executor: OnnxRuntime | PythonModel | Simulated = field(default_factory=OnnxRuntime)
+    executor: OnnxRuntime | OpenVino | PythonModel | Remote | Simulated = field(
+        default_factory=OnnxRuntime
+    )
     inputs: Mapping[str, str] = field(default_factory=dict)
     variants: Sequence[ModelVariant] = ()
     isolation: bool | Isolation = False
@@ -128,6 +176,7 @@ class Model:
     max_bytes: Size = MAX_BYTES
     custom_ops: Sequence[str] = ()
     golden: Golden | None = None
+    agreement: Agreement | None = None
     watch: Duration | None = None
 
     def __post_init__(self) -> None:
@@ -137,7 +186,7 @@ class Model:
         if self.variants and self.path is not None:
             msg = "path must not stand beside variants: make it the first of them"
             raise ValueError(msg)
-        if not self.variants and self.path is None and isinstance(self.executor, OnnxRuntime):
+        if not self.variants and self.path is None and isinstance(self.executor, NEED_FILES):
             msg = "path is missing: name the ONNX file, variants, or executor: {python: {callable: ...}}"
             raise ValueError(msg)
         if self.signature is not None and all(v.path is None for v in self.ladder):

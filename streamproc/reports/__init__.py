@@ -1,5 +1,6 @@
 """A run as one HTML page, to be looked at, kept and sent on."""
 
+from streamproc.reports.bench import BenchPage, BenchRun, render_bench
 from streamproc.reports.comparison import ComparedRun, Comparison, render_comparison
 from streamproc.reports.difference import (
     ReportedBound,
@@ -18,6 +19,8 @@ from streamproc.reports.words import OUTCOME_WORDS
 
 __all__ = [
     "OUTCOME_WORDS",
+    "BenchPage",
+    "BenchRun",
     "Check",
     "ComparedRun",
     "Comparison",
@@ -34,6 +37,7 @@ __all__ = [
     "SweptRun",
     "read_stacks",
     "render",
+    "render_bench",
     "render_comparison",
     "render_difference",
     "render_profile",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from streamproc.core import Clock, Columns, Executor, ModelError, Reason, light
+from streamproc.core import Clock, Columns, Executor, ModelError, Reason, TimedExecutor, light
 from streamproc.engine import Infer, Rescued, rescue
 
 
@@ -43,7 +43,7 @@ def attempt(executors: Sequence[Executor], infer: Infer, clock: Clock) -> Ran:
     outputs: Columns | Exception = ModelError(Reason.MODEL_UNAVAILABLE, "there is no variant")
     for variant in _by_choice(len(executors), infer.variant):
         try:
-            outputs = executors[variant].run(infer.inputs)
+            outputs = _run(executors[variant], infer)
         except Exception as error:  # noqa: BLE001 - a model may raise anything
             outputs = error
         if not (isinstance(outputs, ModelError) and outputs.reason == Reason.MODEL_UNAVAILABLE):
@@ -60,6 +60,12 @@ def try_again(executors: Sequence[Executor], infer: Infer, ran: Ran, clock: Cloc
     rescued = rescue(run, infer.inputs, infer.size, ran.outputs)
     took_ns = ran.took_ns + clock.now_ns() - started_ns
     return Ran(rescued, took_ns, ran.variant, ran.started_ns)
+
+
+def _run(executor: Executor, infer: Infer) -> Columns:
+    if isinstance(executor, TimedExecutor):
+        return executor.run_by(infer.inputs, infer.deadline_ns)
+    return executor.run(infer.inputs)
 
 
 def _by_choice(count: int, first: int) -> Iterator[int]:

@@ -1,9 +1,9 @@
-"""How the executors' processes stand, for the metrics."""
+"""How the executors' processes and servers stand, for the metrics."""
 
 from collections.abc import Mapping, Sequence
 
 from streamproc.core import Executor
-from streamproc.executors import IsolatedExecutor
+from streamproc.executors import IsolatedExecutor, RemoteExecutor
 from streamproc.telemetry import ModelProcesses, ModelStates
 
 
@@ -16,7 +16,7 @@ def model_states(executors: Sequence[Executor], reloads: Mapping[str, int]) -> M
     """
     processes = {}
     for executor in executors:
-        if isinstance(executor, IsolatedExecutor):
+        if isinstance(executor, IsolatedExecutor | RemoteExecutor):
             health = executor.health()
             processes[executor.info.variant] = ModelProcesses(
                 ready=health.ready,

@@ -191,6 +191,7 @@ def files_of(model: Model) -> tuple[str, ...]:
         paths += [str(model.signature.beside(path)) for path in signed]
         paths += model.signature.trusted
     paths += [model.manifest, model.golden.path if model.golden else None, *model.custom_ops]
+    paths += [model.agreement.path if model.agreement else None]
     return tuple(dict.fromkeys(path for path in paths if path is not None))
 
 

@@ -74,7 +74,7 @@ def fakes_for(
         given = tuple(executor) if isinstance(executor, Sequence) else (executor,)
         return tuple(map(_fake, given))
     # In this process, whatever it says: time is virtual here.
-    here = replace(model, isolation=False, golden=None)
+    here = replace(model, isolation=False, golden=None, agreement=None)
     return tuple(_fake_variant(here, variant) for variant in model.ladder)
 
 

@@ -106,7 +106,7 @@ def test_without_py_spy_the_rest_is_told(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["model.onnx"], "is a model"),
+        (["model.onnx"], "model.onnx cannot be read"),
         (["pipeline.yaml"], "needs --capture"),
         (["127.0.0.1:1", "--capture", "day.mcap"], "goes with a configuration"),
         (["127.0.0.1:1"], "does not answer"),

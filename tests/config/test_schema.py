@@ -43,8 +43,8 @@ def test_the_schema_has_the_shape_of_the_file() -> None:
     assert schema["required"] == ["name", "source", "codec", "model", "sink"]
     assert all(section["additionalProperties"] is False for section in objects(schema))
     assert "from" in schema["$defs"]["Deadline"]["properties"]
-    executor = schema["$defs"]["OnnxRuntimePythonModelSimulatedChoice"]["anyOf"]
-    assert executor[0] == {"enum": ["onnxruntime", "python", "simulated"]}
+    executor = schema["$defs"]["OnnxRuntimeOpenVinoPythonModelRemoteSimulatedChoice"]["anyOf"]
+    assert executor[0] == {"enum": ["onnxruntime", "openvino", "python", "remote", "simulated"]}
     assert executor[1]["maxProperties"] == 1
 
 

@@ -8,19 +8,23 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.support.models import written
+
 WEIGHTS = np.array([[1, -2], [0.5, 3], [0, 1]], np.float32)
 BIAS = np.array([0.25, -1], np.float32)
 MakeModel = Callable[..., str]
 
 
-def linear(batch: str | int) -> onnx.GraphProto:
-    """``y = x @ WEIGHTS + BIAS`` with x [batch, 3]."""
+def linear(batch: str | int, columns: int = 3) -> onnx.GraphProto:
+    """``y = x @ WEIGHTS + BIAS`` with x [batch, 3], or with rows of zeros below WEIGHTS."""
+    weights = np.zeros((columns, 2), np.float32)
+    weights[: len(WEIGHTS)] = WEIGHTS
     return helper.make_graph(
         [helper.make_node("Gemm", ["x", "w", "b"], ["y"])],
         "linear",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 3])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, columns])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [batch, 2])],
-        [numpy_helper.from_array(WEIGHTS, "w"), numpy_helper.from_array(BIAS, "b")],
+        [numpy_helper.from_array(weights, "w"), numpy_helper.from_array(BIAS, "b")],
     )
 
 
@@ -39,11 +43,6 @@ def make_model(tmp_path: Path) -> MakeModel:
     """Write a graph as a model file; gives its path."""
 
     def make(graph: onnx.GraphProto, name: str = "model.onnx") -> str:
-        opset = [helper.make_opsetid("", 17)]
-        path = tmp_path / name
-        path.write_bytes(
-            helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
-        )
-        return str(path)
+        return written(graph, tmp_path / name)
 
     return make

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from streamproc.core import Columns, ModelError, Reason, VirtualClock
+from streamproc.core import Columns, ModelError, ModelInfo, Reason, VirtualClock
 from streamproc.engine import Infer, Rescued
 from streamproc.runtime.inference import attempt, try_again
 from streamproc.testing import FakeExecutor
@@ -47,6 +47,33 @@ def test_one_that_is_left_alone_is_stood_in_for_by_a_cheaper_one_or_else_a_bette
     assert decided_by(2, 2) == 1
     assert decided_by(1, 1, 2) == 0
     assert decided_by(1, 0, 1, 2) is OPEN
+
+
+class Asked:
+    """Stands for a server: remembers by when it was to answer."""
+
+    concurrency, inline = 1, False
+    info = ModelInfo("far", "none")
+
+    def __init__(self) -> None:
+        self.by: list[int | None] = []
+
+    def run(self, inputs: Columns) -> Columns:
+        return self.run_by(inputs, None)
+
+    def run_by(self, inputs: Columns, deadline_ns: int | None) -> Columns:
+        self.by.append(deadline_ns)
+        raise OPEN
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def test_who_can_give_up_in_time_is_told_by_when_and_a_cheaper_one_decides() -> None:
+    far, near = Asked(), variants()[1]
+    batch = Infer(1, 2, {"x": np.zeros((2, 1))}, 0, deadline_ns=77)
+    ran = attempt([far, near], batch, VirtualClock())
+    assert (far.by, ran.variant, near.sizes) == ([77], 1, [2])
 
 
 def test_another_failure_is_no_reason_for_another_variant() -> None:

@@ -2,10 +2,10 @@
 
 import logging
 import threading
-from dataclasses import dataclass
 
 from streamproc.core import NS_PER_MS, Clock, Columns, Duration, ExternalError, ModelError, Reason
-from streamproc.executors.isolated.breaker import CircuitBreaker, State
+from streamproc.executors.isolated.breaker import CircuitBreaker
+from streamproc.executors.isolated.health import ProcessHealth
 from streamproc.executors.isolated.life import GoneError, Job, Life, ModelRaisedError
 from streamproc.executors.isolated.options import Isolation
 from streamproc.executors.isolated.pool import Pool
@@ -21,23 +21,6 @@ _TRIED_AGAIN_MIN_NS = 100_000_000
 """And at least so long: the machine's own pauses."""
 _TRIED_AGAIN_FOR_NS = 5_000_000_000
 """For so long behind a failure a batch is taken for one that is tried again."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessHealth:
-    """How a model's processes stand.
-
-    Attributes:
-        ready: those that are loaded and warm.
-        restarts: those that were started in place of others.
-        breaker: ``closed``, ``open`` or ``half_open``.
-        opened_total: how often the breaker opened.
-    """
-
-    ready: int
-    restarts: int
-    breaker: State
-    opened_total: int
 
 
 class IsolatedExecutor:

@@ -42,7 +42,7 @@ def check_golden(executor: Executor, golden: Golden) -> None:
     Raises:
         ConfigError: the file is none, or the answers are others.
     """
-    arrays = _read(golden.path)
+    arrays = read_arrays(golden.path, f"{KEY}.path")
     names = {spec.name for spec in executor.info.inputs} or {"input"} & arrays.keys()
     missing = sorted(names - arrays.keys())
     if missing or not names:
@@ -63,7 +63,16 @@ def check_golden(executor: Executor, golden: Golden) -> None:
             raise ConfigError(Problem(f"the model {executor.info.digest} {why}", KEY))
 
 
-def _read(path: str) -> Columns:
+def read_arrays(path: str, key: str) -> Columns:
+    """The arrays of a ``.npz`` file by name, none of them pickled.
+
+    Args:
+        path: the file.
+        key: the configuration's key that led to it.
+
+    Raises:
+        ConfigError: it is none.
+    """
     try:
         with Path(path).open("rb") as file:
             if not zipfile.is_zipfile(file):
@@ -74,7 +83,7 @@ def _read(path: str) -> Columns:
                 return dict(arrays)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         why = getattr(error, "strerror", None) or error
-        raise ConfigError(Problem(f"{path} is no .npz file: {why}", f"{KEY}.path")) from error
+        raise ConfigError(Problem(f"{path} is no .npz file: {why}", key)) from error
 
 
 def _difference(name: str, wanted: Array, given: Array | None, golden: Golden) -> str | None:
