@@ -28,7 +28,7 @@ def address() -> Iterator[str]:
     for _ in range(3):
         still.goes_on(queue_ns=200 * MS)
     app = ops_app(registry=CollectorRegistry(), readiness=still.readiness, status=status.show)
-    server = OpsServer(Guard(app, TOKEN), "127.0.0.1", 0)
+    server = OpsServer(Guard(app, lambda: TOKEN), "127.0.0.1", 0)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

@@ -41,7 +41,7 @@ def address() -> Iterator[str]:
         return shown
 
     app = ops_app(registry=CollectorRegistry(), readiness=still.readiness, status=show)
-    server = OpsServer(Guard(app, None), "127.0.0.1", 0)
+    server = OpsServer(Guard(app, lambda: None), "127.0.0.1", 0)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

@@ -31,7 +31,7 @@ def test_the_policy_allows_its_own_style_and_script_alone() -> None:
 async def test_it_is_served_where_there_is_a_status() -> None:
     for status, there in ((dict, True), (None, False)):
         app = ops_app(registry=CollectorRegistry(), readiness=dict, status=status)
-        server = OpsServer(Guard(app, None), "127.0.0.1", 0)
+        server = OpsServer(Guard(app, lambda: None), "127.0.0.1", 0)
         await server.start()
         answer = await ask(server.address, "/")
         await server.stop()
