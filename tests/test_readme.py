@@ -12,10 +12,9 @@ MARKET = ROOT / "streamproc" / "templates" / "market"
 README = (ROOT / "README.md").read_text()
 
 
-def block(language: str) -> str:
+def block(language: str, number: int = 0) -> str:
     found = re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
-    assert len(found) == 1, f"one block of {language} is expected, there are {len(found)}"
-    return str(found[0])
+    return str(found[number])
 
 
 def test_the_file_and_the_program_are_the_same_pipeline() -> None:
@@ -31,6 +30,21 @@ def test_the_file_and_the_program_are_the_same_pipeline() -> None:
         one, other = getattr(loaded, part), getattr(written, part)
         assert (list(one) == list(other)) if part in {"features", "shed"} else (one == other), part
     assert list(loaded.source.topics) == list(written.source.topics)
+
+
+def test_the_operators_are_a_pipelines_too() -> None:
+    pipeline = block("yaml").replace("features: [f]", "").split("output:")[0]
+    pipeline = re.sub(
+        r"(fields: \{).*?\}", r"\1price: float64, size: float64, kind: str}", pipeline
+    )
+    config = parse(
+        f"{pipeline}\n{block('yaml', 1)}\nsink: {{kafka: {{topic: decisions}}}}\n", folder=MARKET
+    ).config
+    assert [type(feature).__name__ for feature in config.features] == [
+        "Rolling",
+        "AsOf",
+        "KeySequence",
+    ]
 
 
 def test_the_decision_is_one() -> None:
