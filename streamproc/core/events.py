@@ -132,6 +132,8 @@ class EventBatch:
             self.headers,
             self.row,
             self.lane,
+            self.timestamp_ns,
+            self.decoded_ns,
         )
 
     @classmethod

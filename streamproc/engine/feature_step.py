@@ -153,7 +153,7 @@ class FeatureStep:
                     gone = part.take(np.flatnonzero(refused))
                     ends.append(
                         Undecided(
-                            gone, Outcome.DEAD_LETTER, Reason(reason), "as_of found no partner"
+                            gone, Outcome.DEAD_LETTER, Reason(reason), "as_of or lookup found no partner"
                         )
                     )
             if out.any():

@@ -1,4 +1,4 @@
-"""onnxruntime on a GPU: `pytest -m gpu tests/gpu` where one is, with onnxruntime-gpu in place of onnxruntime."""
+"""onnxruntime on a GPU: `pytest -m gpu tests/executors` where one is, with onnxruntime-gpu in place of onnxruntime."""
 
 import numpy as np
 import onnxruntime
@@ -8,7 +8,6 @@ from streamproc.executors import OnnxExecutor, OnnxRuntime
 from streamproc.testing.contracts import executor_contract
 from tests.executors.conftest import BIAS, WEIGHTS, MakeModel, linear
 
-pytest_plugins = ("tests.executors.conftest",)
 pytestmark = pytest.mark.gpu
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 OPTIONS = OnnxRuntime((CUDA, CPU), {CUDA: {"device_id": 0, "cudnn_conv_algo_search": "HEURISTIC"}})
