@@ -51,25 +51,22 @@ def test_killed_and_moved_decisions_are_those_of_an_undisturbed_run(
     create_topics(kafka.bootstrap, source, sink, partitions=PARTITIONS)
     rng = np.random.default_rng(3)
     begin_ms = time.time_ns() // 1_000_000 - 120_000
-    fill(
-        kafka.bootstrap,
-        source,
-        (
-            Message(
-                msgspec.json.encode({"x": float(x)}),
-                b"key-%d" % key,
-                timestamp_ms=begin_ms + 10 * number + int(late_ms),
+    messages = [
+        Message(
+            msgspec.json.encode({"x": float(x)}),
+            b"key-%d" % key,
+            timestamp_ms=begin_ms + 10 * number + int(late_ms),
+        )
+        for number, (x, key, late_ms) in enumerate(
+            zip(
+                rng.normal(size=EVENTS),
+                rng.integers(0, 40, EVENTS),
+                rng.integers(-900, 900, EVENTS),
+                strict=True,
             )
-            for number, (x, key, late_ms) in enumerate(
-                zip(
-                    rng.normal(size=EVENTS),
-                    rng.integers(0, 40, EVENTS),
-                    rng.integers(-900, 900, EVENTS),
-                    strict=True,
-                )
-            )
-        ),
-    )
+        )
+    ]
+    fill(kafka.bootstrap, source, messages[: EVENTS // 2])
     config = tmp_path / "pipeline.yaml"
     config.write_text(
         yaml.safe_dump(
@@ -107,6 +104,8 @@ def test_killed_and_moved_decisions_are_those_of_an_undisturbed_run(
     with InThread(config) as second:
         second.until("it took over", lambda: done() > EVENTS // 3, timeout_s=120)
         with InThread(config) as third:
+            third.ready()
+            fill(kafka.bootstrap, source, messages[EVENTS // 2 :])  # for both of them
             third.until("it works", lambda: third.consumed > 50, timeout_s=120)
             third.stop()
         ends = end_offsets(kafka.bootstrap, source)
