@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 
 from streamproc.codecs import FieldType
-from streamproc.core import Columns, Duration, object_column
+from streamproc.core import Columns, Duration, TopicPartition, object_column
 from streamproc.features import Feature, FeatureState, Program
 from streamproc.features.operators import Difference, Ewm, Rolling
 from tests.integration.pipelines import Command, InThread
@@ -18,6 +18,7 @@ from tests.support import wait_until
 from tests.support.kafka import Message, committed, create_topics, end_offsets, fill, read, stream
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from tests.support.kafka import KafkaBroker
@@ -104,7 +105,8 @@ def test_killed_and_moved_decisions_are_those_of_an_undisturbed_run(
     with InThread(config) as second:
         second.until("it took over", lambda: done() > EVENTS // 3, timeout_s=120)
         with InThread(config) as third:
-            third.ready()
+            third.until("its partitions", lambda: len(owned(third)) == PARTITIONS // 2, 60)
+            second.until("no others", lambda: len(owned(second)) == PARTITIONS // 2, 60)
             fill(kafka.bootstrap, source, messages[EVENTS // 2 :])  # for both of them
             third.until("it works", lambda: third.consumed > 50, timeout_s=120)
             third.stop()
@@ -119,6 +121,13 @@ def test_killed_and_moved_decisions_are_those_of_an_undisturbed_run(
     assert {decision["id"] for decision in made} == wanted.keys()
     for decision in made:
         assert decision["output"] == wanted[decision["id"]], decision["id"]
+
+
+def owned(pipeline: InThread) -> Collection[TopicPartition]:
+    """The partitions that a member has and has restored."""
+    if pipeline.service is None or not pipeline.service.readiness()["features"]:
+        return ()
+    return pipeline.service.gauges().lag_records
 
 
 def undisturbed(bootstrap: str, topic: str) -> dict[str, list[float]]:
