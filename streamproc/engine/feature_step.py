@@ -153,7 +153,10 @@ class FeatureStep:
                     gone = part.take(np.flatnonzero(refused))
                     ends.append(
                         Undecided(
-                            gone, Outcome.DEAD_LETTER, Reason(reason), "as_of or lookup found no partner"
+                            gone,
+                            Outcome.DEAD_LETTER,
+                            Reason(reason),
+                            "as_of or lookup found no partner",
                         )
                     )
             if out.any():
