@@ -10,7 +10,14 @@ _ENTRY = re.compile(r"^(\w+): (.*)$")
 
 @cache
 def attributes(cls: type) -> dict[str, str]:
-    """The text of each entry under ``Attributes:``, in one line."""
+    """The text of each entry under ``Attributes:``, in one line; a base class's where it has none of its own."""
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        found |= _own(base)
+    return found
+
+
+def _own(cls: type) -> dict[str, str]:
     _, _, section = inspect.cleandoc(cls.__doc__ or "").partition("\nAttributes:\n")
     found: dict[str, str] = {}
     name = ""

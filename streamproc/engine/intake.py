@@ -279,7 +279,7 @@ class Intake:
             row=decoded.row,
             lane=lane,
             timestamp_ns=timestamp_ns,
-            decoded_ns=None if self._now_ns is None else np.full(count, self._now_ns()),
+            decoded_ns=None if self._now_ns is None else constant(self._now_ns(), count),
         )
 
     def _key_column(self, column: Array) -> ObjectArray:

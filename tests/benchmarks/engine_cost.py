@@ -105,8 +105,9 @@ class Bench:
         return {name: median(column) / 1_000 for name, column in zip(ASKED, columns, strict=True)}
 
     def arriving_now(self, batch: RecordBatch) -> RecordBatch:
-        """The same records, fetched at this moment."""
-        return replace(batch, arrival_ns=self._clock.now_ns())
+        """The same records, written and fetched at this moment: else each batch would be the latest so far."""
+        now_ns = self._clock.now_ns()
+        return replace(batch, timestamp_ns=np.full(len(batch), now_ns), arrival_ns=now_ns)
 
     def one(self, engine: Engine, executor: Executor, batch: RecordBatch) -> list[int]:
         """Bring a batch to its end; gives the CPU time of each of ``ASKED`` in ns."""

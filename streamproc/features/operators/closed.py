@@ -9,7 +9,14 @@ import numpy as np
 from streamproc.codecs import FieldType
 from streamproc.core import BoolArray, Columns, Duration, Int64Array
 from streamproc.features.history import ABSENT_NS, Window
-from streamproc.features.operators.operator import NUMBER, Need, View, field_of, window_of
+from streamproc.features.operators.operator import (
+    NUMBER,
+    Need,
+    View,
+    field_of,
+    require_taken,
+    window_of,
+)
 from streamproc.features.operators.statistics import Statistic, Statistics
 
 
@@ -55,9 +62,7 @@ class ClosedWindow:
         ):
             msg = "every must go into size a whole number of times"
             raise ValueError(msg)
-        if not self.take or any(name not in get_args(Statistic) for name in self.take):
-            msg = f"take must name some of {', '.join(get_args(Statistic))}, was {list(self.take)}"
-            raise ValueError(msg)
+        require_taken(self.take, get_args(Statistic))
         if "rate" in self.take and self.size is None:
             msg = "rate is for windows with a size: write size, or take count"
             raise ValueError(msg)
@@ -84,10 +89,7 @@ class ClosedWindow:
         looked = history.window(events=self.max_events + 1)
         at_ns = np.where(looked.member, history.times(looked.size), ABSENT_NS)
         before: BoolArray = looked.member.copy()
-        own = np.ones(len(view), np.bool_)
-        if self.when is not None:
-            own = view.expressions[self.when].mask(view.columns, len(view))
-        before[own, -1] = False
+        before[view.holds(self.when), -1] = False
         newest_ns = np.where(before, at_ns, ABSENT_NS).max(axis=1)
         known = newest_ns != ABSENT_NS
         newest_ns = np.where(known, newest_ns, view.time_ns)

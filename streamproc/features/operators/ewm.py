@@ -9,7 +9,14 @@ import numpy as np
 from streamproc.codecs import FieldType
 from streamproc.core import Columns, Duration, Float64Array
 from streamproc.features.history import History, Window
-from streamproc.features.operators.operator import NUMBER, Need, View, field_of, window_of
+from streamproc.features.operators.operator import (
+    NUMBER,
+    Need,
+    View,
+    field_of,
+    require_taken,
+    window_of,
+)
 from streamproc.features.sums import running_sum
 
 Moment = Literal["mean", "variance", "std"]
@@ -53,9 +60,7 @@ class Ewm:
         if not (self.half_life_events or self.half_life or 0) > 0:
             msg = "a half-life must be longer than 0"
             raise ValueError(msg)
-        if not self.take or any(name not in get_args(Moment) for name in self.take):
-            msg = f"take must name some of {', '.join(get_args(Moment))}, was {list(self.take)}"
-            raise ValueError(msg)
+        require_taken(self.take, get_args(Moment))
         self._window()
 
     def _window(self) -> tuple[int, int | None]:

@@ -1,6 +1,6 @@
 """What all operators have in common."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -62,6 +62,12 @@ class View:
 
     def __len__(self) -> int:
         return len(self.time_ns)
+
+    def holds(self, when: str | None) -> BoolArray:
+        """For which events (bool [n]) a condition holds; for all where there is none."""
+        if when is None:
+            return np.ones(len(self), np.bool_)
+        return self.expressions[when].mask(self.columns, len(self))
 
     def numbers(self, name: str) -> Float64Array:
         """A field as float64 [n, ...]."""
@@ -125,6 +131,17 @@ def refuse(view: View, reason: str, rows: BoolArray) -> None:
     """Let events (bool [n]) become dead letters: there is no value that they must have."""
     before = view.refused.get(reason)
     view.refused[reason] = rows if before is None else before | rows
+
+
+def require_taken(taken: Sequence[str], known: Sequence[str]) -> None:
+    """See that some of what is known is taken, and nothing else.
+
+    Raises:
+        ValueError: it is not so.
+    """
+    if not taken or any(name not in known for name in taken):
+        msg = f"take must name some of {', '.join(known)}, was {list(taken)}"
+        raise ValueError(msg)
 
 
 def window_of(events: int | None, time_ns: int | None, max_events: int) -> tuple[int, int | None]:

@@ -11,92 +11,18 @@ from streamproc.features.operators.operator import EVENTS_MAX, NUMBER, Need, Vie
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lag:
-    """A field's value some events of the key ago; 1 is the event before this one.
+class _Before:
+    """An operator over a field and its value some events of the key ago.
 
     Attributes:
         field: the field.
-        by: how many events ago.
+        by: how many events ago; 1 is the event before this one.
         fill: the value where there were not so many.
         as_: the name of what is made.
     """
 
     field: str
     by: int = 1
-    fill: float = 0.0
-    as_: str | None = None
-
-    def __post_init__(self) -> None:
-        _require_steps(self.by, "by")
-
-    @property
-    def need(self) -> Need | None:
-        """The event so long ago, and those since."""
-        return Need((self.field,), self.by + 1, None)
-
-    def outputs(self, fields: Mapping[str, FieldType]) -> dict[str, FieldType]:
-        """See ``Operator``."""
-        field_of(fields, self.field)
-        return {self.as_ or f"{self.field}_lag_{self.by}": NUMBER}
-
-    def compute(self, view: View) -> Columns:
-        """See ``Operator``."""
-        before, there = _before(view, self.field, self.by)
-        return {self.as_ or f"{self.field}_lag_{self.by}": np.where(there, before, self.fill)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """How much more a field is than some events of the key ago.
-
-    Attributes:
-        field: the field.
-        by: how many events ago.
-        fill: the value where there were not so many.
-        as_: the name of what is made.
-    """
-
-    field: str
-    by: int = 1
-    fill: float = 0.0
-    as_: str | None = None
-
-    def __post_init__(self) -> None:
-        _require_steps(self.by, "by")
-
-    @property
-    def need(self) -> Need | None:
-        """The event so long ago, and those since."""
-        return Need((self.field,), self.by + 1, None)
-
-    def outputs(self, fields: Mapping[str, FieldType]) -> dict[str, FieldType]:
-        """See ``Operator``."""
-        field_of(fields, self.field)
-        return {self.as_ or f"{self.field}_difference_{self.by}": NUMBER}
-
-    def compute(self, view: View) -> Columns:
-        """See ``Operator``."""
-        before, there = _before(view, self.field, self.by)
-        change = np.where(there, view.numbers(self.field) - before, self.fill)
-        return {self.as_ or f"{self.field}_difference_{self.by}": change}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Return:
-    """By which part a field is more than some events of the key ago: ``x / before - 1``, or ``ln(x / before)``.
-
-    Attributes:
-        field: the field.
-        by: how many events ago.
-        log: True for the logarithm.
-        fill: the value where there were not so many, or where the quotient is nothing to go by (a division by 0; the
-            logarithm of what is not above 0).
-        as_: the name of what is made.
-    """
-
-    field: str
-    by: int = 1
-    log: bool = False
     fill: float = 0.0
     as_: str | None = None
 
@@ -115,16 +41,70 @@ class Return:
 
     def compute(self, view: View) -> Columns:
         """See ``Operator``."""
-        before, there = _before(view, self.field, self.by)
-        with np.errstate(all="ignore"):
-            quotient = view.numbers(self.field) / before
-            made = np.log(quotient) if self.log else quotient - 1.0
-        made = np.where(there & np.isfinite(made), made, self.fill)
-        return {self._name: made}
+        history = view.histories[None]
+        window = history.window(events=self.by + 1)
+        before = history.values(window, self.field, view.columns)[:, 0]
+        made, known = self._made(view, before)
+        return {self._name: np.where(window.member[:, 0] & known, made, self.fill)}
 
     @property
     def _name(self) -> str:
-        return self.as_ or f"{self.field}_{'log_' * self.log}return_{self.by}"
+        return self.as_ or f"{self.field}_{self._word}_{self.by}"
+
+    @property
+    def _word(self) -> str:
+        raise NotImplementedError
+
+    def _made(self, view: View, before: Float64Array) -> tuple[Float64Array, BoolArray | bool]:
+        """What is made of the values so long ago (float64 [n]), and where it is something to go by."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lag(_Before):
+    """A field's value some events of the key ago."""
+
+    @property
+    def _word(self) -> str:
+        return "lag"
+
+    def _made(self, view: View, before: Float64Array) -> tuple[Float64Array, BoolArray | bool]:  # noqa: ARG002
+        return before, True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference(_Before):
+    """How much more a field is than some events of the key ago."""
+
+    @property
+    def _word(self) -> str:
+        return "difference"
+
+    def _made(self, view: View, before: Float64Array) -> tuple[Float64Array, BoolArray | bool]:
+        return view.numbers(self.field) - before, True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Return(_Before):
+    """By which part a field is more than some events of the key ago: ``x / before - 1``, or ``ln(x / before)``.
+
+    Attributes:
+        log: True for the logarithm.
+        fill: the value where there were not so many, or where the quotient is nothing to go by (a division by 0; the
+            logarithm of what is not above 0).
+    """
+
+    log: bool = False
+
+    @property
+    def _word(self) -> str:
+        return "log_return" if self.log else "return"
+
+    def _made(self, view: View, before: Float64Array) -> tuple[Float64Array, BoolArray | bool]:
+        with np.errstate(all="ignore"):
+            quotient = view.numbers(self.field) / before
+            made = np.log(quotient) if self.log else quotient - 1.0
+        return made, np.isfinite(made)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,20 +174,10 @@ class TimeSince:
         history = view.histories[self.when]
         member, at_ns = history.window(events=2).member, history.times(2)
         row = np.arange(len(view))
-        own = np.ones(len(view), np.bool_)
-        if self.when is not None:
-            own = view.expressions[self.when].mask(view.columns, len(view))
-        place = np.where(own, 0, 1)
+        place = np.where(view.holds(self.when), 0, 1)
         there = member[row, place]
         since_ns = np.where(there, view.time_ns - np.where(there, at_ns[row, place], 0), 0)
         return {self.as_: np.where(there, since_ns / NS_PER_S, self.fill)}
-
-
-def _before(view: View, field: str, by: int) -> tuple[Float64Array, BoolArray]:
-    """A field so many events ago (float64 [n]), and whether there were so many."""
-    history = view.histories[None]
-    window = history.window(events=by + 1)
-    return history.values(window, field, view.columns)[:, 0], window.member[:, 0]
 
 
 def _require_steps(steps: int, name: str) -> None:
