@@ -82,11 +82,11 @@ def _sections(path: str, annotation: Any) -> Iterator[tuple[str, type]]:  # noqa
     if choice is not None:
         yield from ((f"{path}.{name}", kind) for name, kind in choice.items())
         return
-    for member in (annotation, *get_args(annotation)):
-        if is_section(member):
-            yield path, member
-        elif member is not annotation and choice_of(member) is not None:
-            yield from _sections(path, member)
+    if is_section(annotation):
+        yield path, annotation
+        return
+    for member in get_args(annotation):
+        yield from _sections(path, member)
 
 
 def _markdown(text: str) -> str:

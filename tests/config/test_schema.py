@@ -10,6 +10,7 @@ import pytest
 from streamproc.config import json_schema, load
 from streamproc.config.reference import with_reference
 from streamproc.config.schema import DIALECT
+from streamproc.features import FEATURES
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "configuration.md"
@@ -82,3 +83,8 @@ def test_the_python_of_the_docs_runs() -> None:
     page = PAGE.read_text(encoding="utf-8")
     (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     exec(example, {})  # noqa: S102 - our own page
+
+
+def test_every_operator_is_described_with_its_options() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert [name for name in FEATURES if f"### `features.{name}`" not in page] == []
