@@ -13,6 +13,7 @@ from streamproc.telemetry.accounts import (
 from streamproc.telemetry.definitions import DEFINITIONS, Definition, definition
 from streamproc.telemetry.drift import DriftMonitor, DriftReference, DriftState, total_drift
 from streamproc.telemetry.exposition import PipelineCollector, make_registry, render
+from streamproc.telemetry.families import family
 from streamproc.telemetry.feature_states import FeatureStates, total_features
 from streamproc.telemetry.gauges import Gauges, WorkerStates
 from streamproc.telemetry.histogram import BOUNDS_NS, LatencyHistogram
@@ -80,6 +81,7 @@ __all__ = [
     "Traces",
     "WorkerStates",
     "definition",
+    "family",
     "incoming",
     "make_registry",
     "names",

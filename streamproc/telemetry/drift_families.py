@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from streamproc.telemetry import names
-from streamproc.telemetry.definitions import definition
 from streamproc.telemetry.drift import DriftState
+from streamproc.telemetry.families import family
 
 
 def drift_families(state: DriftState) -> Iterator[Metric]:
@@ -16,10 +16,6 @@ def drift_families(state: DriftState) -> Iterator[Metric]:
         (names.DRIFT_MISSING, state.missing_share()),
         (names.DRIFT_OUTSIDE, state.outside_share()),
     ):
-        described = definition(name)
-        family = GaugeMetricFamily(name, described.text, labels=described.labels)
-        for feature, value in zip(state.names, values.tolist(), strict=True):
-            family.add_metric((feature,), value)
-        yield family
-    described = definition(names.DRIFT_EVENTS)
-    yield GaugeMetricFamily(described.name, described.text, value=state.events)
+        by_feature = zip(state.names, values.tolist(), strict=True)
+        yield family(name, {(feature,): value for feature, value in by_feature})
+    yield family(names.DRIFT_EVENTS, state.events)

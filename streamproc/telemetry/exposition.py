@@ -6,12 +6,10 @@ would be invisible to ``rate()`` (it needs a sample before the rise).
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
     HistogramMetricFamily,
     InfoMetricFamily,
     Metric,
@@ -27,6 +25,7 @@ from streamproc.telemetry import names
 from streamproc.telemetry.accounts import BATCH_SIZE_BOUNDS, E2E, OWN, Accounts, lane_key
 from streamproc.telemetry.definitions import definition
 from streamproc.telemetry.drift_families import drift_families
+from streamproc.telemetry.families import family
 from streamproc.telemetry.feature_states import feature_families
 from streamproc.telemetry.gauges import Gauges
 from streamproc.telemetry.latency_family import LatencyFamily, le
@@ -104,7 +103,7 @@ class PipelineCollector(Collector):
 
 def _outcomes(accounts: Accounts, *, variants: int) -> Metric:
     settled = _from_the_start(accounts, variants=variants) | accounts.settled_by_lane
-    return _counter(
+    return family(
         names.OUTCOMES,
         {
             (accounts.pipeline, lane, outcome.word, reason): count
@@ -144,10 +143,10 @@ def _latencies(accounts: Accounts) -> Iterator[Metric]:
             stages.add((name,), histogram, accounts.exemplars[name])
     if stages.series:
         yield stages
-    yield _counter(names.TAIL_SECONDS, {(n,): ns / NS_PER_S for n, ns in accounts.tail.by_stage})
-    yield _counter(names.TAIL_EVENTS, accounts.tail.events)
+    yield family(names.TAIL_SECONDS, {(n,): ns / NS_PER_S for n, ns in accounts.tail.by_stage})
+    yield family(names.TAIL_EVENTS, accounts.tail.events)
     if accounts.tail.threshold_ns is not None:
-        yield _gauge(names.TAIL_THRESHOLD, accounts.tail.threshold_ns / NS_PER_S)
+        yield family(names.TAIL_THRESHOLD, accounts.tail.threshold_ns / NS_PER_S)
     pauses = LatencyFamily(definition(names.GC_PAUSE))
     pauses.add((), accounts.gc_pauses, None)
     yield pauses
@@ -163,18 +162,18 @@ def _batches(accounts: Accounts, variants: Sequence[str]) -> Iterator[Metric]:
         buckets.append((le(bound), total))
     sizes.add_metric((), buckets, accounts.batched)
     yield sizes
-    yield _counter(names.BATCHES, {(reason,): n for reason, n in accounts.batches.items()})
-    yield _counter(names.BATCH_ROOM, accounts.batch_room)
+    yield family(names.BATCHES, {(reason,): n for reason, n in accounts.batches.items()})
+    yield family(names.BATCH_ROOM, accounts.batch_room)
     ran = {name: accounts.variants.get(number, (0, 0)) for number, name in enumerate(variants)}
-    yield _counter(names.DECIDED, {(name,): events for name, (events, _) in ran.items()})
-    yield _counter(
+    yield family(names.DECIDED, {(name,): events for name, (events, _) in ran.items()})
+    yield family(
         names.EXECUTOR_BUSY, {(name,): busy_ns / NS_PER_S for name, (_, busy_ns) in ran.items()}
     )
 
 
 def _counters(accounts: Accounts) -> Iterator[Metric]:
-    yield _counter(names.SKIPPED, {(reason,): n for reason, n in accounts.skips.items()})
-    yield _counter(
+    yield family(names.SKIPPED, {(reason,): n for reason, n in accounts.skips.items()})
+    yield family(
         names.TRACES_SUPPRESSED,
         {(outcome.word,): n for outcome, n in accounts.traces_suppressed.items()},
     )
@@ -189,24 +188,24 @@ def _counters(accounts: Accounts) -> Iterator[Metric]:
         (names.RECORDER_DROPPED, accounts.recorder_dropped),
         (names.AHEAD_OF_CLOCK, accounts.e2e.negative_total),
     ):
-        yield _counter(name, value)
-    yield _gauge(names.IN_FLIGHT, accounts.in_flight)
+        yield family(name, value)
+    yield family(names.IN_FLIGHT, accounts.in_flight)
 
 
 def _gauges(gauges: Gauges) -> Iterator[Metric]:
     if gauges.queue_depth is not None:
         depths = gauges.lane_depths or {names.LANE_DEFAULT: gauges.queue_depth}
-        yield _gauge(names.QUEUE_DEPTH, {(lane,): count for lane, count in depths.items()})
+        yield family(names.QUEUE_DEPTH, {(lane,): count for lane, count in depths.items()})
     for name, by_partition in (
         (names.CONSUMER_LAG_RECORDS, gauges.lag_records),
         (names.WATERMARK, gauges.watermarks_seconds),
     ):
         if by_partition:
             found = sorted(by_partition.items())
-            yield _gauge(name, {(tp.topic, str(tp.partition)): float(n) for tp, n in found})
+            yield family(name, {(tp.topic, str(tp.partition)): float(n) for tp, n in found})
     if gauges.event_time_skew_seconds:
         skews = sorted(gauges.event_time_skew_seconds.items())
-        yield _gauge(names.EVENT_TIME_SKEW, {(source,): seconds for source, seconds in skews})
+        yield family(names.EVENT_TIME_SKEW, {(source,): seconds for source, seconds in skews})
     yield from _workers(gauges)
     for name, value in (
         (names.CONSUMER_LAG, gauges.lag_seconds),
@@ -216,39 +215,15 @@ def _gauges(gauges: Gauges) -> Iterator[Metric]:
         (names.EXECUTOR_SLOTS, gauges.executor_slots),
     ):
         if value is not None:
-            yield _gauge(name, value)
+            yield family(name, value)
 
 
 def _workers(gauges: Gauges) -> Iterator[Metric]:
     if gauges.workers is not None:
         states = gauges.workers.by_state.items()
-        yield _gauge(names.WORKERS, {(state,): count for state, count in states})
-        yield _counter(names.WORKER_RESTARTS, gauges.workers.restarts)
-        yield _counter(names.WORKER_CPU, gauges.workers.cpu_seconds)
-
-
-def _counter(name: str, values: float | Mapping[tuple[str, ...], float]) -> Metric:
-    """A counter; one value, or values by labels."""
-    return _filled(CounterMetricFamily, name, values)
-
-
-def _gauge(name: str, values: float | Mapping[tuple[str, ...], float]) -> Metric:
-    """A gauge; one value, or values by labels."""
-    return _filled(GaugeMetricFamily, name, values)
-
-
-def _filled(
-    family: type[CounterMetricFamily] | type[GaugeMetricFamily],
-    name: str,
-    values: float | Mapping[tuple[str, ...], float],
-) -> Metric:
-    described = definition(name)
-    if not isinstance(values, Mapping):
-        return family(name, described.text, value=values)
-    made = family(name, described.text, labels=described.labels)
-    for labels, value in values.items():
-        made.add_metric(labels, value)
-    return made
+        yield family(names.WORKERS, {(state,): count for state, count in states})
+        yield family(names.WORKER_RESTARTS, gauges.workers.restarts)
+        yield family(names.WORKER_CPU, gauges.workers.cpu_seconds)
 
 
 def make_registry(collector: PipelineCollector) -> CollectorRegistry:

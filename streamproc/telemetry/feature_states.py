@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from streamproc.telemetry import names
-from streamproc.telemetry.definitions import definition
+from streamproc.telemetry.families import family
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,8 @@ def total_features(states: Sequence[FeatureStates]) -> FeatureStates | None:
 
 def feature_families(states: FeatureStates) -> Iterator[Metric]:
     """The Prometheus families of it."""
-    for family, name, value in (
-        (GaugeMetricFamily, names.FEATURE_KEYS, states.keys),
-        (GaugeMetricFamily, names.FEATURE_BYTES, states.keys * states.bytes_a_key),
-        (CounterMetricFamily, names.FEATURE_KEYS_EVICTED, states.evicted),
-        (CounterMetricFamily, names.RESTORED, states.restored),
-        (GaugeMetricFamily, names.RESTORE, states.restore_seconds),
-    ):
-        yield family(name, definition(name).text, value=value)
+    yield family(names.FEATURE_KEYS, states.keys)
+    yield family(names.FEATURE_BYTES, states.keys * states.bytes_a_key)
+    yield family(names.FEATURE_KEYS_EVICTED, states.evicted)
+    yield family(names.RESTORED, states.restored)
+    yield family(names.RESTORE, states.restore_seconds)

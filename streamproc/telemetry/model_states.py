@@ -3,12 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
 from streamproc.telemetry import names
-from streamproc.telemetry.definitions import definition
+from streamproc.telemetry.families import family
 
 BREAKER_STATES = ("closed", "open", "half_open")
 RELOAD_RESULTS = ("done", "failed", "refused")
@@ -66,28 +65,20 @@ def total_states(states: Sequence[ModelStates]) -> ModelStates:
 
 def model_families(states: ModelStates) -> Iterator[Metric]:
     """The Prometheus families of it."""
-    reloads = _family(CounterMetricFamily, names.RELOADS)
-    for result in RELOAD_RESULTS:
-        reloads.add_metric((result,), states.reloads.get(result, 0))
-    yield reloads
+    yield family(
+        names.RELOADS, {(result,): states.reloads.get(result, 0) for result in RELOAD_RESULTS}
+    )
     if not states.processes:
         return
-    ready = _family(GaugeMetricFamily, names.MODEL_PROCESSES)
-    restarts = _family(CounterMetricFamily, names.MODEL_RESTARTS)
-    breakers = _family(GaugeMetricFamily, names.BREAKERS)
-    opened = _family(CounterMetricFamily, names.BREAKER_OPENED)
-    for variant, processes in states.processes.items():
-        ready.add_metric((variant,), processes.ready)
-        restarts.add_metric((variant,), processes.restarts)
-        opened.add_metric((variant,), processes.opened)
-        for state in BREAKER_STATES:
-            breakers.add_metric((variant, state), processes.breakers.get(state, 0))
-    yield from (ready, restarts, breakers, opened)
-
-
-_Family = TypeVar("_Family", CounterMetricFamily, GaugeMetricFamily)
-
-
-def _family(kind: type[_Family], name: str) -> _Family:
-    described = definition(name)
-    return kind(name, described.text, labels=described.labels)
+    by_variant = states.processes.items()
+    yield family(names.MODEL_PROCESSES, {(variant,): one.ready for variant, one in by_variant})
+    yield family(names.MODEL_RESTARTS, {(variant,): one.restarts for variant, one in by_variant})
+    yield family(
+        names.BREAKERS,
+        {
+            (variant, state): one.breakers.get(state, 0)
+            for variant, one in by_variant
+            for state in BREAKER_STATES
+        },
+    )
+    yield family(names.BREAKER_OPENED, {(variant,): one.opened for variant, one in by_variant})
