@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from streamproc.core import Columns, ConfigError, ModelInfo, Problem, TensorSpec
+from streamproc.executors.batch_axis import batch_max_of
 from streamproc.executors.models import Rules, look_at
 from streamproc.executors.onnx_providers import CPU, check_used, chosen
 from streamproc.executors.options import OnnxRuntime
@@ -74,24 +75,13 @@ class OnnxExecutor:
             raise ConfigError(
                 Problem(f"{path} is no model that works here: {text}", f"{key}.path")
             ) from error
-        changed = files.changed()
-        if changed is not None:
-            text = (
-                f"{changed} was changed while it was loaded: put a new one in place with a rename"
-            )
-            raise ConfigError(Problem(text, f"{key}.path"))
+        files.require_unchanged(key)
         used = self._session.get_providers()
         check_used(options, [name for name, _ in providers], used)
         inputs = [_spec(tensor, path, f"{key}.path") for tensor in self._session.get_inputs()]
         self._outputs = [tensor.name for tensor in self._session.get_outputs()]
-        fixed = {tensor.shape[0] for tensor in self._session.get_inputs() if tensor.shape}
-        sizes = [size for size in fixed if isinstance(size, int)]
-        if any(size != 1 for size in sizes):
-            text = (
-                f"{path} takes batches of exactly {max(sizes)}: export it with a dynamic first axis, "
-                "or with 1"
-            )
-            raise ConfigError(Problem(text, f"{key}.path"))
+        first = {tensor.shape[0] for tensor in self._session.get_inputs() if tensor.shape}
+        fixed = [size for size in first if isinstance(size, int)]
         self.info = ModelInfo(
             variant=variant,
             digest=files.digest,
@@ -99,7 +89,7 @@ class OnnxExecutor:
             outputs=tuple(
                 _spec(tensor, path, f"{key}.path") for tensor in self._session.get_outputs()
             ),
-            batch_max=1 if sizes else None,
+            batch_max=batch_max_of(fixed, path, key),
             runs_on=used[0],
         )
         self.concurrency = options.concurrency

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from streamproc.core import Columns, ConfigError, ModelInfo, Problem, TensorSpec
+from streamproc.executors.batch_axis import batch_max_of
 from streamproc.executors.models import Rules, look_at
 from streamproc.executors.options import OpenVino
 
@@ -62,6 +63,7 @@ class OpenVinoExecutor:
         except Exception as error:  # OpenVINO raises RuntimeError, and more
             text = f"{path} does not work with OpenVINO here: {_last_line(error)}"
             raise ConfigError(Problem(text, f"{key}.path")) from error
+        files.require_unchanged(key)
         self._model: Any = model
         self._own = threading.local()  # a request is one thread's at a time
         used = model.get_property("EXECUTION_DEVICES")
@@ -70,17 +72,12 @@ class OpenVinoExecutor:
         )
         first = [p.get_partial_shape()[0] for p in model.inputs if len(p.get_partial_shape())]
         fixed = [size.get_length() for size in first if size.is_static]
-        if any(size != 1 for size in fixed):
-            text = (
-                f"{path} takes batches of exactly {max(fixed)}: export it with a dynamic first axis"
-            )
-            raise ConfigError(Problem(text, f"{key}.path"))
         self.info = ModelInfo(
             variant=variant,
             digest=files.digest,
             inputs=inputs,
             outputs=outputs,
-            batch_max=1 if fixed else None,
+            batch_max=batch_max_of(fixed, path, key),
             runs_on=f"OpenVINO {', '.join(used)}",
         )
         self.concurrency = options.concurrency

@@ -107,6 +107,17 @@ def test_concatenate_then_take_gives_the_parts_back() -> None:
     assert rows_of(whole.take(np.array([3, 4]))) == rows_of(parts[1])
 
 
+def test_a_batch_that_waits_or_has_inputs_is_the_same_in_all_else() -> None:
+    batch = batch_of(3)
+    waiting = batch.waiting_since(7)
+    assert waiting.admitted_ns.tolist() == [7, 7, 7]
+    assert rows_of(replace(waiting, admitted_ns=batch.admitted_ns)) == rows_of(batch)
+    inputs = {"other": np.arange(6).reshape(3, 2)}
+    given = batch.with_inputs(inputs)
+    assert given.inputs is inputs
+    assert rows_of(replace(given, inputs=batch.inputs)) == rows_of(batch)
+
+
 def test_concatenate_of_nothing_or_of_different_fields_is_refused() -> None:
     with pytest.raises(ValueError, match="none"):
         EventBatch.concatenate([])

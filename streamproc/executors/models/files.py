@@ -91,6 +91,22 @@ class ModelFiles:
                 return file.path
         return None
 
+    def require_unchanged(self, key: str) -> None:
+        """See that what was loaded since is what was looked at.
+
+        Args:
+            key: where the model stands in the configuration.
+
+        Raises:
+            ConfigError: a file is another one by now.
+        """
+        changed = self.changed()
+        if changed is not None:
+            text = (
+                f"{changed} was changed while it was loaded: put a new one in place with a rename"
+            )
+            raise ConfigError(Problem(text, f"{key}.path"))
+
 
 def look_at(path: str, rules: Rules, key: str = "model", *, compare: bool = True) -> ModelFiles:
     """Look at a model's file, what it refers to, and the libraries it may use.
