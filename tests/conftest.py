@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import sys
 import uuid
 from typing import TYPE_CHECKING
 
@@ -64,3 +66,14 @@ def topic_name(request: pytest.FixtureRequest) -> str:
     """A name for this test's topic (and group); the test creates it. Add suffixes for more."""
     readable = re.sub(r"[^A-Za-z0-9_-]+", "-", request.node.name)[:80].strip("-")
     return f"{readable}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def untouched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """For tests that call a command in this process: it sets up logging and puts the project's folder on the path."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    root = logging.getLogger()
+    level, handlers = root.level, [*root.handlers]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers

@@ -1,8 +1,7 @@
 """The command that compares two recordings."""
 
 import json
-import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +25,8 @@ MS = 1_000_000
 
 
 @pytest.fixture(autouse=True)
-def _logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _wide(untouched: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    root = logging.getLogger()
-    level, handlers = root.level, [*root.handlers]
-    yield
-    root.setLevel(level)
-    root.handlers[:] = handlers
 
 
 def capture(

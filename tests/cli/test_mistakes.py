@@ -1,9 +1,6 @@
 """A user's mistake gives clear lines and exit code 2, never a traceback; with --json one object."""
 
 import json
-import logging
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,15 +13,8 @@ UNREACHABLE = ("--set", f"source.kafka.bootstrap_servers={FREE_PORT}")
 
 
 @pytest.fixture(autouse=True)
-def _untouched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The command sets up logging and puts the project's folder on the path."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
+def _wide(untouched: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    root = logging.getLogger()
-    level, handlers = root.level, [*root.handlers]
-    yield
-    root.setLevel(level)
-    root.handlers[:] = handlers
 
 
 def call(capsys: pytest.CaptureFixture[str], *words: str) -> Answer:

@@ -1,9 +1,6 @@
 """``export``, ``import`` and the mistakes that one can make with ``record``."""
 
 import json
-import logging
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,15 +12,8 @@ from tests.support.captures import write_small
 
 
 @pytest.fixture(autouse=True)
-def _untouched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The command sets up logging and puts the project's folder on the path."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
+def _wide(untouched: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    root = logging.getLogger()
-    level, handlers = root.level, [*root.handlers]
-    yield
-    root.setLevel(level)
-    root.handlers[:] = handlers
 
 
 def call(capsys: pytest.CaptureFixture[str], *words: object) -> Answer:

@@ -1,9 +1,7 @@
 """The command that replays: from a file to books that add up, and clear words for what is wrong."""
 
 import json
-import logging
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,13 +27,7 @@ sink: {kafka: {topic: decisions}}
 LANES = "lanes=[{name: high, when: x > 50, priority: 0, share: 0.5}]"
 
 
-@pytest.fixture(autouse=True)
-def _logging() -> Iterator[None]:
-    root = logging.getLogger()
-    level, handlers = root.level, [*root.handlers]
-    yield
-    root.setLevel(level)
-    root.handlers[:] = handlers
+pytestmark = pytest.mark.usefixtures("untouched")
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """The command that simulates: the same again from the same seed, and clear words for what is wrong."""
 
 import json
-import logging
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -28,13 +26,7 @@ sink: {kafka: {topic: decisions}}
 LANES = "lanes=[{name: high, when: size > 9, priority: 0, share: 0.5}]"
 
 
-@pytest.fixture(autouse=True)
-def _logging() -> Iterator[None]:
-    root = logging.getLogger()
-    level, handlers = root.level, [*root.handlers]
-    yield
-    root.setLevel(level)
-    root.handlers[:] = handlers
+pytestmark = pytest.mark.usefixtures("untouched")
 
 
 @pytest.fixture

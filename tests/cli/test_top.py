@@ -1,20 +1,17 @@
 """``top`` shows what ``/api/status`` says, or why it cannot."""
 
-import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
 import pytest
-from prometheus_client.registry import CollectorRegistry
 from rich.console import Console
 
 from streamproc.cli import main
 from streamproc.cli.top_view import view
-from streamproc.web import Guard, OpsServer, ops_app
 from tests.support import free_port
+from tests.support.serving import serving
 from tests.support.statuses import MS, Still
 
 TOKEN = "0123456789abcdef-hidden"
@@ -27,17 +24,8 @@ def address() -> Iterator[str]:
     status.show()
     for _ in range(3):
         still.goes_on(queue_ns=200 * MS)
-    app = ops_app(registry=CollectorRegistry(), readiness=still.readiness, status=status.show)
-    server = OpsServer(Guard(app, lambda: TOKEN), "127.0.0.1", 0)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
-    yield server.address
-    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with serving(still, status.show, token=TOKEN) as served:
+        yield served
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,6 @@
 """The command that says why."""
 
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,13 +21,7 @@ sink: {kafka: {topic: decisions}}
 """
 
 
-@pytest.fixture(autouse=True)
-def _logging() -> Iterator[None]:
-    root = logging.getLogger()
-    level, handlers = root.level, [*root.handlers]
-    yield
-    root.setLevel(level)
-    root.handlers[:] = handlers
+pytestmark = pytest.mark.usefixtures("untouched")
 
 
 @pytest.fixture

@@ -1,17 +1,14 @@
 """The dashboard in a real browser, served as a pipeline serves it."""
 
-import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prometheus_client.registry import CollectorRegistry
 
-from streamproc.web import Guard, OpsServer, ops_app
 from streamproc.web.dashboard import dashboard
 from tests.support.browser import browser, open_page, visit
+from tests.support.serving import serving
 from tests.support.statuses import BURNING, MS, Still
 
 PHONE, DESKTOP = 360, 1280
@@ -40,17 +37,8 @@ def address() -> Iterator[str]:
         still.goes_on(queue_ns=200 * MS)
         return shown
 
-    app = ops_app(registry=CollectorRegistry(), readiness=still.readiness, status=show)
-    server = OpsServer(Guard(app, lambda: None), "127.0.0.1", 0)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
-    yield server.address
-    asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with serving(still, show) as served:
+        yield served
 
 
 def test_it_lives_under_its_policy_and_the_console_stays_empty(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +12,6 @@ from tests.integration.pipelines import TICK, InThread, assert_adds_up, set_up
 from tests.support.kafka import Message, fill, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.kafka import KafkaBroker
@@ -24,14 +21,7 @@ OWN = (("mine", b"planted-payload-header"), ("nothing", None))
 BAD = [f'{{"ts": "{MARK}", "n": {n}}}'.encode() for n in range(6)]
 
 
-@pytest.fixture(autouse=True)
-def _untouched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    root = logging.getLogger()
-    level, handlers = root.level, [*root.handlers]
-    yield
-    root.setLevel(level)
-    root.handlers[:] = handlers
+pytestmark = pytest.mark.usefixtures("untouched")
 
 
 class Command:

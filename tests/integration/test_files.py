@@ -1,9 +1,7 @@
 """A first try without a broker: events from a file or a recording, decisions into a file, books that add up."""
 
 import json
-import logging
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,15 +17,7 @@ BROKEN = 6
 Run = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture(autouse=True)
-def _untouched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The command sets up logging and puts the project's folder on the path."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    root = logging.getLogger()
-    level, handlers = root.level, [*root.handlers]
-    yield
-    root.setLevel(level)
-    root.handlers[:] = handlers
+pytestmark = pytest.mark.usefixtures("untouched")
 
 
 @pytest.fixture

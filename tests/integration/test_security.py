@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import logging
-import sys
 import threading
 import time
 import warnings
@@ -62,15 +61,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredBroker]:
 
 
 @pytest.fixture(autouse=True)
-def _untouched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The command sets up logging and puts the project's folder on the path."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
+def _wide(untouched: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "400")
-    root = logging.getLogger()
-    level, handlers = root.level, [*root.handlers]
-    yield
-    root.setLevel(level)
-    root.handlers[:] = handlers
 
 
 def scram(broker: SecuredBroker, user: str = "app") -> dict[str, Any]:
