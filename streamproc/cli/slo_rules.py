@@ -4,13 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import typer
-import yaml
 
 from streamproc.core import ExternalError
-from streamproc.slo import Objective, rules_of, unit_tests_of
+from streamproc.slo import Objective, rules_of, unit_tests_of, yaml_text
 
 _MATCHERS = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)="([^"\\]*)"\s*(,|$)')
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -51,7 +49,7 @@ def labels_of(selector: str) -> dict[str, str]:
 
 def as_text(pipeline: str, objectives: Sequence[Objective], selector: str) -> str:
     """All rules as one file."""
-    return _HEAD + _yaml(rules_of(pipeline, objectives, selector))
+    return _HEAD + yaml_text(rules_of(pipeline, objectives, selector))
 
 
 def write(
@@ -76,21 +74,9 @@ def write(
                 pipeline, [objective], paths[0].name, selector=selector, labels=labels
             )
             paths[0].write_text(as_text(pipeline, [objective], selector), encoding="utf-8")
-            paths[1].write_text(_HEAD + _yaml(tests), encoding="utf-8")
+            paths[1].write_text(_HEAD + yaml_text(tests), encoding="utf-8")
             found.append(Written(objective.name, *paths))
     except OSError as error:
         msg = f"cannot write to {folder}: {error.strerror}"
         raise ExternalError(msg) from error
     return found
-
-
-def _yaml(value: Mapping[str, Any]) -> str:
-    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=10_000)
-    return text
-
-
-class _Dumper(yaml.SafeDumper):
-    """Without anchors: the same labels stand in many rules."""
-
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
-        return True

@@ -24,6 +24,7 @@ from streamproc.slo.view import standing_view, view_of
 from streamproc.slo.watch import Burn, ObjectiveWatch, Standing
 from streamproc.slo.webhook import Webhook, message_of
 from streamproc.slo.windows import WindowPair, duration_text, windows_of
+from streamproc.slo.yaml_text import yaml_text
 
 __all__ = [
     "Alert",
@@ -58,4 +59,5 @@ __all__ = [
     "unit_tests_of",
     "view_of",
     "windows_of",
+    "yaml_text",
 ]

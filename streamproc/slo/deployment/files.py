@@ -4,10 +4,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import yaml
-
 from streamproc.slo.alerts import BUDGET_BURN, NO_DATA
 from streamproc.slo.deployment.dashboard import dashboard
+from streamproc.slo.yaml_text import yaml_text
 from streamproc.telemetry import names
 
 _HEAD: Final = "# Written by python -m streamproc.slo: change streamproc/slo/deployment instead.\n"
@@ -202,12 +201,4 @@ def files() -> dict[str, str]:
 def _text(path: str, value: Mapping[str, Any]) -> str:
     if path.endswith(".json"):
         return json.dumps(value, indent=2) + "\n"
-    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=10_000)
-    return _HEAD + text
-
-
-class _Dumper(yaml.SafeDumper):
-    """Without anchors."""
-
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - PyYAML's signature
-        return True
+    return _HEAD + yaml_text(value)
