@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from streamproc.cli import main
+
 ROOT = Path(__file__).parents[2]
 MARKET = ROOT / "streamproc" / "templates" / "market" / "pipeline.yaml"
 SENSOR = ROOT / "streamproc" / "templates" / "sensor" / "pipeline.yaml"
@@ -26,6 +30,13 @@ class Answer:
         (line,) = self.out.splitlines()
         found: dict[str, Any] = json.loads(line)
         return found
+
+
+def call(capsys: pytest.CaptureFixture[str], *words: object) -> Answer:
+    """Call the command in this process."""
+    code = main([*map(str, words)])
+    captured = capsys.readouterr()
+    return Answer(code, captured.out, captured.err)
 
 
 def environment(path: Path = ROOT, **extra: str) -> dict[str, str]:

@@ -24,9 +24,7 @@ START_NS = 1_700_000_000_000_000_000
 MS = 1_000_000
 
 
-@pytest.fixture(autouse=True)
-def _wide(untouched: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+pytestmark = pytest.mark.usefixtures("wide")
 
 
 def capture(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.support import call
 from tests.cli.test_export_training import CONFIG
-from tests.cli.test_recordings import _untouched, call
 from tests.replay.training.makings import EVENTS, honest, live, of
 
-__all__ = ["_untouched"]
+pytestmark = pytest.mark.usefixtures("wide")
 
 
 def test_a_reference_of_a_recording_and_of_training_data_and_a_recording_against_it(

@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.cli.test_recordings import _untouched, call
+from tests.cli.support import call
 from tests.replay.training.makings import EVENTS, honest, live, of
 
-__all__ = ["_untouched"]
+pytestmark = pytest.mark.usefixtures("wide")
 
 CONFIG = """\
 name: p

@@ -5,22 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from streamproc.cli import main
-from tests.cli.support import MARKET, Answer
+from tests.cli.support import MARKET, call
 
 FREE_PORT = "127.0.0.1:1"  # nobody listens there
 UNREACHABLE = ("--set", f"source.kafka.bootstrap_servers={FREE_PORT}")
 
 
-@pytest.fixture(autouse=True)
-def _wide(untouched: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
-
-
-def call(capsys: pytest.CaptureFixture[str], *words: str) -> Answer:
-    code = main(words)
-    captured = capsys.readouterr()
-    return Answer(code, captured.out, captured.err)
+pytestmark = pytest.mark.usefixtures("wide")
 
 
 MISTAKES = [

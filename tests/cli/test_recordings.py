@@ -5,21 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from streamproc.cli import main
 from streamproc.connectors.capture import CaptureReader
-from tests.cli.support import MARKET, Answer
+from tests.cli.support import MARKET, call
 from tests.support.captures import write_small
 
-
-@pytest.fixture(autouse=True)
-def _wide(untouched: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
-
-
-def call(capsys: pytest.CaptureFixture[str], *words: object) -> Answer:
-    code = main([*map(str, words)])
-    captured = capsys.readouterr()
-    return Answer(code, captured.out, captured.err)
+pytestmark = pytest.mark.usefixtures("wide")
 
 
 def test_export_says_what_is_in_a_recording(
