@@ -23,14 +23,17 @@ from streamproc.codecs.options import (
     JsonCodec,
     JsonDecisions,
     JsonSchemaCodec,
+    OneCodec,
     ProtobufCodec,
     TensorCodec,
+    TopicCodecs,
     paths_of,
     types_of,
 )
 from streamproc.codecs.outputs import Fields, Labelled, Numbers, Objects, Outputs
 from streamproc.codecs.registry import RegisteredSchema, Registry, SchemaDecoder, SchemaType, framed
 from streamproc.codecs.tensor import TensorDecoder
+from streamproc.codecs.topics import Decoders, TopicDecoders, decoder_of
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -44,6 +47,7 @@ __all__ = [
     "Decisions",
     "Decoded",
     "Decoder",
+    "Decoders",
     "Field",
     "FieldType",
     "FieldTypes",
@@ -56,6 +60,7 @@ __all__ = [
     "Labelled",
     "Numbers",
     "Objects",
+    "OneCodec",
     "Outputs",
     "ProtobufCodec",
     "RegisteredSchema",
@@ -65,7 +70,10 @@ __all__ = [
     "SchemaType",
     "TensorCodec",
     "TensorDecoder",
+    "TopicCodecs",
+    "TopicDecoders",
     "decode_decision",
+    "decoder_of",
     "framed",
     "key_text",
     "paths_of",

@@ -9,8 +9,16 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
-from streamproc.codecs import ArrowCodec, Codec, FieldType, TensorCodec, types_of
-from streamproc.config.codec_checks import CODEC_CHECKS, codec_name
+from streamproc.codecs import (
+    ArrowCodec,
+    Codec,
+    FieldType,
+    OneCodec,
+    TensorCodec,
+    TopicCodecs,
+    types_of,
+)
+from streamproc.config.codec_checks import CODEC_CHECKS, codec_name, codecs_at
 from streamproc.config.delivery_checks import DELIVERY_CHECKS
 from streamproc.config.ends import END_CHECKS, Sink, Source
 from streamproc.config.feature_checks import FEATURE_CHECKS
@@ -20,6 +28,7 @@ from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
 from streamproc.config.security_checks import SECURITY_CHECKS
 from streamproc.config.slo_checks import SLO_CHECKS
 from streamproc.config.spec import PipelineConfig
+from streamproc.config.topic_checks import TOPIC_CHECKS
 from streamproc.config.tree import Finding, Path, dotted
 from streamproc.connectors.files import FileSource
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
@@ -67,17 +76,22 @@ def _name(name: str) -> Iterator[Finding]:
 
 
 def _field_types(codec: Codec) -> Iterator[Finding]:
+    for path, one in codecs_at(codec):
+        yield from _types_of_one(one, path)
+
+
+def _types_of_one(codec: OneCodec, at: Path) -> Iterator[Finding]:
     if isinstance(codec, TensorCodec):
         try:
             kind = FieldType.parse(codec.type)
         except ValueError as error:
-            yield ("codec", "tensor", "type"), str(error)
+            yield (*at, "type"), str(error)
         else:
             if not (kind.is_float or kind.is_integer):
-                yield ("codec", "tensor", "type"), f"must be numbers, was {kind}"
+                yield (*at, "type"), f"must be numbers, was {kind}"
         return
     name = codec_name(codec)
-    path: Path = ("codec", name, "fields")
+    path: Path = (*at, "fields")
     if not codec.fields and name != "arrow":
         yield path, "is empty: name at least one field and its type, such as {price: float64}"
     for field, text in types_of(codec.fields).items():
@@ -154,7 +168,7 @@ def _field(codec: Codec, name: str, path: Path) -> Generator[Finding, None, Fiel
             return FieldType.parse(types_of(codec.fields)[name])
         except ValueError:
             return None  # reported with the codec
-    where = f"codec.{codec_name(codec)}.fields"
+    where = f"codec.{codec_name(codec)}.{'codecs' if isinstance(codec, TopicCodecs) else 'fields'}"
     if isinstance(codec, TensorCodec):
         where = "the tensor"
     near = nearest(name, codec.fields)
@@ -289,6 +303,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_topics_out, ("source", "sink")),
     (_undecided, ("name", "source", "sink", "outcomes")),
     *CODEC_CHECKS,
+    *TOPIC_CHECKS,
     *FEATURE_CHECKS,
     *END_CHECKS,
     *DELIVERY_CHECKS,

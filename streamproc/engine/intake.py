@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streamproc.codecs import Decoded, Decoder
+from streamproc.codecs import Decoded, Decoders, decoder_of
 from streamproc.core import (
     Array,
     BoolArray,
@@ -92,7 +92,7 @@ class Intake:
     def __init__(
         self,
         *,
-        decoder: Decoder,
+        decoder: Decoders,
         features: Features,
         key: str | None,
         times: EventTimes,
@@ -195,11 +195,12 @@ class Intake:
 
     def _decoded(self, batch: RecordBatch, rows: BoolArray | None) -> Decoded:
         """The records that are meant, decoded; what is said of them by number in the batch."""
+        decoder = decoder_of(self._decoder, batch.source.topic)
         if rows is None:
-            return self._decoder.decode(batch.value)
+            return decoder.decode(batch.value)
         wanted = np.flatnonzero(rows)
         numbers = wanted.tolist()
-        decoded = self._decoder.decode([batch.value[number] for number in numbers])
+        decoded = decoder.decode([batch.value[number] for number in numbers])
         return replace(
             decoded,
             record=wanted if decoded.record is None else wanted[decoded.record],

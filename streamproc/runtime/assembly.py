@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeAlias, TypeVar
 
-from streamproc.codecs import Decoder, SchemaDecoder
+from streamproc.codecs import Decoder, Decoders, TopicDecoders
 from streamproc.config import PipelineConfig, redact, secrets_of
 from streamproc.connectors.kafka import KafkaSink
 from streamproc.core import Clock, ConfigError, Executor, ModelInfo, Problem, load_function
@@ -45,7 +45,7 @@ from streamproc.runtime.scheduling import (
     make_offering,
     make_scheduler,
 )
-from streamproc.runtime.schemas import LearningDecoder, client_of
+from streamproc.runtime.schemas import learning
 from streamproc.scheduling import Conflate, LatencyModel
 from streamproc.telemetry import Accounts, Sampler, Told, Tracer
 
@@ -88,7 +88,7 @@ class Assembly:
     secrets: set[str] = field(default_factory=set, repr=False)
     program: Program | None = None
     rewind_ns: int = 0
-    decoder: Decoder | None = None
+    decoder: Decoders | None = None
     feature_taps: list[FeatureTap] = field(default_factory=list)
 
 
@@ -136,11 +136,8 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
     """
     models = [executor.info for executor in executors]
     decoder = make_decoder(config, models[0])
-    if not waits_for_schemas and isinstance(decoder, SchemaDecoder):
-        client = client_of(decoder)
-        decoder = decoder if client is None else LearningDecoder(decoder, client)
     program = make_program(config, decoder)
-    decoder = watch("decode", decoder)
+    decoder = _watched(decoder if waits_for_schemas else learning(decoder), watch)
     features = watch("features", make_features(config, models[0], decoder, program))
     decider = watch("decide", make_decider(config, models))
     lanes = make_lanes(config, decoder)
@@ -237,6 +234,17 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         decoder,
         intake.taps,
     )
+
+
+def _watched(decoder: Decoders, watch: Watch) -> Decoders:
+    if not isinstance(decoder, TopicDecoders):
+        return watch("decode", decoder)
+
+    def timed(one: Decoder) -> Decoder:
+        return watch("decode", one)
+
+    decoder.watched(timed)
+    return decoder
 
 
 def make_decider(config: PipelineConfig, models: Sequence[ModelInfo]) -> Decider:

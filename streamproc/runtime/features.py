@@ -2,7 +2,7 @@
 
 import logging
 
-from streamproc.codecs import Decoder
+from streamproc.codecs import Decoders
 from streamproc.config import PipelineConfig
 from streamproc.core import ConfigError, ModelInfo, Problem, Rewinding, Source, load_function
 from streamproc.engine import FeatureStep, PythonFunction
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def make_features(
-    config: PipelineConfig, model: ModelInfo, decoder: Decoder, program: Program | None = None
+    config: PipelineConfig, model: ModelInfo, decoder: Decoders, program: Program | None = None
 ) -> Features:
     """The features that the configuration names.
 
@@ -61,7 +61,7 @@ def feature_names(config: PipelineConfig, program: Program | None) -> list[str]:
     return names
 
 
-def make_program(config: PipelineConfig, decoder: Decoder) -> Program | None:
+def make_program(config: PipelineConfig, decoder: Decoders) -> Program | None:
     """The operators that the configuration names; None where there are none.
 
     Raises:
@@ -83,7 +83,7 @@ def make_program(config: PipelineConfig, decoder: Decoder) -> Program | None:
 
 
 def make_step(
-    config: PipelineConfig, decoder: Decoder, program: Program | None
+    config: PipelineConfig, decoder: Decoders, program: Program | None
 ) -> FeatureStep | None:
     """What becomes of events between decoding and the model's inputs; None where nothing does.
 
@@ -130,7 +130,7 @@ def rewind(source: Source, reach_ns: int) -> None:
         log.info("the source cannot go back: features begin with nothing remembered")
 
 
-def _condition(text: str | None, decoder: Decoder | Program, key: str) -> Expression | None:
+def _condition(text: str | None, decoder: Decoders | Program, key: str) -> Expression | None:
     if text is None:
         return None
     try:

@@ -1,0 +1,76 @@
+"""What no single key shows of several source topics: codecs of their own, and fields that all must have."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from streamproc.codecs import ArrowCodec, Codec, TopicCodecs, types_of
+from streamproc.config.ends import Source
+from streamproc.config.tree import Finding, Path
+from streamproc.connectors.kafka import KafkaSource
+from streamproc.engine import Deadline, EventTime
+
+_CODECS: Path = ("codec", "by_topic", "codecs")
+
+
+def _topics(codec: Codec, source: Source) -> Iterator[Finding]:
+    if not isinstance(codec, TopicCodecs):
+        return
+    if not codec.codecs:
+        yield _CODECS, "is empty: write a codec for each topic, such as quotes: {json: {...}}"
+    if not isinstance(source, KafkaSource):
+        return
+    for place, topic in enumerate(source.topics):
+        if topic not in codec.codecs:
+            text = f"{topic!r} has no codec: add it to codec.by_topic.codecs"
+            yield ("source", "kafka", "topics", place), text
+    for topic in codec.codecs:
+        if topic not in source.topics:
+            yield (
+                (*_CODECS, topic),
+                "is no topic of source.kafka.topics: add it there, or remove it",
+            )
+
+
+def _fields(codec: Codec) -> Iterator[Finding]:
+    if not isinstance(codec, TopicCodecs):
+        return
+    known: dict[str, tuple[str, str]] = {}
+    for topic, one in codec.codecs.items():
+        if isinstance(one, ArrowCodec) and not one.fields:
+            text = "is needed where topics have codecs of their own; write fields: {price: float64, ...}"
+            yield (*_CODECS, topic, "arrow", "fields"), text
+        for name, text in types_of(one.fields).items():
+            first, kind = known.setdefault(name, (topic, text))
+            path: Path = (*_CODECS, topic)
+            if kind != text:
+                yield path, f"{name!r} is {text}, and {kind} in {first}: give one another name"
+            if name == "topic":
+                yield path, "'topic' is the topic's name: give the field another name"
+
+
+def _in_all(
+    codec: Codec, key: str | None, event_time: EventTime, deadline: Deadline
+) -> Iterator[Finding]:
+    """What all events need must be in each topic."""
+    if not isinstance(codec, TopicCodecs):
+        return
+    needed: tuple[tuple[Path, str | None], ...] = (
+        (("key",), key),
+        (("event_time", "field"), event_time.field),
+        (("deadline", "field"), deadline.field),
+    )
+    for path, name in needed:
+        if name is None or name not in codec.fields:
+            continue  # reported where the name is looked up
+        lacking = [topic for topic, one in codec.codecs.items() if name not in one.fields]
+        if lacking:
+            text = f"{name!r} is no field of {', '.join(lacking)}: every topic needs it; {{path: ...}} gives a field another name"
+            yield path, text
+
+
+TOPIC_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    (_topics, ("codec", "source")),
+    (_fields, ("codec",)),
+    (_in_all, ("codec", "key", "event_time", "deadline")),
+)
+"""As those of ``checks``: each check and the parts that it takes."""
