@@ -13,6 +13,7 @@ from streamproc.codecs.decoded import Decoded, Decoder, RowsRejected
 from streamproc.codecs.fields import FieldType
 from streamproc.codecs.json import JsonDecoder
 from streamproc.codecs.options import (
+    TOPIC_FIELD,
     ArrowCodec,
     ArrowDecisions,
     AvroCodec,
@@ -37,6 +38,7 @@ from streamproc.codecs.topics import Decoders, TopicDecoders, decoder_of
 
 __all__ = [
     "SCHEMA_VERSION",
+    "TOPIC_FIELD",
     "ArrowCodec",
     "ArrowDecisions",
     "AvroCodec",

@@ -40,9 +40,9 @@ class TopicDecoders:
         """The decoder of a topic's values; one that takes nothing where the topic has no codec."""
         return self._made.get(topic) or _NoCodec(topic, self.fields, several=self.several)
 
-    def lacks(self, topic: str, field: str) -> bool:
-        """Whether a field is never in a topic's own events."""
-        return topic not in self.own or field not in {*self.own[topic].fields, TOPIC_FIELD}
+    def having(self, field: str) -> frozenset[str]:
+        """The topics whose own events have a field."""
+        return frozenset(topic for topic, decoder in self.own.items() if field in decoder.fields)
 
     def learning(self, wrap: Callable[[Decoder], Decoder]) -> None:
         """Let each decoder be asked through something else."""

@@ -1,13 +1,16 @@
 """What no single key shows of several source topics: codecs of their own, and fields that all must have."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from streamproc.codecs import ArrowCodec, Codec, TopicCodecs, types_of
 from streamproc.config.ends import Source
 from streamproc.config.tree import Finding, Path
 from streamproc.connectors.kafka import KafkaSource
-from streamproc.engine import Deadline, EventTime
+from streamproc.engine import Deadline, EventTime, PythonFunction, Reorder
+from streamproc.features import Feature, FeatureState
+from streamproc.scheduling import SkipAhead
 
 _CODECS: Path = ("codec", "by_topic", "codecs")
 
@@ -68,9 +71,44 @@ def _in_all(
             yield path, text
 
 
+def _in_order(
+    reorder: Reorder | None, deadline: Deadline, state: FeatureState, shed: Sequence[object]
+) -> Iterator[Finding]:
+    if reorder is None:
+        return
+    waits = int(reorder.slack) + int(reorder.idle)
+    if waits >= int(deadline.budget):
+        text = f"an event may wait for slack and idle, and its deadline.budget is {deadline.budget}: make one shorter or the other longer"
+        yield ("reorder", "slack"), text
+    if state.late == "dead_letter" and state.grace < reorder.slack:
+        text = f"must be at least reorder.slack ({reorder.slack}): what may take its place later must not be too late"
+        yield ("state", "grace"), text
+    for place, policy in enumerate(shed):
+        if isinstance(policy, SkipAhead) or policy == "skip_ahead":
+            text = "skip_ahead jumps over events that others wait for: remove it, or reorder"
+            yield ("shed", place), text
+
+
+def _over_topics(
+    codec: Codec, features: Sequence[str | Feature] | PythonFunction, reorder: Reorder | None
+) -> Iterator[Finding]:
+    """Without an order of all topics, a key has a state of its own in each of them."""
+    if reorder is not None or not isinstance(codec, TopicCodecs):
+        return
+    if isinstance(features, PythonFunction) or len(codec.codecs) < 2:  # noqa: PLR2004 - several
+        return
+    for place, feature in enumerate(features):
+        when = getattr(feature, "when", None)
+        if isinstance(when, str) and re.search(r"\btopic\b", when):
+            text = "each topic's keys are its own without reorder: write reorder: {slack: 200ms} to join topics"
+            yield ("features", place), text
+
+
 TOPIC_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_topics, ("codec", "source")),
     (_fields, ("codec",)),
     (_in_all, ("codec", "key", "event_time", "deadline")),
+    (_in_order, ("reorder", "deadline", "state", "shed")),
+    (_over_topics, ("codec", "features", "reorder")),
 )
 """As those of ``checks``: each check and the parts that it takes."""

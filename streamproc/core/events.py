@@ -1,7 +1,7 @@
 """EventBatch: the unit that flows. A struct of columns, not one Python object an event."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -104,6 +104,15 @@ class EventBatch:
             timestamp_ns=None if self.timestamp_ns is None else self.timestamp_ns[rows],
             decoded_ns=None if self.decoded_ns is None else self.decoded_ns[rows],
         )
+
+    def numbered(self, first: int) -> Self:
+        """The same events with other numbers, from this one on."""
+        number = np.arange(first, first + len(self))
+        headers = self.headers
+        if headers:
+            new = dict(zip(self.number.tolist(), number.tolist(), strict=True))
+            headers = {new[old]: some for old, some in headers.items()}
+        return replace(self, number=number, headers=headers)
 
     def with_inputs(self, inputs: Columns) -> Self:
         """The same events with the model's inputs, each [n, ...]."""

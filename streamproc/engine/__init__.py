@@ -10,6 +10,7 @@ from streamproc.engine.decide import (
 )
 from streamproc.engine.effects import Effect, Infer, Send, Skip
 from streamproc.engine.engine import Engine
+from streamproc.engine.event_order import EventOrder
 from streamproc.engine.event_times import DEADLINE_HEADER, EventTimes, Times
 from streamproc.engine.feature_step import FeatureStep
 from streamproc.engine.feature_tap import FeatureTap
@@ -42,6 +43,7 @@ from streamproc.engine.options import (
     Outcomes,
     Output,
     PythonFunction,
+    Reorder,
     Skew,
 )
 from streamproc.engine.partitions import PartitionTable
@@ -83,6 +85,7 @@ __all__ = [
     "Engine",
     "EngineParts",
     "Entry",
+    "EventOrder",
     "EventTime",
     "EventTimes",
     "FeatureStep",
@@ -105,6 +108,7 @@ __all__ = [
     "PlainDecider",
     "PythonDecider",
     "PythonFunction",
+    "Reorder",
     "Rescued",
     "ScheduleLog",
     "Screen",

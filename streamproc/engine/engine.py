@@ -118,8 +118,13 @@ class Engine:
     ) -> None:
         """These partitions are ours from now on; see ``AssignmentListener``."""
         self._partitions.assign(positions, beyond)
-        if self.rewinds:
-            self._assigned_ns = self._clock.now_ns()
+        order = self._intake.order
+        if self.rewinds or order is not None:
+            now_ns = self._clock.now_ns()
+            self._assigned_ns = now_ns if self.rewinds else None
+            for partition in map(self._partitions.find, positions):
+                if order is not None and partition is not None:
+                    order.assigned(partition.source, partition.index, now_ns)
 
     @property
     def owns_partitions(self) -> bool:
@@ -147,11 +152,12 @@ class Engine:
             if partition is not None and not partition.leaving:
                 partition.leaving = True
                 self._leaving_total += 1
+        self._take_back(sources)
 
     def open_in(self, sources: Collection[TopicPartition]) -> int:
         """Records of these partitions that were taken in and have no final outcome yet."""
         found = map(self._partitions.find, sources)
-        return sum(partition.tracker.open_total for partition in found if partition)
+        return sum(partition.open_total for partition in found if partition)
 
     def release(self, sources: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         """Give partitions up; what of them has no outcome yet is handed back.
@@ -164,7 +170,7 @@ class Engine:
         for partition in self._partitions.release(sources):
             self._leaving_total -= partition.leaving
             positions[partition.source] = partition.tracker.position
-            self._accounts.handed_back += partition.tracker.open_total
+            self._accounts.handed_back += partition.open_total
             self._intake.forget(partition.index)
             waiting = self._scheduler.withdraw(partition.index)
             self._pending.take(np.sort(waiting))
@@ -202,6 +208,7 @@ class Engine:
 
     def ingest(self, batch: RecordBatch) -> None:
         """Take fetched records in: they are shed, become dead letters, or wait for their run."""
+        self._release(batch.arrival_ns)
         partition = self._partitions.find(batch.source)
         if partition is not None and self._intake.remembers:
             partition.seen(batch.end_position)
@@ -249,21 +256,71 @@ class Engine:
         self._account_times()
         now_ns = self._clock.now_ns()
         for part in admitted.events:
-            self._events_total = int(part.number[-1]) + 1
-            waiting = part.waiting_since(now_ns)
-            self._pending.add(waiting)
-            self._scheduler.offer(self._offering.of(waiting, partition.index), now_ns)
-            self.read.decoded(batch.source, int(part.event_time_ns[-1]))
-            self._accounts.stage("broker", part.arrival_ns - part.event_time_ns)
+            self._offer(batch.source, part, now_ns)
             self._accounts.stage_constant("decode", now_ns - batch.arrival_ns, len(part))
         if admitted.rejected:
             self._reject(partition, batch, admitted.rejected, ordinal)
-        for events, outcome, reason, _ in admitted.undecided:
-            self._give_up(events, reason, outcome)
+        for end in admitted.undecided:
+            self._give_up(end.events, end.reason, end.outcome)
+
+    def _offer(self, source: TopicPartition, events: EventBatch, now_ns: int) -> None:
+        """Let events of one partition wait for their run."""
+        self._events_total = int(events.number[-1]) + 1
+        waiting = events.waiting_since(now_ns)
+        self._pending.add(waiting)
+        self._scheduler.offer(self._offering.of(waiting, int(events.partition[0])), now_ns)
+        self.read.decoded(source, int(events.event_time_ns[-1]))
+        self._accounts.stage("broker", events.arrival_ns - events.event_time_ns)
+
+    @property
+    def waiting_total(self) -> int:
+        """Events that wait for those that happened before them."""
+        return 0 if self._intake.order is None else self._intake.order.waiting_total
+
+    @property
+    def orders(self) -> bool:
+        """Whether events wait for those that happened before them."""
+        return self._intake.order is not None
+
+    def ahead(self, now_ns: int) -> Collection[TopicPartition]:
+        """Partitions that need not be read on, because those that share their keys are behind them."""
+        return () if self._intake.order is None else self._intake.order.ahead(now_ns)
+
+    def at_ends(self, sources: Collection[TopicPartition]) -> None:
+        """These partitions alone were read to their ends, and nothing came of them until now.
+
+        Where it is never called, a partition's last batch says it.
+        """
+        if self._intake.order is not None:
+            self._intake.order.at_ends(sources, self._clock.now_ns())
+
+    def _release(self, now_ns: int) -> None:
+        """Let those events go on whose turn has come by an instant."""
+        if self._intake.order is None:
+            return
+        released = self._intake.released(now_ns)
+        for source, part in released.events:
+            self._offer(source, part.numbered(self._events_total), now_ns)
+            self._accounts.stage("decode", now_ns - part.arrival_ns)
+        for end in released.undecided:
+            self._give_up(end.events, end.reason, end.outcome, end.detail)
+
+    def _take_back(self, sources: Collection[TopicPartition] | None = None) -> None:
+        """Hand back what waits for others to come, which will not come here; None for all."""
+        if self._intake.order is None:
+            return
+        for index, count in self._intake.order.take_back(sources).items():
+            partition = self._partitions.at(index)
+            if partition is not None:
+                partition.taken_back += count
+                self._accounts.handed_back += count
 
     def next_effects(self, now_ns: int) -> list[Effect]:
         """What is to be done now: runs as long as executors are free, and all that is to be sent."""
         draining = self.draining or self._leaving_total > 0
+        if self.draining:
+            self._take_back()
+        self._release(now_ns)
         going_on = True
         while going_on:
             step = self._scheduler.next_action(now_ns, draining=draining)
@@ -281,7 +338,14 @@ class Engine:
                 case Idle():
                     self.wake_ns = None
                     going_on = False
+        self._wake_for_order(now_ns)
         return self.take_effects()
+
+    def _wake_for_order(self, now_ns: int) -> None:
+        due_ns = None if self._intake.order is None else self._intake.order.wake_ns()
+        if due_ns is not None:
+            due_ns = max(due_ns, now_ns + 1)
+            self.wake_ns = due_ns if self.wake_ns is None else min(self.wake_ns, due_ns)
 
     def completed(
         self,
@@ -398,10 +462,16 @@ class Engine:
             for part in parts_of(in_flight.events, in_flight.bounds, ended.outputs):
                 self._effects += self._concluder.conclude(*part, ran)
 
-    def _give_up(self, events: EventBatch, reason: Reason, outcome: Outcome = Outcome.SHED) -> None:
+    def _give_up(
+        self,
+        events: EventBatch,
+        reason: Reason,
+        outcome: Outcome = Outcome.SHED,
+        detail: str = "",
+    ) -> None:
         self._effects += self._concluder.letters(
             int(events.partition[0]),
-            Originals.of(events),
+            Originals.of(events, detail),
             events.ordinal,
             row=events.row,
             lane=lane_of(events),

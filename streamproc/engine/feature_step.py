@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from streamproc.codecs import TOPIC_FIELD
 from streamproc.core import BoolArray, EventBatch, Int64Array, Outcome, Reason
 from streamproc.engine.isolate import Span, isolate, text_of
 from streamproc.features import Advanced, Duplicates, Expression, KnownValues, Program
@@ -47,6 +48,7 @@ class FeatureStep:
         grace_ns: how far an event may be behind the newest of its partition; None for any.
         max_future_ns: how far it may be ahead of its arrival.
         duplicates: by what events that come twice are recognised; None takes all as they come.
+        unique_in: the topics that have that field; None where all do.
     """
 
     program: Program
@@ -55,6 +57,7 @@ class FeatureStep:
     grace_ns: int | None = None
     max_future_ns: int | None = None
     duplicates: Duplicates | None = None
+    unique_in: frozenset[str] | None = None
     _clocks: dict[int, _Clock] = field(default_factory=dict)
     _known: KnownValues | None = None
 
@@ -79,28 +82,68 @@ class FeatureStep:
         Returns:
             those that are to be decided about, with their columns, and the others.
         """
+        events, said_ns, ends = self.look(events, said_ns)
+        decided: list[EventBatch] = []
+        if len(events):
+            decided, more = self.make(events, said_ns, int(events.partition[0]))
+            ends += more
+        return decided, ends
+
+    def look(
+        self, events: EventBatch, said_ns: Int64Array
+    ) -> tuple[EventBatch, Int64Array, list[Undecided]]:
+        """The first part of it: those of one partition that operators are to see, and the others.
+
+        Args:
+            events: the events, in the order of their offsets.
+            said_ns: int64 [n], when they say that they happened.
+        """
         ends: list[Undecided] = []
         if self.keep is not None:
             kept = self.keep.mask(events.columns, len(events))
             events, said_ns = _without(events, said_ns, ~kept, _filtered, ends)
         if self.remembers and len(events):
             events, said_ns = self._in_time(events, said_ns, ends)
-        if self.duplicates is not None and self._known is not None and len(events):
+        if self.duplicates is not None and self._known is not None and self._tells(events):
             values = events.columns[self.duplicates.field]
             repeated = self._known.repeated(int(events.partition[0]), values, said_ns)
             events, said_ns = _without(events, said_ns, repeated, _duplicate, ends)
+        return events, said_ns, ends
+
+    def make(
+        self, events: EventBatch, said_ns: Int64Array, state: int
+    ) -> tuple[list[EventBatch], list[Undecided]]:
+        """The second part of it: run the operators.
+
+        Args:
+            events: the events, in the order in which they are to be remembered.
+            said_ns: int64 [n], when they say that they happened.
+            state: whose keys they are of: a partition's, or those of several that share them.
+        """
+        ends: list[Undecided] = []
         decided: list[EventBatch] = []
         for start in range(0, len(events), self.program.rows_max):
             rows = slice(start, min(start + self.program.rows_max, len(events)), None)
-            decided += self._advance(events.take(rows), said_ns[rows], ends)
+            decided += self._advance(events.take(rows), said_ns[rows], state, ends)
         return decided, ends
 
-    def drop(self, partition: int) -> None:
-        """A partition is ours no longer: what was remembered of it is forgotten."""
+    def drop(self, partition: int, state: int | None = None) -> None:
+        """A partition is ours no longer: what was remembered of it is forgotten.
+
+        Args:
+            partition: the partition.
+            state: whose keys are forgotten with it, where they are not its own.
+        """
         self._clocks.pop(partition, None)
-        self.program.drop([partition])
+        self.program.drop([partition if state is None else state])
         if self._known is not None:
             self._known.drop([partition])
+
+    def _tells(self, events: EventBatch) -> bool:
+        """Whether these events, which are of one topic, have the field by which duplicates are recognised."""
+        if not len(events) or self.unique_in is None:
+            return len(events) > 0
+        return str(events.columns[TOPIC_FIELD][0]) in self.unique_in
 
     def _in_time(
         self, events: EventBatch, said_ns: Int64Array, ends: list[Undecided]
@@ -114,10 +157,10 @@ class FeatureStep:
         clock = self._clocks.setdefault(int(events.partition[0]), _Clock())
         newest_ns = np.maximum(np.maximum.accumulate(said_ns), clock.newest_ns)
         clock.newest_ns = int(newest_ns[-1])
-        return _without(events, said_ns, said_ns < newest_ns - self.grace_ns, _too_late, ends)
+        return _without(events, said_ns, said_ns < newest_ns - self.grace_ns, too_late, ends)
 
     def _advance(
-        self, events: EventBatch, said_ns: Int64Array, ends: list[Undecided]
+        self, events: EventBatch, said_ns: Int64Array, state: int, ends: list[Undecided]
     ) -> list[EventBatch]:
         """Run the operators; where one raises, the events at fault are found, and leave no trace."""
 
@@ -127,7 +170,7 @@ class FeatureStep:
                 {name: column[rows] for name, column in events.columns.items()},
                 key=events.key[rows],
                 time_ns=said_ns[rows],
-                partition=int(events.partition[0]),
+                partition=state,
             )
 
         done, failed = isolate(advance, len(events))
@@ -194,6 +237,7 @@ def _ahead(events: EventBatch) -> Undecided:
     return Undecided(events, Outcome.DEAD_LETTER, Reason.TOO_EARLY, detail)
 
 
-def _too_late(events: EventBatch) -> Undecided:
+def too_late(events: EventBatch) -> Undecided:
+    """Events that come too late for what is remembered."""
     detail = "the event's time is behind the newest of its partition by more than state.grace"
     return Undecided(events, Outcome.DEAD_LETTER, Reason.TOO_LATE, detail)

@@ -57,6 +57,8 @@ class Call(IntEnum):
     """It went on with other settings, which the log does not hold. Numbers: the text that names them."""
     HOLD = 14
     """Numbers: the best variant that may decide."""
+    AT_ENDS = 15
+    """Numbers: how many, then the sources that were read to their ends."""
     RUN = 11
     """It started a batch. Numbers: run, events, variant."""
 

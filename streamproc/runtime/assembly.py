@@ -36,7 +36,14 @@ from streamproc.engine import (
 from streamproc.executors import sweep
 from streamproc.features import Program
 from streamproc.runtime.codecs import make_decoder, make_encoder
-from streamproc.runtime.features import make_features, make_program, make_step, remembers, rewind_ns
+from streamproc.runtime.features import (
+    make_features,
+    make_order,
+    make_program,
+    make_step,
+    remembers,
+    rewind_ns,
+)
 from streamproc.runtime.scheduling import (
     has_policy,
     lane_budgets_ns,
@@ -181,6 +188,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         limits=config.limits,
         now_ns=unlogged.now_ns if stamped else None,
         step=make_step(config, decoder, program),
+        order=make_order(config),
     )
     parts = EngineParts(
         clock=clock,
@@ -189,6 +197,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
             times=times,
             scheduler=scheduler,
             decodes_all=decoder.several
+            or config.reorder is not None
             or (remembers(config, program) and config.state.on_gap is None),
             conflates=config.key is None and has_policy(config, Conflate),
         ),

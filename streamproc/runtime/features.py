@@ -2,10 +2,10 @@
 
 import logging
 
-from streamproc.codecs import Decoders
+from streamproc.codecs import Decoders, TopicCodecs, TopicDecoders
 from streamproc.config import PipelineConfig
 from streamproc.core import ConfigError, ModelInfo, Problem, Rewinding, Source, load_function
-from streamproc.engine import FeatureStep, PythonFunction
+from streamproc.engine import EventOrder, FeatureStep, PythonFunction
 from streamproc.features import (
     Expression,
     Features,
@@ -90,17 +90,35 @@ def make_step(
     Raises:
         ConfigError: a condition is about what is not decoded.
     """
-    if program is None and not (config.filter or config.absorb or config.duplicates):
+    if program is None and not (
+        config.filter or config.absorb or config.duplicates or config.reorder
+    ):
         return None
-    state = config.state
+    state, twice = config.state, config.duplicates
+    unique_in = None
+    if isinstance(decoder, TopicDecoders) and twice is not None:
+        unique_in = decoder.having(twice.field)
     return FeatureStep(
         program or Program([], fields=decoder.fields, state=state),
         keep=_condition(config.filter, decoder, "filter"),
         absorb=_condition(config.absorb, decoder if program is None else program, "absorb"),
         grace_ns=int(state.grace) if state.late == "dead_letter" else None,
         max_future_ns=int(config.deadline.max_future),
-        duplicates=config.duplicates,
+        duplicates=twice,
+        unique_in=unique_in,
     )
+
+
+def make_order(config: PipelineConfig) -> EventOrder | None:
+    """Where events wait for those that happened before them; None where they are taken as they come."""
+    if config.reorder is None:
+        return None
+    topics = config.source.topics
+    if not topics and isinstance(config.codec, TopicCodecs):
+        topics = tuple(config.codec.codecs)
+    state = config.state
+    grace_ns = int(state.grace) if state.late == "dead_letter" else None
+    return EventOrder(config.reorder, topics, grace_ns)
 
 
 def rewind_ns(config: PipelineConfig, program: Program | None) -> int:

@@ -102,6 +102,7 @@ class PipelineTest:
         self.broker = MemoryBroker(dict.fromkeys([*inputs, *out], partitions), clock=self.clock)
         self._source = MemorySource(self.broker, inputs, group=self._group)
         self._source.rewind_ns = self._assembly.rewind_ns
+        self._source.together = config.reorder is not None
         self.sink: Any = MemorySink(self.broker, delay_ns=acknowledge_ns, automatic=False)
         self._engine.assigned(self._source.acquire(self._source.subscribed))
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []

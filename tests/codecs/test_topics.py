@@ -44,10 +44,9 @@ def test_the_columns_types_do_not_depend_on_the_topic(decoders: TopicDecoders) -
         assert column.dtype == second.columns[name].dtype, name
 
 
-def test_which_topics_lack_a_field_is_known(decoders: TopicDecoders) -> None:
-    assert decoders.lacks("quotes", "size")
-    assert not decoders.lacks("trades", "size")
-    assert not decoders.lacks("trades", "topic")
+def test_which_topics_have_a_field_is_known(decoders: TopicDecoders) -> None:
+    assert decoders.having("size") == {"trades"}
+    assert decoders.having("symbol") == {"quotes", "trades"}
 
 
 def test_a_topic_without_a_codec_is_rejected(decoders: TopicDecoders) -> None:

@@ -46,6 +46,26 @@ def test_topics_have_codecs_of_their_own(read: Read) -> None:
         ("bid: float64", "bid: float64}, what: {", "codec.by_topic.codecs.quotes.json.what", "key"),
         ("topic == 'quotes'", "kind == 'quotes'", "absorb", "kind"),
         ("features: [size]", "features: [ask]", "features[0]", "no field of codec.by_topic"),
+        ("key: symbol", "key: symbol\nreorder: {slack: 2s}", "reorder.slack", "deadline.budget"),
+        ("key: symbol", "key: symbol\nreorder: {slack: -1s}", "reorder.slack", ""),
+        (
+            "key: symbol",
+            "key: symbol\nreorder: {slack: 20ms}\nstate: {grace: 10ms}",
+            "state.grace",
+            "at least reorder.slack",
+        ),
+        (
+            "key: symbol",
+            "key: symbol\nreorder: {slack: 20ms}\nshed: [skip_ahead]",
+            "shed[0]",
+            "jumps over",
+        ),
+        (
+            "features: [size]",
+            "features: [{as_of: {when: \"topic == 'quotes'\", fields: [bid], within: 1s}}]",
+            "features[0]",
+            "without reorder",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_at_its_place(

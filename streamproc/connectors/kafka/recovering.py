@@ -53,6 +53,15 @@ class RecoveringSource:
         self._source.rewind_ns = rewind_ns
 
     @property
+    def withheld(self) -> Collection[TopicPartition]:
+        """See ``Selective``."""
+        return self._source.withheld
+
+    @withheld.setter
+    def withheld(self, withheld: Collection[TopicPartition]) -> None:
+        self._source.withheld = withheld
+
+    @property
     def skipped_total(self) -> int:
         """Records that were gone before they could be read (retention)."""
         return self._skipped_before + self._source.skipped_total
