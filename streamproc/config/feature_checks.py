@@ -41,7 +41,7 @@ def _operators(codec: Codec, features: Features, state: FeatureState) -> Iterato
     if isinstance(program, ConfigError):
         for problem in program.problems:
             yield _path(problem.key), problem.message
-    elif program is not None and program.keyed and state.restore == "rewind":
+    elif program is not None and program.remembers and state.restore == "rewind":
         yield from _restorable(program, state)
 
 
@@ -67,7 +67,7 @@ def _gaps(
     shed: Sequence[ShedPolicy | ShedName],
 ) -> Iterator[Finding]:
     program = _program(codec, features, state)
-    if not isinstance(program, Program) or not program.keyed or state.on_gap is not None:
+    if not isinstance(program, Program) or not program.remembers or state.on_gap is not None:
         return
     for place, policy in enumerate(shed):
         try:

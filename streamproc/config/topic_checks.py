@@ -10,6 +10,7 @@ from streamproc.config.tree import Finding, Path
 from streamproc.connectors.kafka import KafkaSource
 from streamproc.engine import Deadline, EventTime, PythonFunction, Reorder
 from streamproc.features import Feature, FeatureState
+from streamproc.features.operators import Interval
 from streamproc.scheduling import SkipAhead
 
 _CODECS: Path = ("codec", "by_topic", "codecs")
@@ -89,6 +90,23 @@ def _in_order(
             yield ("shed", place), text
 
 
+def _intervals(
+    features: Sequence[str | Feature] | PythonFunction, reorder: Reorder | None, deadline: Deadline
+) -> Iterator[Finding]:
+    if isinstance(features, PythonFunction):
+        return
+    for place, feature in enumerate(features):
+        if not isinstance(feature, Interval):
+            continue
+        path: Path = ("features", place, "interval")
+        if reorder is None:
+            text = "needs reorder, which knows when all in an interval are there: write reorder: {slack: 200ms}"
+            yield path, text
+        elif int(feature.after) + int(reorder.slack) + int(reorder.idle) >= int(deadline.budget):
+            text = f"an event waits for after and reorder.slack, and its deadline.budget is {deadline.budget}: make them shorter or it longer"
+            yield (*path, "after"), text
+
+
 def _over_topics(
     codec: Codec, features: Sequence[str | Feature] | PythonFunction, reorder: Reorder | None
 ) -> Iterator[Finding]:
@@ -99,6 +117,8 @@ def _over_topics(
         return
     for place, feature in enumerate(features):
         when = getattr(feature, "when", None)
+        if isinstance(feature, Interval):
+            continue  # it needs reorder anyway
         if isinstance(when, str) and re.search(r"\btopic\b", when):
             text = "each topic's keys are its own without reorder: write reorder: {slack: 200ms} to join topics"
             yield ("features", place), text
@@ -109,6 +129,7 @@ TOPIC_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_fields, ("codec",)),
     (_in_all, ("codec", "key", "event_time", "deadline")),
     (_in_order, ("reorder", "deadline", "state", "shed")),
+    (_intervals, ("features", "reorder", "deadline")),
     (_over_topics, ("codec", "features", "reorder")),
 )
 """As those of ``checks``: each check and the parts that it takes."""

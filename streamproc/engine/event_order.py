@@ -50,6 +50,18 @@ class Ordered(NamedTuple):
         return self._replace(events=replace(self.events, row=row))
 
 
+class Due(NamedTuple):
+    """What an instant brings to one shard.
+
+    Attributes:
+        shown: events that have their places for good.
+        released: events whose turn it is; all that they wait for were shown.
+    """
+
+    shown: Ordered | None
+    released: Ordered | None
+
+
 @dataclass(slots=True)
 class _Input:
     """One topic's partition in a shard.
@@ -74,14 +86,22 @@ class _Shard:
     Attributes:
         inputs: by topic, in the order in which those of one instant are taken.
         waiting: events by topic that wait, each batch in its order.
+        shown: events that wait for others that come behind them, in their order.
         floor_ns: up to where places were given away.
         count: how many wait.
     """
 
     inputs: dict[str, _Input]
     waiting: dict[str, list[Ordered]] = field(default_factory=dict)
+    shown: list[Ordered] = field(default_factory=list)
     floor_ns: int = _BEGINNING_NS
     count: int = 0
+
+    def batches(self) -> Iterator[Ordered]:
+        """All that waits."""
+        yield from self.shown
+        for some in self.waiting.values():
+            yield from some
 
     def latest(self) -> tuple[int, int]:
         """The time of the newest event of all, and since when nothing came of any."""
@@ -96,6 +116,7 @@ class EventOrder:
         options: what the user set.
         topics: the topics that make up a shard.
         grace_ns: how far an event may be behind what went on before it; None for any.
+        after_ns: for how long after its place an event waits for others, which are shown before it goes on.
 
     Attributes:
         forced_total: events that went on early because too many waited.
@@ -103,8 +124,14 @@ class EventOrder:
     """
 
     def __init__(
-        self, options: Reorder, topics: Sequence[str], grace_ns: int | None = None
+        self,
+        options: Reorder,
+        topics: Sequence[str],
+        *,
+        grace_ns: int | None = None,
+        after_ns: int = 0,
     ) -> None:
+        self._after_ns = after_ns
         self._grace_ns = grace_ns
         self._slack_ns = int(options.slack)
         self._idle_ns = int(options.idle)
@@ -194,7 +221,7 @@ class EventOrder:
         shard.count += len(events)
         return late
 
-    def due(self, now_ns: int) -> Iterator[Ordered]:
+    def due(self, now_ns: int) -> Iterator[Due]:
         """The events whose turn it is by an instant, shard by shard."""
         for number, shard in self._shards.items():
             if not shard.count:
@@ -203,8 +230,12 @@ class EventOrder:
             if shard.count > self._max:
                 turn_ns = max(turn_ns, self._forced_ns(shard))
             taken = self._taken(shard, turn_ns)
-            if taken:
-                yield _merged(number, taken)
+            shown = _merged(number, taken) if taken else None
+            if shown is not None:
+                shard.shown.append(shown)
+            released = self._released(shard, turn_ns - self._after_ns)
+            if shown is not None or released:
+                yield Due(shown, _merged(number, released) if released else None)
 
     def wake_ns(self) -> int | None:
         """When the next event is due although nothing comes; None where only what comes can tell."""
@@ -235,12 +266,12 @@ class EventOrder:
         for number, shard in self._shards.items():
             if shards is not None and number not in shards:
                 continue
-            for batches in shard.waiting.values():
-                for batch in batches:
-                    index = int(batch.events.partition[0])
-                    fresh = int(np.count_nonzero(batch.events.ordinal >= 0))
-                    gone[index] = gone.get(index, 0) + fresh
+            for batch in shard.batches():
+                fresh = batch.events.partition[batch.events.ordinal >= 0]
+                for index, count in zip(*np.unique(fresh, return_counts=True), strict=True):
+                    gone[int(index)] = gone.get(int(index), 0) + int(count)
             shard.waiting.clear()
+            shard.shown.clear()
             shard.count = 0
         return gone
 
@@ -264,7 +295,8 @@ class EventOrder:
 
     def _wake_of(self, shard: _Shard) -> int | None:
         """When a shard's first event is due if nothing comes; None where that is not enough."""
-        first_ns = min(int(b[0].place_ns[0]) for b in shard.waiting.values() if b)
+        waiting = shard.shown[:1] or [b[0] for b in shard.waiting.values() if b]
+        first_ns = min(int(batch.place_ns[0]) for batch in waiting) + self._after_ns
         newest_ns, since_ns = shard.latest()
         patience_ns = self._slack_ns + self._idle_ns
         wakes = [0]
@@ -283,27 +315,39 @@ class EventOrder:
 
     def _forced_ns(self, shard: _Shard) -> int:
         """Up to where events must go so that no more than allowed are left."""
-        place_ns = np.concatenate([b.place_ns for some in shard.waiting.values() for b in some])
+        place_ns = np.concatenate([batch.place_ns for batch in shard.batches()])
         over = len(place_ns) - self._max
         self.forced_total += over
-        return int(np.partition(place_ns, over - 1)[over - 1]) + 1
+        return int(np.partition(place_ns, over - 1)[over - 1]) + 1 + self._after_ns
+
+    def _released(self, shard: _Shard, turn_ns: int) -> list[Ordered]:
+        """Take out those whose turn it is of what was shown."""
+        found, shard.shown = _split(shard.shown, turn_ns)
+        shard.count -= sum(len(batch.place_ns) for batch in found)
+        return found
 
     def _taken(self, shard: _Shard, turn_ns: int) -> list[Ordered]:
         """Take out what lies before a place, topic by topic."""
         found: list[Ordered] = []
         for topic in shard.inputs:
-            left: list[Ordered] = []
-            for batch in shard.waiting.get(topic, ()):
-                split = int(np.searchsorted(batch.place_ns, turn_ns))
-                if split:
-                    found.append(batch.take(slice(0, split, None)))
-                if split < len(batch.place_ns):
-                    left.append(batch.take(slice(split, None, None)) if split else batch)
-            shard.waiting[topic] = left
+            before, shard.waiting[topic] = _split(shard.waiting.get(topic, ()), turn_ns)
+            found += before
         if found:
-            shard.count -= sum(len(batch.place_ns) for batch in found)
             shard.floor_ns = max(shard.floor_ns, *(int(batch.place_ns[-1]) for batch in found))
         return found
+
+
+def _split(batches: Sequence[Ordered], turn_ns: int) -> tuple[list[Ordered], list[Ordered]]:
+    """What lies before a place, and the rest."""
+    before: list[Ordered] = []
+    rest: list[Ordered] = []
+    for batch in batches:
+        split = int(np.searchsorted(batch.place_ns, turn_ns))
+        if split:
+            before.append(batch.take(slice(0, split, None)))
+        if split < len(batch.place_ns):
+            rest.append(batch.take(slice(split, None, None)) if split else batch)
+    return before, rest
 
 
 def _merged(number: int, batches: Sequence[Ordered]) -> Ordered:

@@ -8,8 +8,9 @@ import numpy as np
 
 from streamproc.codecs import TOPIC_FIELD
 from streamproc.core import BoolArray, EventBatch, Int64Array, Outcome, Reason
+from streamproc.engine.event_order import Due, Ordered
 from streamproc.engine.isolate import Span, isolate, text_of
-from streamproc.features import Advanced, Duplicates, Expression, KnownValues, Program
+from streamproc.features import Advanced, Duplicates, Expression, JoinedRows, KnownValues, Program
 
 _BEGINNING_NS = np.iinfo(np.int64).min // 2
 
@@ -68,7 +69,7 @@ class FeatureStep:
     @property
     def remembers(self) -> bool:
         """Whether what becomes of an event depends on those before it."""
-        return self.program.keyed or self._known is not None
+        return self.program.remembers or self._known is not None
 
     def take(
         self, events: EventBatch, said_ns: Int64Array
@@ -109,6 +110,19 @@ class FeatureStep:
             repeated = self._known.repeated(int(events.partition[0]), values, said_ns)
             events, said_ns = _without(events, said_ns, repeated, _duplicate, ends)
         return events, said_ns, ends
+
+    def show(self, due: Due) -> None:
+        """Events have their places: others may be joined with them."""
+        if due.shown is not None and self.program.joins is not None:
+            self.program.joins.remember(due.shown.shard, _rows_of(due.shown))
+
+    def joined(self, ordered: Ordered) -> EventBatch:
+        """Events whose turn it is, with what interval joins make of them."""
+        joins = self.program.joins
+        if joins is None:
+            return ordered.events
+        made = joins.columns(ordered.shard, _rows_of(ordered))
+        return replace(ordered.events, columns=ordered.events.columns | made)
 
     def make(
         self, events: EventBatch, said_ns: Int64Array, state: int
@@ -207,6 +221,11 @@ class FeatureStep:
             if len(part):
                 decided.append(part)
         return decided
+
+
+def _rows_of(ordered: Ordered) -> JoinedRows:
+    events = ordered.events
+    return JoinedRows(events.columns, events.key, ordered.said_ns, ordered.place_ns, events.number)
 
 
 def _without(

@@ -189,8 +189,13 @@ class Intake:
         found = Released([], [])
         if self.order is None or self._step is None:
             return found
-        for ordered in self.order.due(now_ns):
-            parts, ends = self._step.make(ordered.events, ordered.said_ns, ordered.shard)
+        for due in self.order.due(now_ns):
+            self._step.show(due)
+            if due.released is None:
+                continue
+            ordered = due.released
+            events = self._step.joined(ordered)
+            parts, ends = self._step.make(events, ordered.said_ns, ordered.shard)
             for end in ends:
                 found.undecided.extend(end._replace(events=e) for e in by_partition(end.events))
 
@@ -199,9 +204,9 @@ class Intake:
                 found.undecided.append(end)
 
             for part in parts:
-                for events in by_partition(part):
-                    source = self.order.source_of(int(events.partition[0]))
-                    made = self._featured(source, events, reject)
+                for one in by_partition(part):
+                    source = self.order.source_of(int(one.partition[0]))
+                    made = self._featured(source, one, reject)
                     found.events.extend((source, some) for some in made)
         return found
 

@@ -4,6 +4,7 @@ from streamproc.features.duplicates import Duplicates, KnownValues
 from streamproc.features.expressions import Expression
 from streamproc.features.fields import FieldFeatures
 from streamproc.features.inputs import Features
+from streamproc.features.interval_joins import Rows as JoinedRows
 from streamproc.features.options import FEATURES, Feature, FeatureState
 from streamproc.features.program import Advanced, Program
 from streamproc.features.python import PythonFeatures
@@ -17,6 +18,7 @@ __all__ = [
     "FeatureState",
     "Features",
     "FieldFeatures",
+    "JoinedRows",
     "KnownValues",
     "Program",
     "PythonFeatures",

@@ -14,6 +14,7 @@ from streamproc.features.operators import (
     Ewm,
     Formula,
     Hash,
+    Interval,
     KeySequence,
     Lag,
     Last,
@@ -44,6 +45,7 @@ Feature: TypeAlias = (
     | Ewm
     | KeySequence
     | AsOf
+    | Interval
     | Lookup
     | Custom
 )
@@ -65,6 +67,7 @@ FEATURES: dict[str, type[Feature]] = {
     "ewm": Ewm,
     "sequence": KeySequence,
     "as_of": AsOf,
+    "interval": Interval,
     "lookup": Lookup,
     "custom": Custom,
 }

@@ -18,8 +18,9 @@ from streamproc.core import (
 )
 from streamproc.features.expressions import Expression
 from streamproc.features.history import Column, History
+from streamproc.features.interval_joins import IntervalJoins
 from streamproc.features.keys import KeyTable
-from streamproc.features.operators import Custom, Formula, Need, Table, View
+from streamproc.features.operators import Custom, Formula, Interval, Need, Table, View
 from streamproc.features.options import Feature, FeatureState
 
 _PLACES_MAX = 1 << 17
@@ -58,6 +59,7 @@ class Program:
         reach_ns: how long before an event its features look, over all operators that follow each other; None for no
             bound.
         keyed: whether anything is remembered of keys.
+        joins: what keeps the other side of interval joins; None where there are none.
         rows_max: the most events that ``advance`` should be given at once.
         bytes_a_key: what a key takes.
         keys_max: how many keys are remembered at once.
@@ -93,6 +95,15 @@ class Program:
                 self._custom[operator.as_] = (operator.load() if load else _not_loaded, kept)
         self._histories = _histories(self._operators, self.fields, state)
         self._expressions = self._compiled()
+        intervals = [operator for operator in operators if isinstance(operator, Interval)]
+        self.joins = None
+        if intervals:
+            self.joins = IntervalJoins(
+                intervals,
+                self._expressions,
+                grace_ns=int(state.grace),
+                bytes_max=int(state.max_bytes),
+            )
         self.keyed = bool(self._histories) or any(kept for _, kept in self._custom.values())
         self.bytes_a_key = sum(h.bytes_a_key for h in self._histories.values()) + sum(
             column.dtype.itemsize * int(np.prod(column.shape[1:]))
@@ -152,6 +163,14 @@ class Program:
     def drop(self, partitions: Collection[int]) -> None:
         """Forget the keys of these partitions: they are another's now."""
         self.keys.drop(partitions)
+        if self.joins is not None:
+            for partition in partitions:
+                self.joins.drop(partition)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what is made of an event depends on others."""
+        return self.keyed or self.joins is not None
 
     def _bind(self, state: FeatureState) -> int | None:
         """Let each operator say what it makes; gives how long before an event the furthest of them looks."""
@@ -159,10 +178,13 @@ class Program:
         reach_ns: dict[str, int | None] = {}
         for place, operator in zip(self._places, self._operators, strict=True):
             try:
-                made = operator.outputs(self.fields)
+                made = operator.outputs(self._known_to(operator))
                 _require_new(made, self.fields)
-                if operator.need is not None and operator.need.when is not None:
-                    _condition(operator.need.when, self.fields, self.made)
+                when = operator.need.when if operator.need is not None else None
+                if isinstance(operator, Interval):
+                    when = operator.when
+                if when is not None:
+                    _condition(when, self.fields, self.made)
             except ValueError as error:
                 problems.append(Problem(str(error), f"features[{place}]"))
                 continue
@@ -177,6 +199,12 @@ class Program:
             raise ConfigError(*problems)
         return _most(reach_ns.values())
 
+    def _known_to(self, operator: Feature) -> Mapping[str, FieldType]:
+        """The columns that an operator may take: an interval join is made before all others."""
+        if not isinstance(operator, Interval):
+            return self.fields
+        return {name: kind for name, kind in self.fields.items() if name not in self.made}
+
     @property
     def counts_events(self) -> bool:
         """Whether a window is bounded by a number of events alone."""
@@ -187,6 +215,7 @@ class Program:
         types = {name: str(kind) for name, kind in self.fields.items()}
         texts = {operator.of for operator in self._operators if isinstance(operator, Formula)}
         texts |= {when for when in self._histories if when is not None}
+        texts |= {operator.when for operator in self._operators if isinstance(operator, Interval)}
         return {text: Expression.parse(text, types) for text in texts}
 
     def _slots(self, partition: int, key: ObjectArray) -> Int64Array:
@@ -246,6 +275,8 @@ def _reach_ns(operator: Feature, state: FeatureState) -> int | None:
         if not operator.state:
             return 0
         return None if operator.remembers is None else int(operator.remembers)
+    if isinstance(operator, Interval):
+        return int(operator.before)
     if operator.need is None:
         return 0
     bounds = (operator.need.time_ns, None if state.ttl is None else int(state.ttl))

@@ -188,7 +188,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         limits=config.limits,
         now_ns=unlogged.now_ns if stamped else None,
         step=make_step(config, decoder, program),
-        order=make_order(config),
+        order=make_order(config, program),
     )
     parts = EngineParts(
         clock=clock,

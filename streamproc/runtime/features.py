@@ -109,7 +109,7 @@ def make_step(
     )
 
 
-def make_order(config: PipelineConfig) -> EventOrder | None:
+def make_order(config: PipelineConfig, program: Program | None) -> EventOrder | None:
     """Where events wait for those that happened before them; None where they are taken as they come."""
     if config.reorder is None:
         return None
@@ -118,7 +118,9 @@ def make_order(config: PipelineConfig) -> EventOrder | None:
         topics = tuple(config.codec.codecs)
     state = config.state
     grace_ns = int(state.grace) if state.late == "dead_letter" else None
-    return EventOrder(config.reorder, topics, grace_ns)
+    joins = None if program is None else program.joins
+    after_ns = 0 if joins is None else joins.after_ns
+    return EventOrder(config.reorder, topics, grace_ns=grace_ns, after_ns=after_ns)
 
 
 def rewind_ns(config: PipelineConfig, program: Program | None) -> int:
@@ -137,7 +139,7 @@ def rewind_ns(config: PipelineConfig, program: Program | None) -> int:
 
 def remembers(config: PipelineConfig, program: Program | None) -> bool:
     """Whether what becomes of an event depends on those before it."""
-    return config.duplicates is not None or (program is not None and program.keyed)
+    return config.duplicates is not None or (program is not None and program.remembers)
 
 
 def rewind(source: Source, reach_ns: int) -> None:

@@ -66,6 +66,18 @@ def test_topics_have_codecs_of_their_own(read: Read) -> None:
             "features[0]",
             "without reorder",
         ),
+        (
+            "features: [size]",
+            "features: [{interval: {when: \"topic == 'quotes'\", before: 1s}}]",
+            "features[0].interval",
+            "needs reorder",
+        ),
+        (
+            "features: [size]",
+            "reorder: {slack: 20ms}\nfeatures: [{interval: {when: \"topic == 'quotes'\", before: 1s, after: 1s}}]",
+            "features[0].interval.after",
+            "deadline.budget",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_at_its_place(

@@ -57,7 +57,10 @@ class Feed:
         self.look(now_ms)
 
     def look(self, now_ms: float) -> None:
-        for ordered in self.order.due(int(now_ms * MS)):
+        for due in self.order.due(int(now_ms * MS)):
+            if due.released is None:
+                continue
+            ordered = due.released
             self.out += [
                 Placed(TOPICS[index], offset)
                 for index, offset in zip(

@@ -14,7 +14,7 @@ from streamproc.connectors.kafka import KafkaSource
 from streamproc.core import NS_PER_MS, NS_PER_S, Columns, Duration
 from streamproc.engine import EventTime, Reorder
 from streamproc.features import Duplicates, FeatureState
-from streamproc.features.operators import AsOf, Rolling
+from streamproc.features.operators import AsOf, Interval, Rolling
 from streamproc.testing import FakeExecutor, PipelineTest
 from tests.engine.pipelines import pipeline, within
 
@@ -31,6 +31,14 @@ QUOTE = AsOf(
 VOLUME = Rolling(
     field="size", take=["sum"], time=Duration.parse("2s"), when="topic == 'trades'", as_="volume"
 )
+AROUND = Interval(
+    when="topic == 'quotes'",
+    fields=["bid"],
+    take=["count", "sum"],
+    before=Duration.parse("700ms"),
+    after=Duration.parse("500ms"),
+    as_="around",
+)
 SLACK_MS = 400
 
 
@@ -42,13 +50,13 @@ class Sent(NamedTuple):
 
 
 def joined(**changes: Any) -> PipelineTest:
-    """Trades with the bid as it was, and what was traded in 2 s; quotes are absorbed."""
+    """Trades with the bid as it was, what was traded in 2 s, and the bids around them; quotes are absorbed."""
     parts: dict[str, Any] = {
         "source": KafkaSource(topics=("quotes", "trades"), auto_offset_reset="earliest"),
         "codec": CODEC,
         "event_time": EventTime("at", "ms"),
         "reorder": Reorder(slack=Duration(SLACK_MS * NS_PER_MS)),
-        "features": [QUOTE, VOLUME],
+        "features": [QUOTE, VOLUME, AROUND],
         "absorb": "topic == 'quotes'",
         "state": FeatureState(ttl=Duration.parse("10s"), grace=Duration.parse("2s")),
         "deadline": within("1h", from_="arrival"),
@@ -87,7 +95,9 @@ def offline(sent: Sequence[Sent]) -> dict[str, list[float]]:
         while trades[place - 1] is not one:
             place -= 1
         volume = sum(o.value for o in trades[:place] if o.at_ms > one.at_ms - 2_000)
-        found[f"trades/0/{number}"] = [before[-1].value if before else -1.0, volume]
+        around = [o.value for o in quotes if one.at_ms - 700 <= o.at_ms <= one.at_ms + 500]
+        bid = before[-1].value if before else -1.0
+        found[f"trades/0/{number}"] = [bid, volume, len(around), sum(around)]
     return found
 
 
@@ -141,10 +151,11 @@ def test_a_trade_waits_for_a_quote_that_comes_after_it_but_happened_before() -> 
     send(test, Sent("trades", 1_000, 2.0), at_ns=begin_ns)
     send(test, Sent("quotes", 900, 7.0), at_ns=begin_ns + 100 * NS_PER_MS)
     result = test.run()
-    assert [d.output for d in result.decisions] == [[7.0, 2.0]]
+    assert [d.output for d in result.decisions] == [[7.0, 2.0, 1.0, 7.0]]
     decided_ns = next(iter(result.acknowledged_ns.values()))
     waited_ms = (decided_ns - begin_ns) / NS_PER_MS
-    assert SLACK_MS <= waited_ms <= 2 * SLACK_MS + 150  # trades were silent for the slack
+    waits_ms = SLACK_MS + 500  # for quotes that happen up to so long after it
+    assert waits_ms <= waited_ms <= waits_ms + SLACK_MS + 150
 
 
 @pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
@@ -206,7 +217,7 @@ def test_what_is_behind_the_grace_of_its_partition_is_too_late() -> None:
     assert result.summary["outcomes"]["dead_letter"] == 1
     # The second is late for its place, and taken when it comes: its window is that of its own time.
     assert {d.id: d.output for d in result.decisions} == {
-        "trades/0/0": [-1.0, 2.0], "trades/0/1": [-1.0, 1.0],
+        "trades/0/0": [-1.0, 2.0, 0.0, 0.0], "trades/0/1": [-1.0, 1.0, 0.0, 0.0],
     }  # fmt: skip
 
 
@@ -218,4 +229,4 @@ def test_duplicates_are_looked_for_in_the_topics_that_have_the_field() -> None:
         send(test, Sent("trades", at_ms, 1.0))
     result = test.run()
     assert result.outcome_of("quotes/0/1") == "filtered"
-    assert [d.output for d in result.decisions] == [[1.0, 1.0], [1.0, 2.0]]
+    assert [d.output for d in result.decisions] == [[1.0, 1.0, 1.0, 1.0], [1.0, 2.0, 1.0, 1.0]]
