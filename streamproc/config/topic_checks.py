@@ -13,6 +13,7 @@ from streamproc.features import Feature, FeatureState
 from streamproc.features.operators import Interval
 from streamproc.scheduling import SkipAhead
 
+_EVENTS_LEAST = 4_096
 _CODECS: Path = ("codec", "by_topic", "codecs")
 
 
@@ -84,6 +85,9 @@ def _in_order(
     if state.late == "dead_letter" and state.grace < reorder.slack:
         text = f"must be at least reorder.slack ({reorder.slack}): what may take its place later must not be too late"
         yield ("state", "grace"), text
+    if reorder.max_events < _EVENTS_LEAST:
+        text = f"must be at least {_EVENTS_LEAST}: a poll brings up to 1024, and half of them may wait before a topic is not read on"
+        yield ("reorder", "max_events"), text
     for place, policy in enumerate(shed):
         if isinstance(policy, SkipAhead) or policy == "skip_ahead":
             text = "skip_ahead jumps over events that others wait for: remove it, or reorder"

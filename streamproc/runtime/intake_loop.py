@@ -88,6 +88,7 @@ class IntakeLoop:
     async def run(self) -> None:
         """Poll until told to stop, or until the end that was asked for."""
         busy_ns = self._clock.now_ns()
+        self._tell_ends(listening=False)  # nothing is known of any until it was asked for
         while not self.stopping:
             wanted = min(RECORDS_MAX, max(1, int(POLL_BYTES / self._record_bytes)))
             if self._stop_after is not None:

@@ -47,6 +47,12 @@ def test_topics_have_codecs_of_their_own(read: Read) -> None:
         ("topic == 'quotes'", "kind == 'quotes'", "absorb", "kind"),
         ("features: [size]", "features: [ask]", "features[0]", "no field of codec.by_topic"),
         ("key: symbol", "key: symbol\nreorder: {slack: 2s}", "reorder.slack", "deadline.budget"),
+        (
+            "key: symbol",
+            "key: symbol\nreorder: {slack: 20ms, max_events: 100}",
+            "reorder.max_events",
+            "at least 4096",
+        ),
         ("key: symbol", "key: symbol\nreorder: {slack: -1s}", "reorder.slack", ""),
         (
             "key: symbol",
