@@ -36,6 +36,7 @@ from streamproc.core import ConfigError, Problem
 from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
 from streamproc.executors import Model, OnnxRuntime, OpenVino, PythonModel, Remote, Simulated
 from streamproc.features import Duplicates, Feature
+from streamproc.features.operators import Lookup
 
 _TOPIC = re.compile(r"^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$")
 """Kafka's rule: org.apache.kafka.common.internals.Topic."""
@@ -157,6 +158,9 @@ def _features(
         if field and field.dtype == "str":
             yield path, f"must be a field of numbers, {name} is a str"
     yield from _repeated([f for f in features if isinstance(f, str)], ("features",))
+    for position, feature in enumerate(features):
+        if isinstance(feature, Lookup) and feature.python is not None:
+            yield from _function(feature.python, ("features", position, "lookup", "python"))
 
 
 def _field(codec: Codec, name: str, path: Path) -> Generator[Finding, None, FieldType | None]:

@@ -5,11 +5,14 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from streamproc.codecs import ArrowCodec, Codec, FieldType, TensorCodec, types_of
+from streamproc.config.ends import Source
 from streamproc.config.security_checks import is_there
 from streamproc.config.tree import Finding, Node
+from streamproc.connectors.kafka import KafkaSource
 from streamproc.core import ConfigError, Problem
 from streamproc.engine import PythonFunction
 from streamproc.features import Expression, Feature, FeatureState, Program
+from streamproc.features.operators import Lookup
 from streamproc.scheduling import Conflate, ShedName, ShedPolicy, SkipAhead, shed_policies
 
 Features = Sequence[str | Feature] | PythonFunction
@@ -43,6 +46,23 @@ def _operators(codec: Codec, features: Features, state: FeatureState) -> Iterato
             yield _path(problem.key), problem.message
     elif program is not None and program.remembers and state.restore == "rewind":
         yield from _restorable(program, state)
+
+
+def _lookups(features: Features, source: Source) -> Iterator[Finding]:
+    if isinstance(features, PythonFunction):
+        return
+    for place, feature in enumerate(features):
+        if not isinstance(feature, Lookup) or feature.topic is None:
+            continue
+        path = ("features", place, "lookup", "topic")
+        if not isinstance(source, KafkaSource):
+            yield (
+                path,
+                "is read of source.kafka's cluster, and there is none: name a file, or python",
+            )
+        elif feature.topic in source.topics:
+            text = f"{feature.topic!r} is a source topic: join it with as_of, or remove it from source.kafka.topics"
+            yield path, text
 
 
 def _restorable(program: Program, state: FeatureState) -> Iterator[Finding]:
@@ -139,6 +159,7 @@ def _path(key: str) -> tuple[str | int, ...]:
 
 FEATURE_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_operators, ("codec", "features", "state")),
+    (_lookups, ("features", "source")),
     (_gaps, ("codec", "features", "state", "shed")),
     (_conditions, ("codec", "features", "state", "filter", "absorb")),
 )

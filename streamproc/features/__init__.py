@@ -8,10 +8,12 @@ from streamproc.features.interval_joins import Rows as JoinedRows
 from streamproc.features.options import FEATURES, Feature, FeatureState
 from streamproc.features.program import Advanced, Program
 from streamproc.features.python import PythonFeatures
+from streamproc.features.tables import AskedTable, KeyedNumbers, Table
 
 __all__ = [
     "FEATURES",
     "Advanced",
+    "AskedTable",
     "Duplicates",
     "Expression",
     "Feature",
@@ -19,7 +21,9 @@ __all__ = [
     "Features",
     "FieldFeatures",
     "JoinedRows",
+    "KeyedNumbers",
     "KnownValues",
     "Program",
     "PythonFeatures",
+    "Table",
 ]

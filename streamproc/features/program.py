@@ -20,8 +20,9 @@ from streamproc.features.expressions import Expression
 from streamproc.features.history import Column, History
 from streamproc.features.interval_joins import IntervalJoins
 from streamproc.features.keys import KeyTable
-from streamproc.features.operators import Custom, Formula, Interval, Need, Table, View
+from streamproc.features.operators import Custom, Formula, Interval, Need, View
 from streamproc.features.options import Feature, FeatureState
+from streamproc.features.tables import Table
 
 _PLACES_MAX = 1 << 17
 """Places of all windows of a batch that are worked on at once: with time and one field 2 MiB, of a processor's cache."""
@@ -61,6 +62,7 @@ class Program:
         keyed: whether anything is remembered of keys.
         joins: what keeps the other side of interval joins; None where there are none.
         rows_max: the most events that ``advance`` should be given at once.
+        tables: what lookups look into, by their names.
         bytes_a_key: what a key takes.
         keys_max: how many keys are remembered at once.
 
@@ -78,7 +80,7 @@ class Program:
         load: bool = True,
         tables: Mapping[str, Table] | None = None,
     ) -> None:
-        self._tables = tables or {}
+        self.tables: Mapping[str, Table] = tables or {}
         self._operators = tuple(operators)
         self._places = range(len(operators)) if places is None else places
         self.fields: dict[str, FieldType] = dict(fields)
@@ -145,7 +147,7 @@ class Program:
             self._histories,
             slot,
             {},
-            self._tables,
+            self.tables,
             self._custom,
         )
         before = self._kept_of(slot)

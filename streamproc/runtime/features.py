@@ -13,7 +13,7 @@ from streamproc.features import (
     Program,
     PythonFeatures,
 )
-from streamproc.runtime.lookup_tables import read_tables
+from streamproc.runtime.lookup_tables import make_tables
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def make_program(config: PipelineConfig, decoder: Decoders) -> Program | None:
         fields=decoder.fields,
         state=config.state,
         places=places,
-        tables=read_tables(operators, places),
+        tables=make_tables(operators, places),
     )
 
 

@@ -26,6 +26,7 @@ from streamproc.runtime.schema_waiting import schema_gate
 from streamproc.runtime.slo_watch import SloWatch
 from streamproc.runtime.standing import standing
 from streamproc.runtime.status import State
+from streamproc.runtime.table_topics import TableTopics
 from streamproc.runtime.telling import Telling
 from streamproc.slo import Measures
 from streamproc.telemetry import Accounts, Gauges, Summary
@@ -87,6 +88,7 @@ class Service:
         self._skew_watch = SkewWatch(int(config.deadline.budget))
         self._assembly: Assembly | None = None
         self._drift: DriftWatch | None = None
+        self._tables = TableTopics(config, parts.clock)
         self._reread = reread
         self._reloader: Reloader | None = None
         self._driver: Driver | None = None
@@ -303,6 +305,7 @@ class Service:
         """Join the group, and read until the end."""
         parts = self._parts
         await parts.sink.start()
+        await self._tables.load(self._assembly.program if self._assembly else None)
         await parts.source.start(driver)
         self._started_ns, self._cpu_ns = parts.clock.now_ns(), process_cpu_ns()
         if self._on_ready is not None:
@@ -359,6 +362,7 @@ class Service:
             yield self._reloader.watch()
         if self._slo is not None:
             yield self._slo.run()
+        yield self._tables.follow()
 
     def _beat(self) -> None:
         if self._assembly is not None:
@@ -377,6 +381,7 @@ class Service:
         parts = self._parts
         await driver.close()
         stopped = await asyncio.gather(
+            self._tables.close(),
             parts.source.stop(),
             parts.sink.stop(timeout_ns=self._grace_left_ns()),
             return_exceptions=True,

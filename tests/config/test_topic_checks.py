@@ -106,3 +106,19 @@ def test_schemas_files_of_topics_start_from_the_configurations_folder(
     avro = codec.codecs["quotes"]
     assert isinstance(avro, AvroCodec)
     assert avro.schema == str(folder / "quote.avsc")
+
+
+@pytest.mark.parametrize(
+    ("lookup", "key", "words"),
+    [
+        ("topic: quotes", "features[0].lookup.topic", "join it with as_of"),
+        ("topic: profiles, ttl: 1s", "features[0].lookup.ttl", "python"),
+        ("python: profiles", "features[0].lookup.python", "package.module:name"),
+    ],
+)
+def test_lookups_that_cannot_be_are_refused(
+    problems: Problems, lookup: str, key: str, words: str
+) -> None:
+    text = f"features: [{{lookup: {{field: symbol, fields: [x], {lookup}}}}}]"
+    found = problems(TEXT.replace("features: [size]", text))
+    assert (key, True) in [(p.key, words in p.message) for p in found], found

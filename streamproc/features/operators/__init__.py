@@ -6,7 +6,7 @@ from streamproc.features.operators.closed import ClosedWindow
 from streamproc.features.operators.custom import Custom, KeyedBatch
 from streamproc.features.operators.ewm import Ewm
 from streamproc.features.operators.interval import Interval
-from streamproc.features.operators.lookup import Lookup, Table
+from streamproc.features.operators.lookup import Lookup
 from streamproc.features.operators.operator import Need, Operator, View
 from streamproc.features.operators.previous import Difference, Lag, Last, Return, TimeSince
 from streamproc.features.operators.quantile import Quantile
@@ -16,5 +16,5 @@ from streamproc.features.operators.sequence import KeySequence
 
 __all__ = [
     "AsOf", "Bucket", "Cast", "ClosedWindow", "Custom", "Difference", "Ewm", "Formula", "Hash", "Interval", "KeySequence", "KeyedBatch", "Lag",
-    "Last", "Lookup", "Need", "OneHot", "Operator", "Quantile", "Return", "Rolling", "Scale", "Table", "TimeSince", "View",
+    "Last", "Lookup", "Need", "OneHot", "Operator", "Quantile", "Return", "Rolling", "Scale", "TimeSince", "View",
 ]  # fmt: skip
