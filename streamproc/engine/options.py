@@ -35,8 +35,7 @@ class Reorder:
         idle: how much longer a partition that was read to its end is waited for, by the clock. The longer, the less
             the order depends on how quickly the topics came here.
         max_events: how many wait at once in the partitions of one number. A topic that is ahead is not read on when
-            half of them wait; where the slack alone holds more, the oldest go on early, and
-            ``streamproc_reorder_forced_total`` counts them.
+            half of them wait; where the slack alone holds more, the oldest go on early.
     """
 
     slack: Duration

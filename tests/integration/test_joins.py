@@ -168,3 +168,46 @@ def test_topics_with_different_numbers_of_partitions_are_refused(
     running = InThread(config)
     with pytest.raises(ConfigError, match=r"-quotes has 2, .*-trades has 3"), running:
         running.result()
+
+
+def test_a_compacted_topic_is_read_before_anything_is_decided_and_followed(
+    kafka: KafkaBroker, topic_name: str, tmp_path: Path
+) -> None:
+    ticks, profiles, out = (f"{topic_name}-{what}" for what in ("ticks", "profiles", "out"))
+    create_topics(kafka.bootstrap, ticks, out)
+    create_topics(kafka.bootstrap, profiles, partitions=2)
+
+    def profile(key: bytes, weight: float | None) -> Message:
+        value = None if weight is None else msgspec.json.encode({"weight": weight, "name": "n"})
+        return Message(value, key)
+
+    many = [profile(b"key-%d" % n, float(n)) for n in range(5_000)]
+    fill(kafka.bootstrap, profiles, [*many, profile(b"key-2", None), profile(b"key-3", 0.5)])
+    fill(kafka.bootstrap, profiles, [Message(b"{", b"key-4"), Message(b"{}", None)])
+    tick = msgspec.json.encode({"x": 1.0, "user": "key-%d"}).decode()
+    fill(kafka.bootstrap, ticks, [Message((tick % n).encode()) for n in (1, 2, 3, 4, 4_999)])
+    config = config_of(kafka, topic_name)
+    for key in ("reorder", "absorb", "event_time", "state"):
+        del config[key]
+    config["source"]["kafka"]["topics"] = [ticks]
+    config["codec"] = {"json": {"fields": {"x": "float64", "user": "str"}}}
+    lookup = {"field": "user", "topic": profiles, "fields": ["weight"], "fill": -1}
+    config["features"] = ["x", {"lookup": lookup}]
+    file = tmp_path / "pipeline.yaml"
+    file.write_text(yaml.safe_dump(config))
+
+    def outputs() -> list[float]:
+        made = read(kafka.bootstrap, out)
+        return [msgspec.json.decode(record.value or b"")["output"][1] for record in made]
+
+    with InThread(file) as running:
+        running.until("all are decided", lambda: len(outputs()) == 5, 60)
+        assert sorted(outputs()) == [-1, 0.5, 1, 4, 4_999]
+        fill(kafka.bootstrap, profiles, [profile(b"key-1", 7.0)])
+
+        def changed() -> bool:
+            fill(kafka.bootstrap, ticks, [Message((tick % 1).encode())])
+            return 7.0 in outputs()
+
+        running.until("the change is followed", changed, 60)
+        running.stop()
