@@ -34,6 +34,8 @@ from streamproc.engine.passages import passage_of_events, passage_of_records
 from streamproc.engine.pending import PendingEvents
 from streamproc.engine.read_so_far import ReadSoFar
 from streamproc.engine.rescue import Rescued, parts_of
+from streamproc.engine.restoring import Restoring
+from streamproc.engine.turns import Turns
 from streamproc.scheduling import Idle, Reload, Run, SkipTo, WaitUntil
 from streamproc.telemetry import UNKNOWN
 
@@ -51,8 +53,7 @@ class Engine:
         read: how far each partition was read.
         withheld: partitions of which records were polled and not yet given to the engine: what the source says of
             their positions is not believed.
-        rewinds: set where records are fetched again from before the place where deciding begins.
-        restore_ns: how long that took after the last assignment.
+        restore: brings back what features remember, where records are fetched again for it.
         wake_ns: when ``next_effects`` is to be asked again although nothing has happened; None for never.
     """
 
@@ -67,20 +68,16 @@ class Engine:
         self._partitions = parts.partitions
         self._accounts = parts.accounts
         self._batch_room = batch_room
-        self._keep_order = keep_order
         self._no_lane = UNKNOWN if len(parts.accounts.lanes) > 1 else 0
         self._pending = PendingEvents()
         self.read = ReadSoFar()
         self._effects: list[Effect] = []
-        self._running: dict[int, InFlight] = {}
-        self._finished: dict[int, Finished] = {}
+        self._turns = Turns(keep_order=keep_order)
         self._events_total = 0
         self._leaving_total = 0
         self.draining = False
         self.withheld: Collection[TopicPartition] = ()
-        self.rewinds = False
-        self.restore_ns = 0
-        self._assigned_ns: int | None = None
+        self.restore = Restoring(parts.clock, parts.intake, parts.partitions, parts.accounts)
         self.wake_ns: int | None = None
 
     @property
@@ -118,18 +115,12 @@ class Engine:
     ) -> None:
         """These partitions are ours from now on; see ``AssignmentListener``."""
         self._partitions.assign(positions, beyond)
-        if self.rewinds:
-            self._assigned_ns = self._clock.now_ns()
+        self.restore.assigned()
 
     @property
     def owns_partitions(self) -> bool:
         """Whether any partition is ours."""
         return bool(self._partitions.owned())
-
-    @property
-    def restoring(self) -> bool:
-        """Whether what is remembered of a partition's keys is still being read again."""
-        return self.rewinds and any(p.restoring for p in self._partitions.all())
 
     def owned(self) -> list[TopicPartition]:
         """The partitions that are ours."""
@@ -204,16 +195,8 @@ class Engine:
         """Take fetched records in: they are shed, become dead letters, or wait for their run."""
         partition = self._partitions.find(batch.source)
         if partition is not None and self._intake.remembers:
-            partition.seen(batch.end_position)
-            for part, done in partition.by_done(batch):
-                if done:
-                    self._accounts.restored += len(part)
-                    self._intake.restore(part, partition.index)
-                else:
-                    self._take_in(partition, part)
-            if self._assigned_ns is not None and not self.restoring:
-                self.restore_ns = self._clock.now_ns() - self._assigned_ns
-                self._assigned_ns = None
+            for part in self.restore.undone(partition, batch):
+                self._take_in(partition, part)
             return
         self._take_in(partition, batch if partition is None else partition.undone(batch))
 
@@ -351,8 +334,9 @@ class Engine:
         parts = self._pending.take(run.number)
         events = EventBatch.concatenate(parts)
         bounds = list(accumulate(map(len, parts), initial=0))
-        self._running[run.run] = InFlight(
-            events, bounds, now_ns, run.reason, run.variant, self._concluder.encoders
+        self._turns.begin(
+            run.run,
+            InFlight(events, bounds, now_ns, run.reason, run.variant, self._concluder.encoders),
         )
         self._accounts.batch(len(events), run.reason, room=self._batch_room)
         if len(parts) == 1:  # they were admitted together
@@ -376,24 +360,17 @@ class Engine:
 
     def _conclude(self, run: int, finished: Finished) -> None:
         """Decide about a run's events; where order is kept, after those of all runs before it."""
-        self._finished[run] = finished
-        while self._finished:
-            first = next(iter(self._running)) if self._keep_order else next(iter(self._finished))
-            if first not in self._finished:
-                return
-            in_flight, ended = self._running.pop(first), self._finished.pop(first)
-            self._accounts.stage_constant(
-                "infer", ended.finished_ns - in_flight.started_ns, len(in_flight.events)
-            )
+        for number, in_flight, ended in self._turns.end(run, finished):
+            size, took_ns = len(in_flight.events), ended.finished_ns - in_flight.started_ns
+            self._accounts.stage_constant("infer", took_ns, size)
             variant = in_flight.variant if ended.variant is None else ended.variant
-            took_ns = ended.finished_ns - in_flight.started_ns
-            self._accounts.run(variant, len(in_flight.events), took_ns)
+            self._accounts.run(variant, size, took_ns)
             ran = Ran(
                 in_flight.started_ns,
                 finished.finished_ns,
                 variant,
                 in_flight.encoders,
-                batch_run(first, in_flight, ended, variant),
+                batch_run(number, in_flight, ended, variant),
             )
             for part in parts_of(in_flight.events, in_flight.bounds, ended.outputs):
                 self._effects += self._concluder.conclude(*part, ran)

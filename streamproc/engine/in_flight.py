@@ -22,6 +22,8 @@ class InFlight:
     variant: int
     encoders: Sequence[DecisionEncoder]
     """As they were when it began: a reload does not change what decided about it."""
+    arm: int = 0
+    """Of the rollout: 0 is the model itself, others are its candidates."""
 
 
 @light

@@ -218,7 +218,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         else LoggedEngine(parts, batch_room=room, keep_order=keep_order, log=log)
     )
     reach_ns = rewind_ns(config, program)
-    engine.rewinds = reach_ns > 0
+    engine.restore.wanted = reach_ns > 0
     compute = tuple(LatencyModel(*measured, size_max=room) for measured in swept)
     transaction = OpenTransaction(partitions, settlement, ledger) if transactional else None
     return Assembly(

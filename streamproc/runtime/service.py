@@ -190,7 +190,7 @@ class Service:
             "model": self._assembly is not None,
             "assignment": self._driver is not None and self._driver.owns_partitions,
             "broker": self._driver is not None and self._parts.sink.healthy(),
-            "features": self._assembly is not None and not self._assembly.engine.restoring,
+            "features": self._assembly is not None and not self._assembly.engine.restore.under_way,
         }
 
     async def run(self) -> Summary:
