@@ -5,8 +5,9 @@ starts nothing; the service, the tests and the player drive the same one.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from itertools import accumulate, groupby
+from itertools import accumulate, groupby, pairwise
 
 import numpy as np
 
@@ -35,6 +36,8 @@ from streamproc.engine.pending import PendingEvents
 from streamproc.engine.read_so_far import ReadSoFar
 from streamproc.engine.rescue import Rescued, parts_of
 from streamproc.engine.restoring import Restoring
+from streamproc.engine.rollout import usable
+from streamproc.engine.rollout_plan import RolloutPlan
 from streamproc.engine.turns import Turns
 from streamproc.scheduling import Idle, Reload, Run, SkipTo, WaitUntil
 from streamproc.telemetry import UNKNOWN
@@ -54,6 +57,7 @@ class Engine:
         withheld: partitions of which records were polled and not yet given to the engine: what the source says of
             their positions is not believed.
         restore: brings back what features remember, where records are fetched again for it.
+        rollout: the models that are tried beside the one that decides.
         wake_ns: when ``next_effects`` is to be asked again although nothing has happened; None for never.
     """
 
@@ -77,6 +81,9 @@ class Engine:
         self._leaving_total = 0
         self.draining = False
         self.withheld: Collection[TopicPartition] = ()
+        self.rollout = parts.rollout
+        self._concluder.watch = self.rollout.decided
+        self._settlement.arms = self.rollout.ended
         self.restore = Restoring(parts.clock, parts.intake, parts.partitions, parts.accounts)
         self.wake_ns: int | None = None
 
@@ -233,9 +240,8 @@ class Engine:
         now_ns = self._clock.now_ns()
         for part in admitted.events:
             self._events_total = int(part.number[-1]) + 1
-            waiting = part.waiting_since(now_ns)
-            self._pending.add(waiting)
-            self._scheduler.offer(self._offering.of(waiting, partition.index), now_ns)
+            waiting = self.rollout.assign(part.waiting_since(now_ns), batch.source)
+            self._wait(waiting, partition, now_ns)
             self.read.decoded(batch.source, int(part.event_time_ns[-1]))
             self._accounts.stage("broker", part.arrival_ns - part.event_time_ns)
             self._accounts.stage_constant("decode", now_ns - batch.arrival_ns, len(part))
@@ -244,9 +250,16 @@ class Engine:
         for events, outcome, reason, _ in admitted.undecided:
             self._give_up(events, reason, outcome)
 
+    def _wait(self, events: EventBatch, partition: Partition, now_ns: int) -> None:
+        """Let events of one partition wait for their runs."""
+        self._pending.add(events)
+        self._scheduler.offer(self._offering.of(events, partition.index), now_ns)
+
     def next_effects(self, now_ns: int) -> list[Effect]:
         """What is to be done now: runs as long as executors are free, and all that is to be sent."""
         draining = self.draining or self._leaving_total > 0
+        for arm in self.rollout.look(self._turns, self._events_total, now_ns):
+            self._retire(arm, now_ns)
         going_on = True
         while going_on:
             step = self._scheduler.next_action(now_ns, draining=draining)
@@ -264,7 +277,25 @@ class Engine:
                 case Idle():
                     self.wake_ns = None
                     going_on = False
+        if self.rollout.active:
+            self._effects += self.rollout.asides(self._turns, now_ns, self.wake_ns)
+            self.wake_ns = self.rollout.wakes_by(self.wake_ns, self._turns)
         return self.take_effects()
+
+    def _retire(self, arm: int, now_ns: int) -> None:
+        """Let the model itself decide about all that another one has not decided."""
+        under_way = [
+            run.events.take(slice(start, stop, None))
+            for run in self._turns.abandon(arm)
+            for start, stop in pairwise(run.bounds)
+        ]
+        waiting = self._pending.take(self._scheduler.remove_arm(arm))
+        self.rollout.forget(arm)
+        for events in (*under_way, *waiting):
+            partition = self._partitions.at(int(events.partition[0]))
+            if partition is not None:  # else it was handed back
+                self._wait(events.renumbered(self._events_total), partition, now_ns)
+                self._events_total += len(events)
 
     def completed(
         self,
@@ -284,14 +315,50 @@ class Engine:
             variant: which variant ran, where it was another than was asked for.
             executed_ns: when the model began and when it had ended, where that is known more closely.
         """
+        if self._is_of_rollout(run, outputs, finished_ns):
+            return
         as_planned = variant is None and not isinstance(outputs, Rescued)
         self._scheduler.complete(run, finished_ns, failed=not as_planned)
         self._conclude(run, Finished(outputs, finished_ns, variant, executed_ns))
 
     def failed(self, run: int, error: Exception, finished_ns: int) -> None:
         """The model raised: its events become dead letters."""
+        if self._is_of_rollout(run, error, finished_ns):
+            return
         self._scheduler.complete(run, finished_ns, failed=True)
         self._conclude(run, Finished(error, finished_ns))
+
+    def _is_of_rollout(
+        self, run: int, outputs: Columns | Exception | Rescued, finished_ns: int
+    ) -> bool:
+        """Whether nothing is to be concluded of what a run gave: it ran aside, was given up, or the model itself stands in."""
+        if run < 0:
+            if not isinstance(outputs, Rescued):
+                self.rollout.aside_ended(run, outputs, finished_ns)
+            return True
+        in_flight = self._turns.of(run)
+        if in_flight is None:
+            return self.rollout.is_gone(run)
+        if not in_flight.own:
+            return False
+        good = usable(outputs, len(in_flight.events))
+        self.rollout.tried(in_flight, failed=not good, now_ns=finished_ns)
+        if good:
+            return False
+        self._turns.begin(
+            run, replace(in_flight, variant=0, own=False, encoders=self._concluder.encoders)
+        )
+        events = in_flight.events
+        first_ns = int(events.deadline_ns.min())
+        ladder = self.rollout.ladder
+        self._effects.append(
+            Infer(run, len(events), events.inputs, deadline_ns=first_ns, ladder=ladder)
+        )
+        return True
+
+    def roll_back(self, why: str) -> None:
+        """Take the canary back, if there is one."""
+        self.rollout.because = why
 
     def reload(
         self,
@@ -300,11 +367,15 @@ class Engine:
         encoders: Sequence[DecisionEncoder],
         lane_budgets_ns: Sequence[int] | None,
         batch_room: int,
+        rollout: RolloutPlan,
         words: str = "",  # noqa: ARG002 - for a log
     ) -> None:
         """Go on with another model or other scheduling, which the words name; runs under way end as they began."""
         self._scheduler.reload(scheduling)
         self._concluder.encoders = encoders
+        now_ns = self._clock.now_ns()
+        for arm in self.rollout.change(rollout, self._events_total):
+            self._retire(arm, now_ns)
         self._intake.times.set_lane_budgets(lane_budgets_ns)
         self._batch_room = batch_room
 
@@ -334,9 +405,10 @@ class Engine:
         parts = self._pending.take(run.number)
         events = EventBatch.concatenate(parts)
         bounds = list(accumulate(map(len, parts), initial=0))
+        encoders, own = self._concluder.encoders, run.arm != 0
         self._turns.begin(
             run.run,
-            InFlight(events, bounds, now_ns, run.reason, run.variant, self._concluder.encoders),
+            InFlight(events, bounds, now_ns, run.reason, run.variant, encoders, run.arm, own),
         )
         self._accounts.batch(len(events), run.reason, room=self._batch_room)
         if len(parts) == 1:  # they were admitted together
@@ -345,8 +417,9 @@ class Engine:
         else:
             self._accounts.stage("queue", now_ns - events.admitted_ns)
         first_ns = int(events.deadline_ns.min())
+        ladder = 0 if own else self.rollout.ladder
         self._effects.append(
-            Infer(run.run, len(events), events.inputs, run.variant, run.cost, first_ns)
+            Infer(run.run, len(events), events.inputs, run.variant, run.cost, first_ns, ladder)
         )
 
     def _skip(self, skip: SkipTo) -> None:
@@ -371,6 +444,7 @@ class Engine:
                 variant,
                 in_flight.encoders,
                 batch_run(number, in_flight, ended, variant),
+                degraded=variant > 0 and not in_flight.own,
             )
             for part in parts_of(in_flight.events, in_flight.bounds, ended.outputs):
                 self._effects += self._concluder.conclude(*part, ran)

@@ -76,7 +76,7 @@ class Service:
         self._on_ready = on_ready
         self._on_hang = on_hang
         self._before_join = before_join or _nothing
-        self._telling = Telling(config, parts.clock)
+        self._telling = Telling(config, parts.clock, self.models)
         self._schedule = parts.schedule
         self.on_assembled: Callable[[Assembly], None] | None = None
         if parts.schedule is None and config.record is not None:
