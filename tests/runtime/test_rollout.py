@@ -1,0 +1,158 @@
+"""A rollout in a running service: started, taken back and tried anew by reloads; and a shadow that dies."""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamproc.core import Columns, Duration, Outcome
+from streamproc.engine.rollout import BASE
+from streamproc.executors import (
+    Arm,
+    Canary,
+    IsolatedExecutor,
+    Isolation,
+    Model,
+    PythonModel,
+    Repository,
+    Rollback,
+    Rollout,
+    Shadow,
+)
+from streamproc.runtime.status import Status
+from streamproc.slo import Measures
+from tests.runtime.test_reload import World, write
+
+pytestmark = pytest.mark.usefixtures("short_polls")
+
+
+@pytest.fixture
+def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamproc.runtime.intake_loop.POLL_NS", 1_000_000)
+
+
+class Trial(World):
+    """A world with fifty keys."""
+
+    def produce(self, count: int = 100) -> None:
+        for _ in range(count):
+            self.broker.produce(
+                "ticks", {"x": 1.0}, partition=self.sent % 2, key=str(self.sent % 50)
+            )
+            self.sent += 1
+
+    @property
+    def books(self) -> Any:
+        accounts = self.service.accounts()
+        assert accounts is not None
+        return accounts.rollout
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(60):
+            while not condition():
+                self.produce(20)
+                await self.until_decided()
+                await asyncio.sleep(0.005)
+
+    def by_variant(self, since: int = 0) -> set[str]:
+        records = self.broker.records("decisions")
+        values = [json.loads(record.value or b"") for record in records]
+        return {v["model"]["variant"] for v in values if int(v["id"].split("/")[2]) >= since}
+
+
+def canary(path: Path, **changes: Any) -> Rollout:
+    rollback = Rollback(min_events=20, within=Duration.parse("5s"))
+    options = {"share": 0.5, "isolation": False, "rollback": rollback} | changes
+    return Rollout(canary=Canary(path=str(path), **options))
+
+
+async def test_a_canary_that_a_reload_begins_is_taken_back_and_stays_so_until_its_own_settings_change(
+    tmp_path: Path,
+) -> None:
+    model, bad = tmp_path / "model.onnx", tmp_path / "bad.onnx"
+    write(model, 2)
+    write(bad, 3)
+    async with Trial(Model(str(model))).running() as world:
+        assert world.books.view() is None
+        config = replace(world.config, rollout=canary(bad))
+        await world.service.reload(config)
+        await world.until(lambda: world.books.rollbacks)
+        assert world.books.rollbacks == {("canary", "disagreement"): 1}
+
+        await world.service.reload(config)
+        await world.service.reload(replace(config, shed=()))
+        assert world.books.shares == {BASE: 1.0, "canary": 0.0}
+        begun = world.sent
+        world.produce()
+        await world.until_decided()
+        assert world.by_variant(begun // 2 + 1) == {"full"}
+
+        status = Status(world.service, budget_ns=1, clock=world.service._parts.clock).show()
+        assert "decisions are other ones" in status["rollout"]["rolled_back"]["canary"]  # type: ignore[index]
+
+        write(bad, 2)  # it is put right: another file is another canary
+        await world.service.reload(config)
+        await world.until(lambda: world.books.of("canary").compared > 100)
+        assert world.books.shares == {BASE: 0.5, "canary": 0.5}
+        assert sum(world.books.rollbacks.values()) == 1
+
+        await world.service.reload(replace(config, rollout=None))
+        assert world.books.shares == {}
+        world.produce()
+        await world.until_decided()
+
+
+async def test_a_burning_budget_takes_it_back_once(tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    write(model, 2)
+    config: dict[str, Any] = {"rollout": canary(model)}
+    async with Trial(Model(str(model)), **config).running() as world:
+        world.service.brake(Measures(because=("in-time",), roll_back=True))
+        await world.until(lambda: world.books.rollbacks)
+        assert world.books.said == {"canary": "the budget of in-time burns"}
+        world.service.brake(Measures())
+        await world.until(lambda: world.books.outcomes[BASE, Outcome.ON_TIME] > 100)
+        assert world.books.rollbacks == {("canary", "slo"): 1}
+
+
+async def test_models_in_processes_that_die_harm_nothing(tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    write(model, 2)
+    dying = PythonModel(f"{__name__}:{always_dying.__name__}")
+    quick = Isolation(spare=False)
+    rollout = Rollout(
+        arms=(Arm(name="b", executor=dying, isolation=quick, share=0.3),),
+        shadow=Shadow(executor=dying, isolation=quick, share=1.0),
+    )
+    config: dict[str, Any] = {"rollout": rollout}
+    async with Trial(Model(str(model)), **config).running() as world:
+        assert [type(executor) for executor in world.service._executors][1:] == [
+            IsolatedExecutor,
+            IsolatedExecutor,
+        ]
+        await world.until(lambda: world.books.failed["b"] and world.books.of("shadow").failed)
+        assert world.by_variant() == {"full"}
+    assert not world.broker.records("p.dlq")
+
+
+def always_dying(_: Columns) -> Columns:
+    os._exit(3)
+
+
+async def test_a_reload_takes_a_new_version_of_a_repository(tmp_path: Path) -> None:
+    for version in ("1", "2"):
+        (tmp_path / "times" / version).mkdir(parents=True)
+    write(tmp_path / "times" / "1" / "model.onnx", 1)
+    before = write(tmp_path / "times" / "2" / "model.onnx", 2)
+    model = Model(repository=Repository(str(tmp_path), "times"))
+    async with Trial(model).running() as world:
+        assert [m.digest for m in world.service.models()] == [before]
+        (tmp_path / "times" / "10").mkdir()
+        after = write(tmp_path / "times" / "10" / "model.onnx", 3)
+        told = await world.service.reload()
+        assert told["models"] == [{"variant": "full", "digest": after}]
