@@ -2,28 +2,12 @@
 
 from collections import deque
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final, NamedTuple
 
-import numpy as np
-
-from streamproc.core import NS_PER_S, Int64Array
+from streamproc.core import NS_PER_S
 
 _SLICES: Final = 40
 """Of the time that is looked at: what is forgotten goes a fortieth of it at a time."""
-
-
-class Seen(IntEnum):
-    """What is counted of events."""
-
-    TRIED = 0
-    FAILED = 1
-    ENDED = 2
-    MISSED = 3
-    OTHERS_ENDED = 4
-    OTHERS_MISSED = 5
-    COMPARED = 6
-    DIFFERED = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,49 +29,78 @@ class Verdict(NamedTuple):
     words: str
 
 
+class Share:
+    """The share of the events of the last while that are of a kind.
+
+    Args:
+        within_ns: of the last so long,
+        min_events: or of so many, where those took longer; of fewer there is none.
+    """
+
+    __slots__ = ("_min_events", "_part", "_slice_ns", "_slices", "_whole", "_within_ns")
+
+    def __init__(self, within_ns: int, min_events: int) -> None:
+        self._within_ns = within_ns
+        self._min_events = min_events
+        self._slice_ns = max(1, within_ns // _SLICES)
+        self._slices: deque[list[int]] = deque()
+        """Of each slice of time its number, and how many events there were, and of the kind."""
+        self._whole = self._part = 0
+
+    def count(self, whole: int, part: int, now_ns: int) -> None:
+        """So many events more, and of them so many of the kind."""
+        slot = now_ns // self._slice_ns
+        if not self._slices or self._slices[-1][0] < slot:
+            self._slices.append([slot, 0, 0])
+        self._slices[-1][1] += whole
+        self._slices[-1][2] += part
+        self._whole += whole
+        self._part += part
+
+    def of(self, now_ns: int) -> float | None:
+        """The share; None of too few."""
+        oldest = (now_ns - self._within_ns) // self._slice_ns
+        while self._slices and self._slices[0][0] < oldest:
+            _, whole, part = self._slices[0]
+            if self._whole - whole < self._min_events:
+                break
+            self._slices.popleft()
+            self._whole -= whole
+            self._part -= part
+        return self._part / self._whole if self._whole >= self._min_events else None
+
+
 class CanaryJudge:
     """Counts what becomes of a canary's events, and says when it is enough.
 
-    Each share is of the last ``within``, or, where those were fewer than ``min_events`` events, of as many.
-
     Args:
         limits: what is enough.
+
+    Attributes:
+        failed: of the events that it was asked about, those on which it failed.
+        missed: of its events that ended, those that were not decided in time.
+        others_missed: the same of all other events.
+        differed: of its decisions that were compared, those that are other ones.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._slice_ns = max(1, limits.within_ns // _SLICES)
-        self._slices: deque[tuple[int, Int64Array]] = deque()
-        self._sums: Int64Array = np.zeros(len(Seen), np.int64)
-
-    @property
-    def compared(self) -> int:
-        """Events that were compared lately."""
-        return int(self._sums[Seen.COMPARED])
-
-    def count(self, seen: Seen, count: int, now_ns: int) -> None:
-        """So many events more."""
-        slot = now_ns // self._slice_ns
-        if not self._slices or self._slices[-1][0] < slot:
-            self._slices.append((slot, np.zeros(len(Seen), np.int64)))
-        self._slices[-1][1][seen] += count
-        self._sums[seen] += count
+        self.failed, self.missed, self.others_missed, self.differed = (
+            Share(limits.within_ns, limits.min_events) for _ in range(4)
+        )
 
     def verdict(self, now_ns: int) -> Verdict | None:
         """Whether it is enough."""
-        self._forget(now_ns)
-        limits, sums = self._limits, self._sums.tolist()
-        failed = self._share(sums, Seen.FAILED, Seen.TRIED)
+        limits, failed = self._limits, self.failed.of(now_ns)
         if failed is not None and _above(failed, limits.failures):
             return Verdict("failures", f"it failed on {failed:.1%} of its events")
-        missed = self._share(sums, Seen.MISSED, Seen.ENDED)
-        others = self._share(sums, Seen.OTHERS_MISSED, Seen.OTHERS_ENDED)
+        missed, others = self.missed.of(now_ns), self.others_missed.of(now_ns)
         if missed is not None and others is not None and _above(missed - others, limits.misses):
             words = (
                 f"{missed:.1%} of its events were not decided in time, {others:.1%} of the others"
             )
             return Verdict("misses", words)
-        differed = self._share(sums, Seen.DIFFERED, Seen.COMPARED)
+        differed = self.differed.of(now_ns)
         if differed is not None and _above(differed, limits.disagreement):
             return Verdict("disagreement", f"{differed:.1%} of its decisions are other ones")
         return None
@@ -103,24 +116,6 @@ class CanaryJudge:
         """When a batch that began then takes too long; None where there is no limit."""
         stall_ns = self._limits.stall_ns
         return None if stall_ns is None else started_ns + stall_ns
-
-    def _share(self, sums: list[int], part: Seen, whole: Seen) -> float | None:
-        """None of too few."""
-        if sums[whole] < self._limits.min_events:
-            return None
-        return sums[part] / sums[whole]
-
-    def _forget(self, now_ns: int) -> None:
-        """Let go of what is older, as long as what stays is enough to say something of each kind."""
-        oldest = (now_ns - self._limits.within_ns) // self._slice_ns
-        wholes = [Seen.TRIED, Seen.ENDED, Seen.OTHERS_ENDED, Seen.COMPARED]
-        while self._slices and self._slices[0][0] < oldest:
-            left = self._sums - self._slices[0][1]
-            short = (left[wholes] < self._limits.min_events) & (self._slices[0][1][wholes] > 0)
-            if short.any():
-                return
-            self._sums = left
-            self._slices.popleft()
 
 
 def _above(share: float, limit: float | None) -> bool:

@@ -22,7 +22,7 @@ from streamproc.engine.decide import Decider
 from streamproc.engine.effects import Infer
 from streamproc.engine.in_flight import InFlight
 from streamproc.engine.intake import finite_rows
-from streamproc.engine.judge import CanaryJudge, Seen, Verdict
+from streamproc.engine.judge import CanaryJudge, Verdict
 from streamproc.engine.partitions import PartitionTable
 from streamproc.engine.rescue import Rescued
 from streamproc.engine.rollout_plan import ArmPlan, RolloutPlan, ShadowPlan
@@ -233,8 +233,7 @@ class Rollout:
         if failed:
             self.books.failed[arm.plan.name] += count
         if arm.judge is not None:
-            arm.judge.count(Seen.TRIED, count, now_ns)
-            arm.judge.count(Seen.FAILED, count * failed, now_ns)
+            arm.judge.failed.count(count, count * failed, now_ns)
 
     def decided(self, events: EventBatch, decisions: Outputs, ran: Ran) -> None:
         """Events of one partition were decided; see ``Concluder.watch``."""
@@ -264,10 +263,9 @@ class Rollout:
             for arm in self._arms.values():
                 if arm.judge is None:
                     continue
-                mine = number == arm.number
-                arm.judge.count(Seen.ENDED if mine else Seen.OTHERS_ENDED, count, now_ns)
-                missed = count * (outcome in _MISSED)
-                arm.judge.count(Seen.MISSED if mine else Seen.OTHERS_MISSED, missed, now_ns)
+                judge = arm.judge
+                share = judge.missed if number == arm.number else judge.others_missed
+                share.count(count, count * (outcome in _MISSED), now_ns)
 
     def look(self, turns: Turns, first_number: int, now_ns: int) -> list[int]:
         """See what is due; gives the arms that are to be retired, having been taken back.
@@ -377,8 +375,8 @@ class Rollout:
                 continue
             found = arm.comparer.ended(run, outputs, now_ns)
             if found is not None:
-                arm.judge.count(Seen.COMPARED, len(found.differs), now_ns)
-                arm.judge.count(Seen.DIFFERED, int(np.count_nonzero(found.differs)), now_ns)
+                differs = int(np.count_nonzero(found.differs))
+                arm.judge.differed.count(len(found.differs), differs, now_ns)
 
 
 def _same(one: ArmPlan, other: ArmPlan) -> bool:
