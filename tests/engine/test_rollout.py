@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from streamproc.core import Columns, Duration, Outcome
 from streamproc.engine.rollout import BASE
 from streamproc.executors import Arm, Canary, Rollback, Rollout, Shadow
+from streamproc.scheduling import Lane
 from streamproc.testing import (
     FakeExecutor,
     PipelineTest,
     TestResult,
     assert_accounts,
     assert_no_on_time_after_deadline,
+    assert_order,
 )
 from tests.engine.pipelines import MS, pipeline
 
@@ -322,3 +324,75 @@ class TestShadow:
         one = result.accounts.rollout.of("shadow")
         assert one.compared + one.dropped == 1_000
         assert one.dropped > 900
+
+
+CANDIDATES = st.sampled_from([None, wrong, raising, nowhere])
+
+
+class TestWhateverHappens:
+    @settings(max_examples=25, deadline=None)
+    @given(
+        st.data(),
+        st.sampled_from(["at_least_once", "exactly_once"]),
+        st.sampled_from([(), (Lane("top", "x >= 50"),)]),
+        st.sampled_from(["key", "none"]),
+        CANDIDATES,
+        st.sampled_from([0, 30, 400]),
+    )
+    def test_each_event_ends_once_and_each_key_in_order(
+        self, data: st.DataObject, delivery: Any, lanes: Any, ordering: Any, bad: Any, slow_ms: int
+    ) -> None:
+        """Canaries that are good, bad, slow or hang; partitions that go and come back; a burning budget."""
+        limits = {
+            "min_events": 5,
+            "stall": Duration.parse("200ms"),
+            "step_every": Duration.parse("100ms"),
+        }
+        rollout = Rollout(
+            canary=canary(0.4, steps=(0.6,), **limits),
+            arms=(Arm(name="b", path="b.onnx", share=0.2),),
+            shadow=Shadow(path="s.onnx", share=0.5, max_queue=8),
+        )
+        test = PipelineTest(
+            pipeline(rollout=rollout, delivery=delivery, lanes=lanes, ordering=ordering),
+            executor=[
+                fake("full"), fake("b"), fake("canary", bad, fixed_ns=(1 + slow_ms) * MS),
+                fake("reference"), fake("shadow", bad),
+            ],
+            partitions=2,
+        )  # fmt: skip
+        start_ns, count = test.now_ns, 0
+        for burst in data.draw(st.lists(st.integers(1, 30), min_size=1, max_size=12)):
+            for _ in range(burst):
+                test.send(
+                    "ticks",
+                    {"x": count % 100},
+                    key=f"k{count % 13}",
+                    partition=count % 13 % 2,
+                    at_ns=start_ns,
+                )
+                count += 1
+            start_ns += data.draw(st.integers(0, 40)) * MS
+        revoked = data.draw(st.lists(st.integers(0, 200), max_size=2))
+        for at_ms in revoked:
+            at_ns = test.now_ns + at_ms * MS
+            test.revoke(("ticks", 0), at_ns=at_ns)
+            test.assign(("ticks", 0), at_ns=at_ns + 5 * MS)
+        if data.draw(st.booleans()):
+            test.call(lambda: test._engine.roll_back("x"), at_ns=start_ns)
+        result = test.run()
+        assert_accounts(result.summary)
+        assert result.in_flight == 0
+        final = {
+            event: [f.outcome for f in ends if f.outcome != "handed_back"]
+            for event, ends in result.final.items()
+        }
+        assert len(final) == count
+        # What was decided and not stored when a partition went is decided again.
+        once = delivery == "exactly_once" or not revoked
+        assert all(len(outcomes) == 1 or (outcomes and not once) for outcomes in final.values())
+        assert_no_on_time_after_deadline(
+            result.decisions, result.acknowledged_ns, acked_late=result.accounts.acked_late
+        )
+        if ordering == "key":
+            assert_order(result.decisions, "key", repeats=not once)
