@@ -374,10 +374,12 @@ class TestWhateverHappens:
                 count += 1
             start_ns += data.draw(st.integers(0, 40)) * MS
         revoked = data.draw(st.lists(st.integers(0, 200), max_size=2))
-        for at_ms in revoked:
-            at_ns = test.now_ns + at_ms * MS
+        at_ns = test.now_ns
+        for after_ms in revoked:
+            at_ns += after_ms * MS
             test.revoke(("ticks", 0), at_ns=at_ns)
-            test.assign(("ticks", 0), at_ns=at_ns + 5 * MS)
+            at_ns += 5 * MS
+            test.assign(("ticks", 0), at_ns=at_ns)
         if data.draw(st.booleans()):
             test.call(lambda: test._engine.roll_back("x"), at_ns=start_ns)
         result = test.run()

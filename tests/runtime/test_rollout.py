@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -156,3 +157,32 @@ async def test_a_reload_takes_a_new_version_of_a_repository(tmp_path: Path) -> N
         after = write(tmp_path / "times" / "10" / "model.onnx", 3)
         told = await world.service.reload()
         assert told["models"] == [{"variant": "full", "digest": after}]
+
+
+_released = threading.Event()
+
+
+def hanging(inputs: Columns) -> Columns:
+    """Does not come back before the test lets it."""
+    _released.wait(60)
+    return inputs
+
+
+async def test_one_that_hangs_in_this_process_keeps_nobody_waiting(tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    write(model, 2)
+    _released.clear()
+    canary_ = Canary(
+        executor=PythonModel(f"{__name__}:{hanging.__name__}"),
+        isolation=False,
+        share=0.5,
+        rollback=Rollback(stall=Duration.parse("300ms"), disagreement=None),
+    )
+    config: dict[str, Any] = {"rollout": Rollout(canary=canary_)}
+    try:
+        async with Trial(Model(str(model)), **config).running() as world:
+            await world.until(lambda: world.books.rollbacks)
+            assert world.books.rollbacks == {("canary", "stall"): 1}
+            assert world.by_variant() == {"full"}
+    finally:
+        _released.set()
