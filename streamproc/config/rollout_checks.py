@@ -9,7 +9,7 @@ from streamproc.config.ends import Sink, Source
 from streamproc.config.tree import Finding, Node, Path
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Problem
-from streamproc.engine import Outcomes
+from streamproc.engine import BASE_ARM, Outcomes
 from streamproc.executors import (
     REFERENCE,
     Candidate,
@@ -21,9 +21,6 @@ from streamproc.executors import (
 )
 from streamproc.scheduling import Ordering
 from streamproc.slo import Objective
-
-BASE = "base"
-"""The arm of the model itself, in metrics."""
 
 
 def resolve_rollout(
@@ -87,7 +84,7 @@ def _names(model: Model, rollout: Rollout | None) -> Iterator[Finding]:
     variants = [v.name for v in model.variants] or ["full"]
     taken = dict.fromkeys(variants, "a variant of the model")
     taken |= {
-        BASE: "the model itself, in metrics",
+        BASE_ARM: "the model itself, in metrics",
         REFERENCE: "its copy, which a canary is compared with",
     }
     for path, candidate in rollout.places():

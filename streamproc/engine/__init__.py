@@ -49,7 +49,7 @@ from streamproc.engine.options import (
 from streamproc.engine.partitions import PartitionTable
 from streamproc.engine.parts import EngineParts
 from streamproc.engine.rescue import Rescued, rescue
-from streamproc.engine.rollout import Rollout
+from streamproc.engine.rollout import BASE_ARM, Rollout
 from streamproc.engine.rollout_plan import ArmPlan, CanaryPlan, RolloutPlan, ShadowPlan
 from streamproc.engine.schedule_log import (
     Beginning,
@@ -65,6 +65,7 @@ from streamproc.engine.tracker import AcknowledgementTracker
 from streamproc.engine.transaction import Cut, OpenTransaction
 
 __all__ = [
+    "BASE_ARM",
     "DEADLINE_HEADER",
     "DETAIL_HEADER",
     "OUTCOME_HEADER",

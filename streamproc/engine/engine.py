@@ -6,8 +6,7 @@ starts nothing; the service, the tests and the player drive the same one.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -18,20 +17,14 @@ from streamproc.core import (
     EventBatch,
     Int64Array,
     Jump,
-    Outcome,
-    Reason,
     RecordBatch,
     TopicPartition,
 )
 from streamproc.engine.conclude import Ran
 from streamproc.engine.effects import Effect, Infer, Send, Skip
 from streamproc.engine.in_flight import Finished, InFlight, batch_run
-from streamproc.engine.intake import Rejected, in_order
-from streamproc.engine.lanes import lane_of
-from streamproc.engine.letters import Originals
 from streamproc.engine.partitions import Partition
 from streamproc.engine.parts import EngineParts
-from streamproc.engine.passages import passage_of_events, passage_of_records
 from streamproc.engine.pending import PendingEvents
 from streamproc.engine.read_so_far import ReadSoFar
 from streamproc.engine.rescue import Rescued, parts_of
@@ -39,8 +32,8 @@ from streamproc.engine.restoring import Restoring
 from streamproc.engine.rollout import usable
 from streamproc.engine.rollout_plan import RolloutPlan
 from streamproc.engine.turns import Turns
+from streamproc.engine.undecided import Undecided
 from streamproc.scheduling import Idle, Reload, Run, SkipTo, WaitUntil
-from streamproc.telemetry import UNKNOWN
 
 
 class Engine:
@@ -72,7 +65,7 @@ class Engine:
         self._partitions = parts.partitions
         self._accounts = parts.accounts
         self._batch_room = batch_room
-        self._no_lane = UNKNOWN if len(parts.accounts.lanes) > 1 else 0
+        self._undecided = Undecided(parts.concluder, lanes=len(parts.accounts.lanes))
         self._pending = PendingEvents()
         self.read = ReadSoFar()
         self._effects: list[Effect] = []
@@ -220,7 +213,7 @@ class Engine:
         times = self._intake.times.of_records(batch)
         screened = self._screen.look(partition, batch, times, self._clock.now_ns())
         for reason, record in screened.shed:
-            self._give_up_records(partition, batch, record, ordinal, reason)
+            self._effects += self._undecided.records(partition, batch, record, ordinal, reason)
         if screened.rows is not None and not screened.rows.any():
             self._account_times()
             return
@@ -246,9 +239,9 @@ class Engine:
             self._accounts.stage("broker", part.arrival_ns - part.event_time_ns)
             self._accounts.stage_constant("decode", now_ns - batch.arrival_ns, len(part))
         if admitted.rejected:
-            self._reject(partition, batch, admitted.rejected, ordinal)
+            self._effects += self._undecided.rejected(partition, batch, admitted.rejected, ordinal)
         for events, outcome, reason, _ in admitted.undecided:
-            self._give_up(events, reason, outcome)
+            self._effects += self._undecided.events(events, reason, outcome)
 
     def _wait(self, events: EventBatch, partition: Partition, now_ns: int) -> None:
         """Let events of one partition wait for their runs."""
@@ -265,7 +258,7 @@ class Engine:
             step = self._scheduler.next_action(now_ns, draining=draining)
             for shed in step.shed:
                 for part in self._pending.take(shed.number):
-                    self._give_up(part, shed.reason)
+                    self._effects += self._undecided.events(part, shed.reason)
             match step.action:
                 case Run() as run:
                     self._start(run, now_ns)
@@ -374,8 +367,9 @@ class Engine:
         self._scheduler.reload(scheduling)
         self._concluder.encoders = encoders
         now_ns = self._clock.now_ns()
-        for arm in self.rollout.change(rollout, self._events_total):
+        for arm in self.rollout.ending(rollout):
             self._retire(arm, now_ns)
+        self.rollout.change(rollout, self._events_total)
         self._intake.times.set_lane_budgets(lane_budgets_ns)
         self._batch_room = batch_room
 
@@ -448,67 +442,3 @@ class Engine:
             )
             for part in parts_of(in_flight.events, in_flight.bounds, ended.outputs):
                 self._effects += self._concluder.conclude(*part, ran)
-
-    def _give_up(self, events: EventBatch, reason: Reason, outcome: Outcome = Outcome.SHED) -> None:
-        self._effects += self._concluder.letters(
-            int(events.partition[0]),
-            Originals.of(events),
-            events.ordinal,
-            row=events.row,
-            lane=lane_of(events),
-            outcome=outcome,
-            reason=reason,
-            passage=partial(passage_of_events, events),
-        )
-
-    def _give_up_records(
-        self,
-        partition: Partition,
-        batch: RecordBatch,
-        record: Int64Array,
-        ordinal: int,
-        reason: Reason,
-    ) -> None:
-        self._effects += self._concluder.letters(
-            partition.index,
-            Originals.of_records(batch, record),
-            record + ordinal,
-            row=None,
-            lane=self._no_lane,
-            outcome=Outcome.SHED,
-            reason=reason,
-            passage=partial(passage_of_records, batch, record, None),
-        )
-
-    def _reject(
-        self,
-        partition: Partition,
-        batch: RecordBatch,
-        rejected: Sequence[Rejected],
-        ordinal: int,
-    ) -> None:
-        """Make dead letters, in the order of their records; neighbours of one reason together."""
-        for reason, alike in groupby(in_order(rejected), key=lambda some: some.error.reason):
-            some = list(alike)
-            records = [
-                Originals.of_records(batch, one.record, one.row, one.error.detail) for one in some
-            ]
-            record, row = np.concatenate([one.record for one in some]), _rows_of(some)
-            self._effects += self._concluder.letters(
-                partition.index,
-                Originals.joined(records),
-                record + ordinal,
-                row=row,
-                lane=self._no_lane,
-                outcome=Outcome.DEAD_LETTER,
-                reason=reason,
-                passage=partial(passage_of_records, batch, record, row),
-            )
-
-
-def _rows_of(rejected: Sequence[Rejected]) -> Int64Array | None:
-    """The rows of rejected events (int64 [n], -1 for a whole record); None where all are whole records."""
-    if all(some.row is None for some in rejected):
-        return None
-    whole = np.array([-1])
-    return np.concatenate([whole if some.row is None else some.row for some in rejected])

@@ -33,7 +33,7 @@ from streamproc.telemetry import RolloutBooks
 
 log = logging.getLogger(__name__)
 
-BASE: Final = "base"
+BASE_ARM: Final = "base"
 """The arm of the model itself, in metrics."""
 REFERENCE_QUEUE: Final = 4_096
 """Events of a canary that wait to be compared at most."""
@@ -85,7 +85,7 @@ class Rollout:
         self._plan = RolloutPlan(ladder=1)
         self._arms: dict[int, _Arm] = {}
         self._numbers = 0
-        self._names = {0: BASE}
+        self._names = {0: BASE_ARM}
         """By number: what one of them was to decide may end when it is no more."""
         self._spans: list[Span] = []
         self._places = KeyPlaces("")
@@ -109,40 +109,45 @@ class Rollout:
         """The shadow; None where there is none."""
         return self._plan.shadow
 
-    def change(self, plan: RolloutPlan, first_number: int) -> list[int]:
-        """Go on with another plan.
+    def ending(self, plan: RolloutPlan) -> list[int]:
+        """The arms that another plan has no more: they are to be retired before the change."""
+        if plan.salt != self._plan.salt:
+            return list(self._arms)
+        kept = [(arm.identity, arm.low, arm.high) for arm in plan.arms]
+        return [
+            number
+            for number, arm in self._arms.items()
+            if (arm.plan.identity, arm.plan.low, arm.plan.high) not in kept
+        ]
+
+    def change(self, plan: RolloutPlan, first_number: int) -> None:
+        """Go on with another plan; an arm that is the same goes on.
 
         Args:
-            plan: all of it; an arm that is the same goes on.
+            plan: all of it.
             first_number: of the events that are still to come.
-
-        Returns:
-            the arms that are no more, to be ``retire``d.
         """
-        salted = plan.salt == self._plan.salt
-        kept = {
-            arm.plan.identity: arm
-            for arm in self._arms.values()
-            if salted and any(_same(arm.plan, other) for other in plan.arms)
-        }
-        gone = [number for number, arm in self._arms.items() if arm.plan.identity not in kept]
+        going_on = {arm.plan.identity: arm for arm in self._arms.values()}
         self._plan = plan
         self._places = KeyPlaces(f"arms {plan.salt}")
         self._shadow_places = KeyPlaces(f"shadow {plan.salt}")
         for arm in plan.arms:
-            if arm.identity in kept:
+            if arm.identity in going_on:
                 # The executors were loaded anew, and may stand elsewhere.
-                old = kept[arm.identity]
+                old = going_on[arm.identity]
                 old.plan = arm
                 self._scheduler.replace_arm(ArmSpec(old.number, arm.variant, arm.level))
                 self._set_comparer(old)
             elif arm.identity not in self._taken_back:
                 self._begin(arm)
-                self._barriers[self._numbers] = first_number
-                self._scheduler.held.add(self._numbers)
+                self._hold(self._numbers, first_number)
         self._set_shadow()
         self._set_spans()
-        return gone
+
+    def _hold(self, number: int, first_number: int) -> None:
+        """Keep an arm from starting while the model itself has events that came before its keys changed to it."""
+        self._barriers[number] = first_number
+        self._scheduler.held.add(number)
 
     def _begin(self, plan: ArmPlan) -> None:
         self._numbers += 1
@@ -156,37 +161,32 @@ class Rollout:
         self._set_comparer(arm)
 
     def _set_comparer(self, arm: _Arm) -> None:
-        canary = arm.plan.canary
+        """Compare a canary with the copy that was loaded last; what waited for another is not compared."""
         if arm.comparer is not None:
             arm.comparer.forget()
-        if canary is None or canary.reference is None:
-            arm.comparer = None
-            return
-        arm.comparer = Comparer(
-            candidate=arm.plan.name,
-            level=canary.reference,
-            decider=self._decider,
-            tolerance=canary.tolerance,
-            max_queue=REFERENCE_QUEUE,
-            books=self.books.of(arm.plan.name),
-            told=self._told,
-        )
+        canary, name = arm.plan.canary, arm.plan.name
+        arm.comparer = None
+        if canary is not None and canary.reference is not None:
+            arm.comparer = self._comparer(name, canary.reference, canary.tolerance, REFERENCE_QUEUE)
 
     def _set_shadow(self) -> None:
-        plan = self._plan.shadow
         if self._shadow is not None:
             self._shadow.forget()
+        plan = self._plan.shadow
         self._shadow = None
         if plan is not None:
-            self._shadow = Comparer(
-                candidate=plan.name,
-                level=plan.level,
-                decider=self._decider,
-                tolerance=plan.tolerance,
-                max_queue=plan.max_queue,
-                books=self.books.of(plan.name),
-                told=self._told,
-            )
+            self._shadow = self._comparer(plan.name, plan.level, plan.tolerance, plan.max_queue)
+
+    def _comparer(self, candidate: str, level: int, tolerance: float, max_queue: int) -> Comparer:
+        return Comparer(
+            candidate=candidate,
+            level=level,
+            decider=self._decider,
+            tolerance=tolerance,
+            max_queue=max_queue,
+            books=self.books.of(candidate),
+            told=self._told,
+        )
 
     def _told(self, compared: Compared) -> None:
         self.told(compared)
@@ -198,7 +198,7 @@ class Rollout:
         if self._plan.arms:  # what was taken back has none
             rest = 1.0 - sum(shares.values())
             gone = {arm.name: 0.0 for arm in self._plan.arms if arm.name not in shares}
-            shares = {BASE: rest, **shares, **gone}
+            shares = {BASE_ARM: rest, **shares, **gone}
         self.books.shares = {name: round(share, 9) for name, share in shares.items()}
 
     def forget(self, number: int) -> None:
@@ -328,8 +328,7 @@ class Rollout:
             return
         share = arm.steps.pop(0)
         arm.low, arm.since_ns = arm.plan.high - share, now_ns
-        self._barriers[arm.number] = first_number
-        self._scheduler.held.add(arm.number)
+        self._hold(arm.number, first_number)
         self._set_spans()
         log.warning("canary %s decides about %g of the keys now", arm.plan.name, share)
 
@@ -377,10 +376,6 @@ class Rollout:
             if found is not None:
                 differs = int(np.count_nonzero(found.differs))
                 arm.judge.differed.count(len(found.differs), differs, now_ns)
-
-
-def _same(one: ArmPlan, other: ArmPlan) -> bool:
-    return (one.identity, one.low, one.high) == (other.identity, other.low, other.high)
 
 
 def usable(outputs: Columns | Exception | Rescued, count: int) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamproc.core import Columns, Duration, Outcome
-from streamproc.engine.rollout import BASE
+from streamproc.engine import BASE_ARM
 from streamproc.executors import Arm, Canary, Rollback, Rollout, Shadow
 from streamproc.scheduling import Lane
 from streamproc.testing import (
@@ -104,7 +104,7 @@ class TestArms:
         assert abs(counts["b"] - 200) < 60
         assert abs(counts["c"] - 300) < 60
         assert outcomes_of(result, "b") == 2 * counts["b"]
-        assert outcomes_of(result, BASE) == 2 * counts["full"]
+        assert outcomes_of(result, BASE_ARM) == 2 * counts["full"]
         assert result.summary["outcomes"]["degraded"] == 0
 
     def test_another_salt_is_another_choice(self) -> None:
@@ -153,7 +153,7 @@ class TestArms:
         others = {d.outcome for d in result.decisions if d.model["variant"] == "full"}
         assert others == {"on_time"}
         assert result.accounts.rollout.outcomes["b", Outcome.SHED] > 100
-        assert result.accounts.rollout.outcomes[BASE, Outcome.SHED] == 0
+        assert result.accounts.rollout.outcomes[BASE_ARM, Outcome.SHED] == 0
 
     @pytest.mark.parametrize("function", [raising, nowhere])
     def test_where_it_fails_the_model_itself_decides(self, function: Any) -> None:
@@ -177,7 +177,7 @@ class TestCanary:
         assert not books.rollbacks
         assert books.of("canary").compared > 800
         assert books.of("canary").differed == 0
-        assert books.shares == {BASE: 0.5, "canary": 0.5}
+        assert books.shares == {BASE_ARM: 0.5, "canary": 0.5}
 
     @pytest.mark.parametrize(
         ("function", "reason"),
@@ -192,7 +192,7 @@ class TestCanary:
         assert_whole(result, 2_000)
         books = result.accounts.rollout
         assert books.rollbacks == {("canary", reason): 1}
-        assert books.shares == {BASE: 1.0, "canary": 0.0}
+        assert books.shares == {BASE_ARM: 1.0, "canary": 0.0}
         by_canary = [d for d in result.decisions if d.model["variant"] == "canary"]
         assert len(by_canary) < 200
         start_ns = result.decisions[0].decided_ns

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from streamproc.core import Columns, Duration, Outcome
-from streamproc.engine.rollout import BASE
+from streamproc.engine import BASE_ARM
 from streamproc.executors import (
     Arm,
     Canary,
@@ -87,7 +87,7 @@ async def test_a_canary_that_a_reload_begins_is_taken_back_and_stays_so_until_it
 
         await world.service.reload(config)
         await world.service.reload(replace(config, shed=()))
-        assert world.books.shares == {BASE: 1.0, "canary": 0.0}
+        assert world.books.shares == {BASE_ARM: 1.0, "canary": 0.0}
         begun = world.sent
         world.produce()
         await world.until_decided()
@@ -99,7 +99,7 @@ async def test_a_canary_that_a_reload_begins_is_taken_back_and_stays_so_until_it
         write(bad, 2)  # it is put right: another file is another canary
         await world.service.reload(config)
         await world.until(lambda: world.books.of("canary").compared > 100)
-        assert world.books.shares == {BASE: 0.5, "canary": 0.5}
+        assert world.books.shares == {BASE_ARM: 0.5, "canary": 0.5}
         assert sum(world.books.rollbacks.values()) == 1
 
         await world.service.reload(replace(config, rollout=None))
@@ -117,7 +117,7 @@ async def test_a_burning_budget_takes_it_back_once(tmp_path: Path) -> None:
         await world.until(lambda: world.books.rollbacks)
         assert world.books.said == {"canary": "the budget of in-time burns"}
         world.service.brake(Measures())
-        await world.until(lambda: world.books.outcomes[BASE, Outcome.ON_TIME] > 100)
+        await world.until(lambda: world.books.outcomes[BASE_ARM, Outcome.ON_TIME] > 100)
         assert world.books.rollbacks == {("canary", "slo"): 1}
 
 
