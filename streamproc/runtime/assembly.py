@@ -122,7 +122,8 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
 
     Args:
         config: what the user wrote.
-        executors: what runs the model's variants, the best one's first.
+        executors: what runs the model's variants, the best one's first, and behind them the models of a rollout; see
+            ``executors.runners``.
         clock: the pipeline's time.
         export: takes the journeys of traced events; None makes no traces.
         sweeps: what each variant takes, where it is known; None measures.

@@ -43,7 +43,7 @@ class Driver:
 
     Args:
         engine: the engine.
-        executors: run its batches, one for each variant of the model, the best one's first.
+        executors: run its batches: see ``executors.runners`` for their order.
         sink: sends its records.
         compute: predicts for each variant whether a batch is quick; learns from each.
         source: jumps over what is too old.

@@ -26,6 +26,7 @@ from streamproc.executors import (
     Shadow,
 )
 from streamproc.runtime.status import Status
+from streamproc.scheduling import Batching
 from streamproc.slo import Measures
 from tests.runtime.test_reload import World, write
 
@@ -186,3 +187,28 @@ async def test_one_that_hangs_in_this_process_keeps_nobody_waiting(tmp_path: Pat
             assert world.by_variant() == {"full"}
     finally:
         _released.set()
+
+
+async def test_keys_that_change_their_arm_stay_in_order(tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    write(model, 2)
+    batching = Batching(max_size=4)
+    async with Trial(Model(str(model)), batching=batching).running() as world:
+        for share in (0.3, 0.8, 0.5, None):
+            name = f"b{share}" if share else BASE_ARM
+            arms = [Arm(name=name, path=str(model), share=share, isolation=False)] if share else []
+            rollout = Rollout(arms=arms) if arms else None
+            config = replace(world.config, rollout=rollout)
+            reloading = asyncio.create_task(world.service.reload(config))
+            while not reloading.done():
+                world.produce(20)
+                await asyncio.sleep(0.001)
+            await reloading
+            await world.until(lambda arm=name: world.books.outcomes[arm, Outcome.ON_TIME] > 50)
+        assert world.by_variant() == {"full", "b0.3", "b0.8", "b0.5"}
+    last: dict[tuple[str, int], int] = {}
+    for record in world.broker.records("decisions"):
+        told = json.loads(record.value or b"")
+        _, partition, offset = told["id"].split("/")
+        assert int(offset) > last.get((told["key"], int(partition)), -1)
+        last[told["key"], int(partition)] = int(offset)
