@@ -300,8 +300,11 @@ class Driver:
             raise
         except BaseException as error:  # noqa: BLE001 - such as a panic of a Rust extension
             # Its text may hold what the model was given.
-            self.fail(ExternalError(f"the model ended abnormally: {type(error).__name__}"))
-            return
+            abnormal = ExternalError(f"the model ended abnormally: {type(error).__name__}")
+            if not aside:
+                self.fail(abnormal)
+                return
+            ran = Ran(abnormal, 0, infer.variant, clock.now_ns())
         finally:
             self._of_ladder -= not aside
         self._guarded(partial(self._ended, infer, ran, compute))

@@ -212,3 +212,22 @@ async def test_keys_that_change_their_arm_stay_in_order(tmp_path: Path) -> None:
         _, partition, offset = told["id"].split("/")
         assert int(offset) > last.get((told["key"], int(partition)), -1)
         last[told["key"], int(partition)] = int(offset)
+
+
+class Panic(BaseException):
+    """What a Rust extension raises."""
+
+
+def panicking(_: Columns) -> Columns:
+    raise Panic
+
+
+async def test_one_that_panics_in_this_process_ends_nothing(tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    write(model, 2)
+    python = PythonModel(f"{__name__}:{panicking.__name__}")
+    rollout = Rollout(arms=(Arm(name="b", executor=python, isolation=False, share=0.5),))
+    config: dict[str, Any] = {"rollout": rollout}
+    async with Trial(Model(str(model)), **config).running() as world:
+        await world.until(lambda: world.books.failed["b"] > 100)
+        assert world.by_variant() == {"full"}
