@@ -212,7 +212,9 @@ class Engine:
                 else:
                     self._take_in(partition, part)
             if self._assigned_ns is not None and not self.restoring:
-                self.restore_ns = self._clock.now_ns() - self._assigned_ns
+                # Not by the clock: when that is so depends on what the consumer says of empty partitions, too, and
+                # that is in no schedule log.
+                self.restore_ns = max(0, batch.arrival_ns - self._assigned_ns)
                 self._assigned_ns = None
             return
         self._take_in(partition, batch if partition is None else partition.undone(batch))
