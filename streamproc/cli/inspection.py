@@ -27,6 +27,7 @@ from streamproc.core import (
 from streamproc.engine import PythonFunction
 from streamproc.executors import load_executors, sweep
 from streamproc.runtime import (
+    ask_for_decision_schema,
     dead_letter_topic,
     make_decider,
     make_decoder,
@@ -248,11 +249,20 @@ async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
         _take("sink.kafka.topic", {t: s for t, s in shapes.items() if t not in later}, found)
         found.broker = found.broker or sink.bootstrap_servers
         await _look_at_objectives(config, sink, found)
+        await _look_at_schema(config, found)
     except ConfigError as error:
         found.problems += error.problems
     except ExternalError as error:
         part, _, text = str(error).partition(": ")
         found.problems.append(Problem(text, f"{part}.bootstrap_servers"))
+
+
+async def _look_at_schema(config: PipelineConfig, found: Found) -> None:
+    """The decisions' schema in its registry, which is only looked for."""
+    try:
+        await ask_for_decision_schema(config, register=False)
+    except ExternalError as error:
+        found.problems.append(Problem(str(error), "decisions"))
 
 
 async def _look_at_objectives(config: PipelineConfig, sink: KafkaSink, found: Found) -> None:

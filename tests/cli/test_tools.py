@@ -121,7 +121,10 @@ def test_schemas_are_listed_printed_and_written(tmp_path: Path) -> None:
     assert printed == json.loads(asset("schemas", "decision.schema.json").read_text())
     answer = streamproc("schema", "--out", "here", "--json", cwd=tmp_path)
     names = ("alert", "config", "decision", "ledger")
-    assert answer.json["written"] == [f"here/{name}.schema.json" for name in names]
+    others = ["here/decision.avsc", "here/decision.proto"]
+    assert answer.json["written"] == [f"here/{name}.schema.json" for name in names] + others
+    of_avro = streamproc("schema", "decision-avro", cwd=tmp_path).out
+    assert of_avro == (tmp_path / "here" / "decision.avsc").read_text()
     assert (tmp_path / "here" / "config.schema.json").is_file()
 
 
