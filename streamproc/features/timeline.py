@@ -8,7 +8,7 @@ import numpy as np
 from streamproc.core import Array, BoolArray, Int64Array
 
 _FEW = 16
-"""For so many windows slices cost less than a view of all that there are (25 us)."""
+"""For so many windows slices cost less than a view of all that there are."""
 
 
 class Timeline:

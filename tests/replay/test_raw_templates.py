@@ -112,3 +112,20 @@ def test_flows_are_of_the_trades_in_their_time() -> None:
         sold = -signed[recent][signed[recent] < 0][-256:].sum()
         wanted = (bought - sold) / (bought + sold)
         assert period.features[row, NAMES.index("flow")] == pytest.approx(wanted, abs=1e-5)
+
+
+def test_the_pages_say_what_the_reports_say() -> None:
+    market = asset("replay", "market", "README.md").read_text("utf-8")
+    for row in report("market", "report_quotes.json")["scores"].values():
+        for measured in row.values():
+            low, high = measured["interval_95"]
+            assert f"{measured['value']:.3f} ({low:.3f}-{high:.3f})" in market
+    sensor = asset("replay", "sensor", "README.md").read_text("utf-8")
+    found = report("sensor", "report_samples.json")
+    low, high = found["interval_95"]
+    assert f"{found['windows']:,} windows" in sensor
+    assert f"{found['accuracy']:.3f} right ({low:.3f}-{high:.3f}" in sensor
+    ladder = (asset("schemas").parent / "docs" / "optimizing.md").read_text("utf-8")
+    for name, model in report("sensor", "ladder.json")["models"].items():
+        low, high = model["accuracy_95"]
+        assert f"| {name} | {model['accuracy']:.3f} ({low:.3f}-{high:.3f}) |" in ladder
