@@ -9,6 +9,7 @@ from streamproc.features.operators import (
     Bucket,
     Cast,
     ClosedWindow,
+    Cumulative,
     Custom,
     Difference,
     Ewm,
@@ -42,6 +43,7 @@ Feature: TypeAlias = (
     | ClosedWindow
     | Quantile
     | Ewm
+    | Cumulative
     | KeySequence
     | AsOf
     | Lookup
@@ -63,6 +65,7 @@ FEATURES: dict[str, type[Feature]] = {
     "window": ClosedWindow,
     "quantile": Quantile,
     "ewm": Ewm,
+    "cumulative": Cumulative,
     "sequence": KeySequence,
     "as_of": AsOf,
     "lookup": Lookup,
