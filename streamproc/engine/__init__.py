@@ -1,5 +1,7 @@
 """The pipeline as one synchronous object: bytes and times in, effects out."""
 
+from streamproc.engine.changelog import Changelog
+from streamproc.engine.changelog_records import ChangelogReading, Recalled
 from streamproc.engine.conclude import Concluder, Destinations
 from streamproc.engine.decide import (
     Decider,
@@ -74,6 +76,8 @@ __all__ = [
     "AcknowledgementTracker",
     "Beginning",
     "Call",
+    "Changelog",
+    "ChangelogReading",
     "Concluder",
     "Cut",
     "Deadline",
@@ -105,6 +109,7 @@ __all__ = [
     "PlainDecider",
     "PythonDecider",
     "PythonFunction",
+    "Recalled",
     "Rescued",
     "ScheduleLog",
     "Screen",

@@ -22,6 +22,7 @@ from streamproc.core import (
     RecordBatch,
     TopicPartition,
 )
+from streamproc.engine.changelog import Changelog
 from streamproc.engine.conclude import Ran
 from streamproc.engine.effects import Effect, Infer, Send, Skip
 from streamproc.engine.in_flight import Finished, InFlight, batch_run
@@ -53,6 +54,7 @@ class Engine:
             their positions is not believed.
         rewinds: set where records are fetched again from before the place where deciding begins.
         restore_ns: how long that took after the last assignment.
+        changelog: takes what is remembered of keys; None where nobody does.
         wake_ns: when ``next_effects`` is to be asked again although nothing has happened; None for never.
     """
 
@@ -80,6 +82,7 @@ class Engine:
         self.withheld: Collection[TopicPartition] = ()
         self.rewinds = False
         self.restore_ns = 0
+        self.changelog: Changelog | None = None
         self._assigned_ns: int | None = None
         self.wake_ns: int | None = None
 
@@ -118,6 +121,9 @@ class Engine:
     ) -> None:
         """These partitions are ours from now on; see ``AssignmentListener``."""
         self._partitions.assign(positions, beyond)
+        if self.changelog is not None:
+            for partition in filter(None, map(self._partitions.find, positions)):
+                self.changelog.begin(partition)
         if self.rewinds:
             self._assigned_ns = self._clock.now_ns()
 
@@ -163,6 +169,8 @@ class Engine:
         self.read.released(sources)
         for partition in self._partitions.release(sources):
             self._leaving_total -= partition.leaving
+            if self.changelog is not None:
+                self.changelog.forget(partition)
             positions[partition.source] = partition.tracker.position
             self._accounts.handed_back += partition.tracker.open_total
             self._intake.forget(partition.index)
@@ -211,6 +219,8 @@ class Engine:
                     self._intake.restore(part, partition.index)
                 else:
                     self._take_in(partition, part)
+            if self.changelog is not None and not partition.leaving:
+                self.changelog.read_to(partition, batch.end_position, batch.arrival_ns)
             if self._assigned_ns is not None and not self.restoring:
                 self.restore_ns = self._clock.now_ns() - self._assigned_ns
                 self._assigned_ns = None

@@ -11,6 +11,7 @@ from streamproc.connectors.kafka import KafkaSink
 from streamproc.core import Clock, ConfigError, Executor, ModelInfo, Problem, load_function
 from streamproc.engine import (
     Beginning,
+    Changelog,
     Concluder,
     Decider,
     Destinations,
@@ -36,7 +37,14 @@ from streamproc.engine import (
 from streamproc.executors import sweep
 from streamproc.features import Program
 from streamproc.runtime.codecs import make_decoder, make_encoder
-from streamproc.runtime.features import make_features, make_program, make_step, remembers, rewind_ns
+from streamproc.runtime.features import (
+    make_changelog,
+    make_features,
+    make_program,
+    make_step,
+    remembers,
+    rewind_ns,
+)
 from streamproc.runtime.scheduling import (
     has_policy,
     lane_budgets_ns,
@@ -74,6 +82,7 @@ class Assembly:
         rewind_ns: how much older than the place where reading begins the records are that features still need.
         decoder: turns values into columns.
         feature_taps: are shown the features that are made; to be added to.
+        changelog: what writes down what is remembered, once the engine is given it; None where nothing does.
     """
 
     engine: Engine
@@ -90,6 +99,7 @@ class Assembly:
     rewind_ns: int = 0
     decoder: Decoder | None = None
     feature_taps: list[FeatureTap] = field(default_factory=list)
+    changelog: Changelog | None = None
 
 
 class Watch(Protocol):
@@ -183,7 +193,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         lanes=lanes,
         limits=config.limits,
         now_ns=unlogged.now_ns if stamped else None,
-        step=make_step(config, decoder, program),
+        step=(step := make_step(config, decoder, program)),
     )
     parts = EngineParts(
         clock=clock,
@@ -218,7 +228,8 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         else LoggedEngine(parts, batch_room=room, keep_order=keep_order, log=log)
     )
     reach_ns = rewind_ns(config, program)
-    engine.rewinds = reach_ns > 0
+    changelog = make_changelog(config, step, partitions)
+    engine.rewinds = reach_ns > 0 or changelog is not None
     compute = tuple(LatencyModel(*measured, size_max=room) for measured in swept)
     transaction = OpenTransaction(partitions, settlement, ledger) if transactional else None
     return Assembly(
@@ -236,6 +247,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         reach_ns,
         decoder,
         intake.taps,
+        changelog,
     )
 
 
