@@ -64,8 +64,10 @@ def _restorable(program: Program, state: FeatureState) -> Iterator[Finding]:
     else:
         yield (
             ("state", "restore"),
-            "rewind cannot bring back what cumulative and custom keep for ever: write changelog: {topic: NAME} beside it, "
-            "remembers: 1h in custom, or restore: none",
+            (
+                "rewind cannot bring back what cumulative and custom keep for ever: write changelog: {topic: NAME} beside it, "
+                "remembers: 1h in custom, or restore: none"
+            ),
         )
 
 
@@ -82,7 +84,10 @@ def _changelog(
     if state.changelog is None:
         return
     if not (isinstance(source, KafkaSource) and isinstance(sink, KafkaSink)):
-        yield ("state", "changelog"), "is a topic beside the source's and the sink's: both must be Kafka"
+        yield (
+            ("state", "changelog"),
+            "is a topic beside the source's and the sink's: both must be Kafka",
+        )
         return
     path = ("state", "changelog", "topic")
     topic = state.changelog.topic
@@ -95,8 +100,10 @@ def _changelog(
     if isinstance(program, Program) and program.keyed and program.rows.bytes_a_row > room:
         yield (
             ("state", "changelog"),
-            f"what is remembered of a key takes {program.rows.bytes_a_row} bytes, more than a record of "
-            f"sink.kafka.max_record and max_batch holds ({room}): remember fewer events",
+            (
+                f"what is remembered of a key takes {program.rows.bytes_a_row} bytes, more than a record of "
+                f"sink.kafka.max_record and max_batch holds ({room}): remember fewer events"
+            ),
         )
 
 

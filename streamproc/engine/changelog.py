@@ -42,7 +42,9 @@ class _Piece:
 
     @property
     def bytes_total(self) -> int:
-        return sum(len(k or b"") + len(v or b"") for k, v in zip(self.keys, self.values, strict=True))
+        return sum(
+            len(k or b"") + len(v or b"") for k, v in zip(self.keys, self.values, strict=True)
+        )
 
 
 @dataclass(slots=True)
@@ -83,6 +85,8 @@ class Changelog:
         recalled: what the topic said of partitions that are about to be assigned.
         records_total: records sent.
         bytes_total: their keys and values.
+        read_total: records read when partitions were assigned.
+        read_ns: how long that took the last time.
     """
 
     def __init__(
@@ -101,6 +105,8 @@ class Changelog:
         self.recalled: dict[TopicPartition, Recalled] = {}
         self.records_total = 0
         self.bytes_total = 0
+        self.read_total = 0
+        self.read_ns = 0
 
     @property
     def layout(self) -> int:

@@ -7,6 +7,7 @@ starts nothing; the service, the tests and the player drive the same one.
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from itertools import accumulate, groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,7 +23,6 @@ from streamproc.core import (
     RecordBatch,
     TopicPartition,
 )
-from streamproc.engine.changelog import Changelog
 from streamproc.engine.conclude import Ran
 from streamproc.engine.effects import Effect, Infer, Send, Skip
 from streamproc.engine.in_flight import Finished, InFlight, batch_run
@@ -37,6 +37,9 @@ from streamproc.engine.read_so_far import ReadSoFar
 from streamproc.engine.rescue import Rescued, parts_of
 from streamproc.scheduling import Idle, Reload, Run, SkipTo, WaitUntil
 from streamproc.telemetry import UNKNOWN
+
+if TYPE_CHECKING:
+    from streamproc.engine.changelog import Changelog
 
 
 class Engine:

@@ -83,7 +83,9 @@ class FeatureStep:
         """
         if self._recalled and int(events.partition[0]) in self._recalled:
             self._reach(int(events.partition[0]))
-            del self._recalled[int(events.partition[0])]  # its rows hold no event that is decided about
+            del self._recalled[
+                int(events.partition[0])
+            ]  # its rows hold no event that is decided about
         return self._take(events, said_ns)
 
     def restore(self, events: EventBatch, said_ns: Int64Array) -> None:
@@ -134,8 +136,8 @@ class FeatureStep:
             repeated = self._known.repeated(int(events.partition[0]), values, said_ns)
             events, said_ns = _without(events, said_ns, repeated, _duplicate, ends)
         if recalled is not None and len(events):
-            rows = np.flatnonzero(events.offset >= _held_up_to(events, recalled))
-            events, said_ns = events.take(rows), said_ns[rows]
+            new = np.flatnonzero(events.offset >= _held_up_to(events, recalled))
+            events, said_ns = events.take(new), said_ns[new]
         decided: list[EventBatch] = []
         for start in range(0, len(events), self.program.rows_max):
             rows = slice(start, min(start + self.program.rows_max, len(events)), None)

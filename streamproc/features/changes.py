@@ -45,7 +45,8 @@ class Changes:
     def of(self, partition: int) -> Int64Array:
         """The slots of a partition that changed (int64 [n])."""
         changed = np.flatnonzero(self._changed)
-        return changed[self._keys.partition_of(changed) == partition]
+        mine: Int64Array = changed[self._keys.partition_of(changed) == partition]
+        return mine
 
     def take(self, partition: int, slots: Int64Array) -> Int64Array:
         """Those of the slots that are still the partition's and still changed; they are taken to be written now."""

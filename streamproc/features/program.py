@@ -101,7 +101,8 @@ class Program:
                 }
                 self._kept[operator.kept_as] = kept
             if isinstance(operator, Custom):
-                self._custom[operator.as_] = (operator.load() if load else _not_loaded, kept)
+                function = operator.load() if load else _not_loaded
+                self._custom[operator.as_] = (function, self._kept[operator.kept_as])
         self._histories = _histories(self._operators, self.fields, state)
         self._expressions = self._compiled()
         self.keyed = bool(self._histories) or any(self._kept.values())

@@ -1,8 +1,13 @@
 """A batch's events key by key: what each key carries from one event to the next, calculated for all keys at once."""
 
-import numpy as np
+from typing import TypeVar
 
-from streamproc.core import Array, Float64Array, Int64Array
+import numpy as np
+from numpy.typing import NDArray
+
+from streamproc.core import Float64Array, Int64Array
+
+_T = TypeVar("_T", bound=np.generic)
 
 _TOGETHER_MIN = 8
 """Fewer keys than that are quicker one by one, as Python's own numbers; the bits are the same."""
@@ -34,28 +39,30 @@ class Runs:
         self._step[order] = np.arange(len(slot)) - np.repeat(starts, length)
         self._shape = (len(starts), int(length.max(initial=0)))
 
-    def table(self, values: Array, fill: float) -> Array:
+    def table(self, values: NDArray[_T], fill: float) -> NDArray[_T]:
         """The events' values (of [n]) as the table [u, steps]; ``fill`` behind the end of a row."""
         made = np.full(self._shape, fill, values.dtype)
         made[self._row, self._step] = values
         return made
 
-    def flat(self, table: Array) -> Array:
+    def flat(self, table: NDArray[_T]) -> NDArray[_T]:
         """The table's values in order of arrival ([n])."""
-        found: Array = table[self._row, self._step]
+        found: NDArray[_T] = table[self._row, self._step]
         return found
 
-    def last(self, table: Array) -> Array:
+    def last(self, table: NDArray[_T]) -> NDArray[_T]:
         """What stands at the end of each row ([u])."""
-        found: Array = table[np.arange(len(self._length)), self._length - 1]
+        found: NDArray[_T] = table[np.arange(len(self._length)), self._length - 1]
         return found
 
-    def carried(self, ufunc: np.ufunc, first: Array, table: Array) -> Array:
+    def carried(self, ufunc: np.ufunc, first: NDArray[_T], table: NDArray[_T]) -> NDArray[_T]:
         """Add up, or whatever the ufunc does, from ``first`` [u] on, along the rows, in that order ([u, steps])."""
-        found: Array = ufunc.accumulate(np.column_stack([first, table]), axis=1)[:, 1:]
+        found: NDArray[_T] = ufunc.accumulate(np.column_stack([first, table]), axis=1)[:, 1:]
         return found
 
-    def decayed(self, first: Float64Array, factor: Float64Array, term: Float64Array) -> Array:
+    def decayed(
+        self, first: Float64Array, factor: Float64Array, term: Float64Array
+    ) -> Float64Array:
         """``y = y * factor + term`` along the rows, from ``first`` on.
 
         Args:

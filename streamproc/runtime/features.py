@@ -127,9 +127,7 @@ def make_changelog(
     asked = config.state.changelog
     if asked is None or step is None or not step.program.keyed:
         return None
-    return Changelog(
-        asked.topic, step=step, partitions=partitions, interval_ns=int(asked.interval)
-    )
+    return Changelog(asked.topic, step=step, partitions=partitions, interval_ns=int(asked.interval))
 
 
 def remembers(config: PipelineConfig, program: Program | None) -> bool:

@@ -238,9 +238,7 @@ class MemorySource:
         if starts is None:
             starts = taken if self.recall_now is None else self.recall_now(taken)
         self.begun.update(taken)
-        self._position.update(
-            {s: min(starts[s], self._rewound(s, at)) for s, at in taken.items()}
-        )
+        self._position.update({s: min(starts[s], self._rewound(s, at)) for s, at in taken.items()})
         self._wake.set()
         return taken
 

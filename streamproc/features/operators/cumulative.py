@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from streamproc.codecs import FieldType
-from streamproc.core import Array, Columns, Duration, Float64Array
+from streamproc.core import BoolArray, Columns, Duration, Float64Array
 from streamproc.features.operators.operator import NUMBER, Need, View, field_of, require_taken
 from streamproc.features.runs import Runs
 
@@ -91,44 +91,37 @@ class Cumulative:
     def compute(self, view: View) -> Columns:
         """See ``Operator``; what it keeps is changed."""
         kept, runs = view.kept[self.kept_as], Runs(view.slot)
-        x, counts = view.numbers(self.field), view.holds(self.when)
-        x = np.where(counts, x, 0.0)
+        counts = view.holds(self.when)
         factor, weight = self._fading(view, runs, counts, kept)
-        total = _Total(runs, factor)
-        made: dict[str, Float64Array] = {}
-        before = kept["weight"][runs.slots]
-        weights = total.of(kept, "weight", runs.table(weight, 0.0))
-        made["count"] = weights
-        values = runs.table(x, 0.0)
+        totals = _Totals(runs, factor, kept)
+        x = np.where(counts, view.numbers(self.field), 0.0)
+        before, weights = totals.add("weight", runs.table(weight, 0.0))
+        made = {"count": weights}
         if "sum" in kept:
-            sum_before = kept["sum"][runs.slots]
-            made["sum"] = total.of(kept, "sum", runs.table(weight * x, 0.0))
+            sum_before, made["sum"] = totals.add("sum", runs.table(weight * x, 0.0))
             with np.errstate(all="ignore"):
-                made["mean"] = made["sum"] / weights
-                mean_before = np.column_stack([sum_before / before, made["mean"][:, :-1]])
-        if "squares" in kept:
-            # The first member has no mean before it, and adds nothing.
-            followed = np.column_stack([before, weights[:, :-1]]) > 0
-            with np.errstate(all="ignore"):
-                away = (values - mean_before) * (values - made["mean"])
-            term = runs.table(weight, 0.0) * away
-            term = np.where(followed & (runs.table(counts, 0) > 0), term, 0.0)
-            squares = np.maximum(total.of(kept, "squares", term), 0.0)
-            with np.errstate(all="ignore"):
-                made["variance"] = squares / (weights - (self.half_life is None))
-                made["std"] = np.sqrt(made["variance"])
+                mean_before, made["mean"] = sum_before / before, made["sum"] / weights
+                if "squares" in kept:
+                    values, mean = runs.table(x, 0.0), made["mean"]
+                    term = runs.table(weight, 0.0) * (values - mean_before) * (values - mean)
+                    # The first member has no mean before it, and adds nothing.
+                    adds = (before > 0) & runs.table(counts, 0.0)
+                    _, squares = totals.add("squares", np.where(adds, term, 0.0))
+                    sample = weights - (self.half_life is None)
+                    made["variance"] = np.maximum(squares, 0.0) / sample
+                    made["std"] = np.sqrt(made["variance"])
         for name, ufunc, none in (("min", np.minimum, np.inf), ("max", np.maximum, -np.inf)):
             if name in kept:
-                first = np.where(before > 0, kept[name][runs.slots], none)
-                reached = runs.carried(ufunc, first, runs.table(np.where(counts, x, none), none))
-                kept[name][runs.slots] = runs.last(reached)
-                made[name] = reached
+                own = runs.table(np.where(counts, x, none), none)
+                first = np.where(before[:, 0] > 0, kept[name][runs.slots], none)
+                made[name] = runs.carried(ufunc, first, own)
+                kept[name][runs.slots] = runs.last(made[name])
         return {
             f"{self._begin}_{name}": runs.flat(self._filled(name, made[name], weights))
             for name in self.take
         }
 
-    def _filled(self, name: str, value: Float64Array, weights: Float64Array) -> Array:
+    def _filled(self, name: str, value: Float64Array, weights: Float64Array) -> Float64Array:
         """``fill`` where there are too few members for it."""
         if name in ("count", "sum"):
             return value
@@ -136,15 +129,15 @@ class Cumulative:
         return np.where(enough, value, self.fill)
 
     def _fading(
-        self, view: View, runs: Runs, counts: Array, kept: Columns
+        self, view: View, runs: Runs, counts: BoolArray, kept: Columns
     ) -> tuple[Float64Array | None, Float64Array]:
         """By what is multiplied what was added before each event (float64 [u, steps]), and what the event weighs (float64 [n])."""
         weight = counts.astype(np.float64)
         if self.half_life is None:
             return None, weight
-        seen = kept["seen"][runs.slots] > 0
+        seen = kept["seen"][runs.slots] > np.int8(0)
         times = runs.table(view.time_ns, np.iinfo(np.int64).min)
-        first = np.where(seen, kept["newest_ns"][runs.slots], times[:, 0])
+        first = np.where(seen, kept["newest_ns"][runs.slots].astype(np.int64), times[:, 0])
         newest = runs.carried(np.maximum, first, times)
         before = np.column_stack([first, newest[:, :-1]])
         factor = np.exp2(-((newest - before) / int(self.half_life)))
@@ -155,23 +148,26 @@ class Cumulative:
 
 
 @dataclass(frozen=True, slots=True)
-class _Total:
+class _Totals:
     """Adds up along the runs, with what is kept as the beginning, and keeps the end.
 
     Attributes:
         runs: the batch, key by key.
         factor: float64 [u, steps], by what the total before each event is multiplied; None for 1.
+        kept: what is kept of keys.
     """
 
     runs: Runs
     factor: Float64Array | None
+    kept: Columns
 
-    def of(self, kept: Columns, name: str, term: Array) -> Float64Array:
-        """The totals after each event (float64 [u, steps]) of what each adds."""
-        runs, first = self.runs, kept[name][self.runs.slots]
+    def add(self, name: str, term: Float64Array) -> tuple[Float64Array, Float64Array]:
+        """The totals before and after each event (float64 [u, steps]) of what each adds."""
+        runs = self.runs
+        first = self.kept[name][runs.slots].astype(np.float64)
         if self.factor is None:
             totals = runs.carried(np.add, first, term)
         else:
             totals = runs.decayed(first, self.factor, term)
-        kept[name][runs.slots] = runs.last(totals)
-        return totals
+        self.kept[name][runs.slots] = runs.last(totals)
+        return np.column_stack([first, totals[:, :-1]]), totals
