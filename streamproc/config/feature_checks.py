@@ -43,14 +43,25 @@ def resolve_tables(root: Node, folder: FilePath, problems: list[Problem]) -> Non
 def _operators(codec: Codec, features: Features, state: FeatureState) -> Iterator[Finding]:
     """Look at the operators one after the other, as far as the fields' types are known."""
     program = _program(codec, features, state)
+    if state.changelog is not None and _remembers_nothing(features):
+        yield ("state", "changelog"), "no feature remembers anything of keys: remove it"
     if isinstance(program, ConfigError):
         for problem in program.problems:
             yield _path(problem.key), problem.message
-    elif program is not None and state.changelog is not None:
-        if not program.keyed:
-            yield ("state", "changelog"), "no feature remembers anything of keys: remove it"
-    elif program is not None and program.keyed and state.restore == "rewind":
+    elif (
+        program is not None
+        and program.keyed
+        and state.changelog is None
+        and state.restore == "rewind"
+    ):
         yield from _restorable(program, state)
+
+
+def _remembers_nothing(features: Features) -> bool:
+    """Whether no operator could: a list of names, or a function that is given batches."""
+    return isinstance(features, PythonFunction) or all(
+        isinstance(feature, str) for feature in features
+    )
 
 
 def _restorable(program: Program, state: FeatureState) -> Iterator[Finding]:

@@ -90,7 +90,7 @@ class FeatureState:
         late: what becomes of an event that is too late: a ``dead_letter`` with reason ``too_late``, or it is decided
             with whatever is still remembered, which need not be the same after a restart.
         restore: ``rewind`` reads again what the windows hold when a partition is assigned, without deciding about it;
-            ``none`` begins with nothing.
+            ``none`` begins with nothing. With a changelog it does not matter.
         skew: how much an event's time and its record's timestamp may differ; rewinding goes back so much more.
         changelog: a topic that what is remembered is written to, and read from when a partition is assigned; null
             rewinds. Needed for what has no bound in time.
