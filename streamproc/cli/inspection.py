@@ -229,7 +229,7 @@ async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
             (dead_letter_topic(config), "outcomes.dead_letter_topic"),
             (config.outcomes.shed_topic, "outcomes.shed_topic"),
             (config.outcomes.ledger_topic, "outcomes.ledger_topic"),
-            (changelog and changelog.topic, "state.changelog.topic"),
+            (None if changelog is None else changelog.topic, "state.changelog.topic"),
         )
         if topic is not None
     }

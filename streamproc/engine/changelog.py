@@ -29,6 +29,8 @@ _CHUNK_BYTES = 1 << 20
 """Of rows that are packed between two batches of records: some hundred microseconds."""
 _PENDING_BYTES_MAX = 32 << 20
 """Packed and not yet sent; with more, the pass waits."""
+_SENT_BYTES_MAX = 2 << 20
+"""In one transaction, about: the decisions that are in it wait until the broker has all of it."""
 _NO_SLOTS = np.empty(0, np.int64)
 
 
@@ -159,8 +161,12 @@ class Changelog:
     def records(self) -> list[OutRecords]:
         """What may be sent now: before the next commit, or in its transaction; told once."""
         made = []
+        before_bytes = self.bytes_total
         for under_way in self._passes.values():
-            pieces = list(self._sent(under_way))
+            bounded = under_way.partition.covered is not None
+            if bounded and self.bytes_total - before_bytes >= _SENT_BYTES_MAX:
+                break
+            pieces = list(self._sent(under_way, _SENT_BYTES_MAX if bounded else None))
             if pieces:
                 keys = [key for piece in pieces for key in piece.keys]
                 values = [value for piece in pieces for value in piece.values]
@@ -173,8 +179,9 @@ class Changelog:
             under_way.partition
         )
 
-    def _sent(self, under_way: _Pass) -> Iterator[_Piece]:
-        while self._sendable(under_way):
+    def _sent(self, under_way: _Pass, bytes_max: int | None) -> Iterator[_Piece]:
+        until = None if bytes_max is None else self.bytes_total + bytes_max
+        while self._sendable(under_way) and (until is None or self.bytes_total < until):
             piece = under_way.pieces.popleft()
             self._pending_bytes -= piece.bytes_total
             self.bytes_total += piece.bytes_total

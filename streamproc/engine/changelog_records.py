@@ -86,13 +86,11 @@ class ChangelogReading:
     Args:
         source: the partition whose keys are meant; others' records are passed over.
         layout: what bytes must mean to be of use.
-        bytes_a_row: of each row.
     """
 
-    def __init__(self, source: TopicPartition, *, layout: int, bytes_a_row: int) -> None:
+    def __init__(self, source: TopicPartition, *, layout: int) -> None:
         self._source = source
         self._layout = layout
-        self._bytes_a_row = bytes_a_row
         self._name = source.topic.encode() + b"\0"
         self._rows: dict[bytes | None, tuple[Stamp, bytes]] = {}
         self._marker: tuple[Stamp, int] | None = None

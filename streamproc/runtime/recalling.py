@@ -56,10 +56,7 @@ class ChangelogRecall:
         """See ``core.Recall``."""
         began_ns, changelog = self._clock.now_ns(), self._changelog
         readings = {
-            source: ChangelogReading(
-                source, layout=changelog.layout, bytes_a_row=changelog.bytes_a_row
-            )
-            for source in positions
+            source: ChangelogReading(source, layout=changelog.layout) for source in positions
         }
 
         def take(number: int, keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> None:

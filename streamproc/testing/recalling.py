@@ -13,9 +13,7 @@ def recall_from(
     """Read what is written of partitions, as ``core.Recall`` does."""
     starts = {}
     for source, committed in positions.items():
-        reading = ChangelogReading(
-            source, layout=changelog.layout, bytes_a_row=changelog.bytes_a_row
-        )
+        reading = ChangelogReading(source, layout=changelog.layout)
         records = broker.records(changelog.topic, source.partition)
         reading.take([r.key for r in records], [r.value for r in records])
         changelog.recalled[source] = recalled = reading.recalled(committed)

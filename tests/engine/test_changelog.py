@@ -55,6 +55,7 @@ def test_moved_at_random_decisions_are_those_of_an_undisturbed_run(
     delivery: str, interval: str, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streamproc.engine.changelog._ROWS_MAX", 1)  # passes end in their middle
+    monkeypatch.setattr("streamproc.engine.changelog._SENT_BYTES_MAX", 1)
     twice = Duplicates(field="kind", within=Duration.parse("3s"))
 
     def decided(*, moved: bool) -> dict[str, Any]:
