@@ -25,8 +25,9 @@ from streamproc.engine.feature_step import FeatureStep
 from streamproc.engine.partitions import Partition, PartitionTable
 
 _ROWS_MAX = 2_048
-_CHUNK_BYTES = 1 << 20
-"""Of rows that are packed between two batches of records: some hundred microseconds."""
+_CHUNK_BYTES = 256 << 10
+"""Of rows that are packed between two batches of records, while nothing else is done: at 800 bytes and 2 us a row, 0.7 ms
+(``python -m tests.benchmarks.changelog``)."""
 _PENDING_BYTES_MAX = 32 << 20
 """Packed and not yet sent; with more, the pass waits."""
 _SENT_BYTES_MAX = 2 << 20
