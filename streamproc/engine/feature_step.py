@@ -81,11 +81,10 @@ class FeatureStep:
         Returns:
             those that are to be decided about, with their columns, and the others.
         """
-        if self._recalled and int(events.partition[0]) in self._recalled:
-            self._reach(int(events.partition[0]))
-            del self._recalled[
-                int(events.partition[0])
-            ]  # its rows hold no event that is decided about
+        partition = int(events.partition[0])
+        if partition in self._recalled:
+            self._reach(partition)
+            del self._recalled[partition]  # its rows hold no event that is decided about
         return self._take(events, said_ns)
 
     def restore(self, events: EventBatch, said_ns: Int64Array) -> None:

@@ -9,12 +9,14 @@ from streamproc.codecs import JsonCodec
 from streamproc.core import NS_PER_S, Duration
 from streamproc.features import ChangelogTopic, Duplicates, FeatureState
 from streamproc.features.operators import Cumulative, Lag, Rolling
+from streamproc.replay.playback import without_transactions
 from streamproc.testing import FakeExecutor, PipelineTest
 from tests.engine.pipelines import pipeline, within
 from tests.engine.test_features import echo
 
 T0 = 1_699_990_000 * NS_PER_S
 TICKS = ("ticks", 0)
+CODEC = JsonCodec(fields={"x": "float64", "kind": "str"})
 FEATURES = [
     Cumulative(field="x", take=["count", "sum", "std"]),
     Cumulative(field="x", half_life=Duration.parse("3s"), as_="fading"),
@@ -30,7 +32,7 @@ def state(interval: str = "1ms") -> FeatureState:
 
 def keyed(**changes: Any) -> PipelineTest:
     parts: dict[str, Any] = {
-        "codec": JsonCodec(fields={"x": "float64", "kind": "str"}),
+        "codec": CODEC,
         "features": FEATURES,
         "state": state(),
         "deadline": within("10s", from_="arrival"),
@@ -130,6 +132,18 @@ def test_a_group_that_is_set_back_begins_with_nothing_and_what_was_written_is_de
     test.assign(TICKS)
     send(test, 40, rng, spread_s=0.0)
     assert test.run().decisions[-1].output[0] > 1
+
+
+def test_a_replay_has_no_changelog_and_begins_with_nothing() -> None:
+    config = without_transactions(
+        pipeline(features=FEATURES, state=state(), codec=CODEC, delivery="exactly_once")
+    )
+    test = PipelineTest(config, executor=FakeExecutor(echo))
+    rng = np.random.default_rng(1)
+    for number in range(10):
+        send(test, number, rng, spread_s=0.0)
+    assert test.run().summary["consumed"] == 10
+    assert not test.broker.has_topic("p-changelog")
 
 
 def test_keys_for_which_there_is_no_room_are_deleted() -> None:
