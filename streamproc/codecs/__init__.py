@@ -11,12 +11,14 @@ from streamproc.codecs.decision import (
 )
 from streamproc.codecs.decoded import Decoded, Decoder, RowsRejected
 from streamproc.codecs.fields import FieldType
+from streamproc.codecs.framed_decision import decode_framed_decision, is_framed
 from streamproc.codecs.json import JsonDecoder
 from streamproc.codecs.options import (
     TOPIC_FIELD,
     ArrowCodec,
     ArrowDecisions,
     AvroCodec,
+    AvroDecisions,
     Codec,
     Decisions,
     Field,
@@ -26,6 +28,7 @@ from streamproc.codecs.options import (
     JsonSchemaCodec,
     OneCodec,
     ProtobufCodec,
+    ProtobufDecisions,
     TensorCodec,
     TopicCodecs,
     paths_of,
@@ -42,6 +45,7 @@ __all__ = [
     "ArrowCodec",
     "ArrowDecisions",
     "AvroCodec",
+    "AvroDecisions",
     "Codec",
     "DecisionEncoder",
     "DecisionModel",
@@ -65,6 +69,7 @@ __all__ = [
     "OneCodec",
     "Outputs",
     "ProtobufCodec",
+    "ProtobufDecisions",
     "RegisteredSchema",
     "Registry",
     "RowsRejected",
@@ -75,8 +80,10 @@ __all__ = [
     "TopicCodecs",
     "TopicDecoders",
     "decode_decision",
+    "decode_framed_decision",
     "decoder_of",
     "framed",
+    "is_framed",
     "key_text",
     "paths_of",
     "types_of",

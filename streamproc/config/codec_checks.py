@@ -6,11 +6,14 @@ from pathlib import Path as FilePath
 from streamproc.codecs import (
     ArrowCodec,
     AvroCodec,
+    AvroDecisions,
     Codec,
+    Decisions,
     JsonCodec,
     JsonSchemaCodec,
     OneCodec,
     ProtobufCodec,
+    ProtobufDecisions,
     TensorCodec,
     TopicCodecs,
 )
@@ -51,6 +54,11 @@ def codecs_at(codec: Codec) -> Iterator[tuple[Path, OneCodec]]:
         yield ("codec", "by_topic", "codecs", topic, codec_name(one)), one
 
 
+def decisions_name(decisions: AvroDecisions | ProtobufDecisions) -> str:
+    """What the file calls it."""
+    return "avro" if isinstance(decisions, AvroDecisions) else "protobuf"
+
+
 def resolve_codec_files(root: Node, folder: FilePath, problems: list[Problem]) -> None:
     """Make the files of schemas start from the configuration's folder, and see that they are there.
 
@@ -84,6 +92,12 @@ def _registry(codec: Codec) -> Iterator[Finding]:
                 yield (*path, "registry", *name.split(".")), message
 
 
+def _decisions(decisions: Decisions) -> Iterator[Finding]:
+    if isinstance(decisions, AvroDecisions | ProtobufDecisions):
+        for name, message in registry_problems(decisions.registry):
+            yield ("decisions", decisions_name(decisions), "registry", *name.split(".")), message
+
+
 def _schemas(codec: Codec) -> Iterator[Finding]:
     for path, one in codecs_at(codec):
         match one:
@@ -111,5 +125,9 @@ def _protobuf(codec: ProtobufCodec, path: Path) -> Iterator[Finding]:
         yield (*path, "message"), text
 
 
-CODEC_CHECKS = ((_registry, ("codec",)), (_schemas, ("codec",)))
+CODEC_CHECKS = (
+    (_registry, ("codec",)),
+    (_schemas, ("codec",)),
+    (_decisions, ("decisions",)),
+)
 """Each check and the parts that it takes."""

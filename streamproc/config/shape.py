@@ -30,10 +30,12 @@ from streamproc.codecs import (
     ArrowCodec,
     ArrowDecisions,
     AvroCodec,
+    AvroDecisions,
     JsonCodec,
     JsonDecisions,
     JsonSchemaCodec,
     ProtobufCodec,
+    ProtobufDecisions,
     TensorCodec,
     TopicCodecs,
 )
@@ -63,7 +65,12 @@ CHOICES: Mapping[frozenset[type], Mapping[str, type]] = {
     },
     frozenset(CODECS.values()): CODECS,
     frozenset({*CODECS.values(), TopicCodecs}): {**CODECS, "by_topic": TopicCodecs},
-    frozenset({JsonDecisions, ArrowDecisions}): {"json": JsonDecisions, "arrow": ArrowDecisions},
+    frozenset({JsonDecisions, ArrowDecisions, AvroDecisions, ProtobufDecisions}): {
+        "json": JsonDecisions,
+        "arrow": ArrowDecisions,
+        "avro": AvroDecisions,
+        "protobuf": ProtobufDecisions,
+    },
     frozenset({KafkaSink, FileSink}): {"kafka": KafkaSink, "file": FileSink},
     frozenset({OnnxRuntime, OpenVino, PythonModel, Remote, Simulated}): {
         "onnxruntime": OnnxRuntime,

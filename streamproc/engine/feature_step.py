@@ -8,6 +8,7 @@ import numpy as np
 
 from streamproc.codecs import TOPIC_FIELD
 from streamproc.core import BoolArray, EventBatch, Int64Array, Outcome, Reason
+from streamproc.engine.changelog_records import NO_TIME_NS, Recalled
 from streamproc.engine.event_order import Due, Ordered
 from streamproc.engine.isolate import Span, isolate, text_of
 from streamproc.features import Advanced, Duplicates, Expression, JoinedRows, KnownValues, Program
@@ -60,6 +61,7 @@ class FeatureStep:
     duplicates: Duplicates | None = None
     unique_in: frozenset[str] | None = None
     _clocks: dict[int, _Clock] = field(default_factory=dict)
+    _recalled: dict[int, Recalled] = field(default_factory=dict)
     _known: KnownValues | None = None
 
     def __post_init__(self) -> None:
@@ -83,7 +85,53 @@ class FeatureStep:
         Returns:
             those that are to be decided about, with their columns, and the others.
         """
+        partition = int(events.partition[0])
+        if partition in self._recalled:
+            self._reach(partition)
+            del self._recalled[partition]  # its rows hold no event that is decided about
+        return self._take(events, said_ns)
+
+    def restore(self, events: EventBatch, said_ns: Int64Array) -> None:
+        """Take in events of one partition that were decided about before; those that what was recalled holds change nothing.
+
+        Args:
+            events: the events, in the order of their offsets.
+            said_ns: int64 [n], when they say that they happened.
+        """
+        partition = int(events.partition[0])
+        recalled = self._recalled.get(partition)
+        if recalled is None:
+            self._take(events, said_ns)
+            return
+        before = int(np.searchsorted(events.offset, recalled.position))
+        for rows in (slice(0, before, None), slice(before, len(events), None)):
+            if rows.stop > rows.start:
+                if rows.start == before:
+                    self._reach(partition)
+                self._take(events.take(rows), said_ns[rows], recalled)
+
+    def recall(self, partition: int, recalled: Recalled) -> None:
+        """Remember what was written of a partition before it was ours."""
+        self.program.recall(partition, recalled.rows)
+        self._recalled[partition] = recalled
+
+    def newest_ns(self, partition: int) -> int:
+        """When the newest event of a partition happened; ``NO_TIME_NS`` where there was none, or nobody asks."""
+        clock = self._clocks.get(partition)
+        return NO_TIME_NS if clock is None else clock.newest_ns
+
+    def _reach(self, partition: int) -> None:
+        """From here on what was recalled of a partition holds."""
+        clock = self._clocks.setdefault(partition, _Clock())
+        clock.newest_ns = max(clock.newest_ns, self._recalled[partition].newest_ns)
+
+    def _take(
+        self, events: EventBatch, said_ns: Int64Array, recalled: Recalled | None = None
+    ) -> tuple[list[EventBatch], list[Undecided]]:
         events, said_ns, ends = self.look(events, said_ns)
+        if recalled is not None and len(events):
+            new = np.flatnonzero(events.offset >= _held_up_to(events, recalled))
+            events, said_ns = events.take(new), said_ns[new]
         decided: list[EventBatch] = []
         if len(events):
             decided, more = self.make(events, said_ns, int(events.partition[0]))
@@ -149,6 +197,7 @@ class FeatureStep:
             state: whose keys are forgotten with it, where they are not its own.
         """
         self._clocks.pop(partition, None)
+        self._recalled.pop(partition, None)
         self.program.drop([partition if state is None else state])
         if self._known is not None:
             self._known.drop([partition])
@@ -226,6 +275,12 @@ class FeatureStep:
 def _rows_of(ordered: Ordered) -> JoinedRows:
     events = ordered.events
     return JoinedRows(events.columns, events.key, ordered.said_ns, ordered.place_ns, events.number)
+
+
+def _held_up_to(events: EventBatch, recalled: Recalled) -> Int64Array:
+    """Up to which position what was recalled of each event's key holds (int64 [n])."""
+    ahead, position = recalled.ahead, recalled.position
+    return np.array([ahead.get(key, position) for key in events.key.tolist()], np.int64)
 
 
 def _without(

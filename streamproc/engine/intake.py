@@ -231,7 +231,10 @@ class Intake:
             # No record has an ordinal below 0: by it those are known that are not decided about.
             events = replace(events, ordinal=constant(-1, len(events)))
             said_ns = self.times.said_ns(batch, decoded.record, decoded.columns)
-            self._stepped(self._step, batch.source, events, said_ns)
+            if self.order is None:
+                self._step.restore(events, said_ns)
+            else:
+                self._stepped(self._step, batch.source, events, said_ns)
 
     def _stepped(
         self, step: FeatureStep, source: TopicPartition, events: EventBatch, said_ns: Int64Array

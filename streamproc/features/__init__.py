@@ -1,5 +1,6 @@
 """From decoded events to the model's inputs, vectorised over a batch."""
 
+from streamproc.features.changelog import ChangelogTopic
 from streamproc.features.duplicates import Duplicates, KnownValues
 from streamproc.features.expressions import Expression
 from streamproc.features.fields import FieldFeatures
@@ -14,6 +15,7 @@ __all__ = [
     "FEATURES",
     "Advanced",
     "AskedTable",
+    "ChangelogTopic",
     "Duplicates",
     "Expression",
     "Feature",

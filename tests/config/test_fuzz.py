@@ -55,7 +55,7 @@ def test_a_value_that_is_another(text: str, data: st.DataObject) -> None:
         inside = tree
         for part in above:
             inside = inside[part]
-        inside[last] = deepcopy(data.draw(SCALARS))  # the next change may be inside of it
+        inside[last] = deepcopy(data.draw(SCALARS))  # else a drawn {} is in itself the next time
     refused_or_read(yaml.safe_dump(tree, allow_unicode=True))
 
 
