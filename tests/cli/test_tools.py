@@ -112,7 +112,7 @@ def test_schemas_are_listed_printed_and_written(tmp_path: Path) -> None:
     printed = json.loads(streamproc("schema", "decision", cwd=tmp_path).out)
     assert printed == json.loads(asset("schemas", "decision.schema.json").read_text())
     answer = streamproc("schema", "--out", "here", "--json", cwd=tmp_path)
-    names = ("alert", "config", "decision", "ledger")
+    names = ("alert", "config", "decision", "ledger", "shadow")
     assert answer.json["written"] == [f"here/{name}.schema.json" for name in names]
     assert (tmp_path / "here" / "config.schema.json").is_file()
 
