@@ -19,6 +19,7 @@ from streamproc.core import (
     ExternalError,
     ModelInfo,
     Problem,
+    Reason,
     TensorSpec,
     load_function,
     object_column,
@@ -26,6 +27,7 @@ from streamproc.core import (
 from streamproc.engine import PythonFunction
 from streamproc.executors import load_runners, sweep
 from streamproc.runtime import (
+    ask_for_decision_schema,
     dead_letter_topic,
     make_decider,
     make_decoder,
@@ -179,7 +181,9 @@ def _rehearse(loaded: LoadedConfig, found: Found) -> None:
     for _ in range(2):
         trial.send(topic, _made_up(config, decoder.fields, trial.now_ns), key="0")
     result = trial.run()
-    if result.summary["outcomes"]["dead_letter"]:
+    # Made-up events have nothing before them that they could be joined with.
+    lonely = set(result.summary["reasons"]) <= {Reason.NO_PARTNER}
+    if result.summary["outcomes"]["dead_letter"] and not lonely:
         why = result.dead_letters[0].detail if result.dead_letters else ""
         why = why or ", ".join(result.summary["reasons"])
         text = f"two made-up events, all zeros and empty texts, became dead letters: {why}"
@@ -246,11 +250,20 @@ async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
         _take("sink.kafka.topic", {t: s for t, s in shapes.items() if t not in later}, found)
         found.broker = found.broker or sink.bootstrap_servers
         await _look_at_objectives(config, sink, found)
+        await _look_at_schema(config, found)
     except ConfigError as error:
         found.problems += error.problems
     except ExternalError as error:
         part, _, text = str(error).partition(": ")
         found.problems.append(Problem(text, f"{part}.bootstrap_servers"))
+
+
+async def _look_at_schema(config: PipelineConfig, found: Found) -> None:
+    """The decisions' schema in its registry, which is only looked for."""
+    try:
+        await ask_for_decision_schema(config, register=False)
+    except ExternalError as error:
+        found.problems.append(Problem(str(error), "decisions"))
 
 
 async def _look_at_objectives(config: PipelineConfig, sink: KafkaSink, found: Found) -> None:

@@ -129,6 +129,7 @@ class Program:
             history.begin(slot, entered, time_ns)
         view = View(
             columns,
+            key,
             time_ns,
             self._expressions,
             self._histories,

@@ -11,6 +11,7 @@ from streamproc.engine import ScheduleLog
 from streamproc.runtime.assembly import Assembly, assemble
 from streamproc.runtime.commits import Commits
 from streamproc.runtime.credentials import Credentials
+from streamproc.runtime.decision_schemas import ask_for_decision_schema
 from streamproc.runtime.drift import DriftWatch, watch_drift
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
@@ -206,6 +207,7 @@ class Service:
         parts = self._parts
         export = self._telling.begin(self.models())
         try:
+            await ask_for_decision_schema(self._config)
             self._assembly = assembly = assemble(
                 self._config,
                 parts.executors,

@@ -31,6 +31,8 @@ def test_fields_and_operators_stand_side_by_side(read: Read, minimal: str) -> No
         ("features: [{lag: {field: price}}, {lag: {field: price}}]\n" + TTL, "features[1]", "is there already"),
         ("features: [{rolling: {field: price, take: [mean]}}]\n", "features[0].rolling", "needs events"),
         ("features: [{rolling: {field: price, take: [median], events: 3}}]\n", "features[0].rolling.take[0]", "must be"),
+        ("features: [{sequence: {fields: [f], steps: 1, every: 1s}}]\n" + TTL, "features[0].sequence.every", "at least 2 steps"),
+        ("features: [{sequence: {fields: [f], steps: 9, every: 0s}}]\n" + TTL, "features[0].sequence.every", "longer than 0"),
         ("features: [{lag: {field: price}}]\n", "state.ttl", "is needed"),
         ("features: [{lag: {field: price}}]\nshed: [conflate]\n" + TTL, "shed[0]", "on_gap"),
         (

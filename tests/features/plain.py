@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from streamproc.features.hashing import fnv1a
 from streamproc.features.operators import (
     AsOf,
     ClosedWindow,
@@ -157,7 +158,14 @@ def _ewm(o: Ewm, event: Event, seen: Any, young: Any) -> dict[str, Any]:
 def _sequence(o: KeySequence, event: Event, seen: Any, young: Any) -> dict[str, Any]:
     steps = [e for e in seen if o.when is None or _holds(o.when, e)][-o.steps :]
     rows = [[e[f] if e in young else o.fill for f in o.fields] for e in steps]
-    return {o.as_: [[o.fill] * len(o.fields)] * (o.steps - len(rows)) + rows}
+    made = {o.as_: [[o.fill] * len(o.fields)] * (o.steps - len(rows)) + rows}
+    if o.every is None:
+        return made
+    shift_ns = fnv1a(event["key"] or b"") % o.every
+    stretches = [(e["time_ns"] + shift_ns) // o.every for e in steps if e in young]
+    whole = len(stretches) == o.steps and (o.when is None or _holds(o.when, event))
+    due = whole and stretches[-1] > max(stretches[:-1])
+    return made | {f"_{o.as_}_due": float(due)}
 
 
 def _as_of(o: AsOf, event: Event, seen: Any, young: Any) -> dict[str, Any]:

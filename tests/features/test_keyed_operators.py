@@ -57,6 +57,8 @@ KEYED: list[Feature] = [
     Quantile(field="x", time=seconds("2s"), when=QUOTE, fill=7.0),
     KeySequence(fields=["x", "y"], steps=5, fill=0.5),
     KeySequence(fields=["y"], steps=3, when=QUOTE, as_="quotes"),
+    KeySequence(fields=["x"], steps=2, every=seconds("1s"), as_="often"),
+    KeySequence(fields=["y"], steps=3, when=QUOTE, every=seconds("2s"), as_="seldom"),
     AsOf(when=QUOTE, fields=["x", "y"], within=seconds("4s"), max_events=3, fill=-3.0),
 ]  # fmt: skip
 NEARLY: list[Feature] = [

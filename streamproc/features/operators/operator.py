@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from streamproc.codecs import FieldType
-from streamproc.core import BoolArray, Columns, Float64Array, Int64Array, UserFunction
+from streamproc.core import BoolArray, Columns, Float64Array, Int64Array, ObjectArray, UserFunction
 from streamproc.features.expressions import Expression
 from streamproc.features.history import History
 
@@ -42,6 +42,7 @@ class View:
 
     Attributes:
         columns: the decoded fields and what operators before it made, each [n, ...].
+        key: object [n], the events' keys.
         time_ns: int64 [n], when the events happened.
         expressions: the operators' expressions, compiled, by their texts.
         histories: what is remembered, by condition.
@@ -52,6 +53,7 @@ class View:
     """
 
     columns: Columns
+    key: ObjectArray
     time_ns: Int64Array
     expressions: Mapping[str, Expression]
     histories: Mapping[str | None, History]
