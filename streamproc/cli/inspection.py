@@ -25,7 +25,7 @@ from streamproc.core import (
     object_column,
 )
 from streamproc.engine import PythonFunction
-from streamproc.executors import load_executors, sweep
+from streamproc.executors import load_runners, sweep
 from streamproc.runtime import (
     ask_for_decision_schema,
     dead_letter_topic,
@@ -85,7 +85,7 @@ def inspect_parts(loaded: LoadedConfig, clock: Clock) -> Found:
     """Load the model, join the parts, and measure; all problems at once."""
     config, found = loaded.config, Found()
     executors: list[Executor] = []
-    found.attempt(lambda: executors.extend(load_executors(config.model, clock)))
+    found.attempt(lambda: executors.extend(load_runners(config.model, config.rollout, clock)))
     for key, part in (("features", config.features), ("output", config.output)):
         if isinstance(part, PythonFunction) and not executors:  # else the joining looks for it
             found.attempt(lambda r=part.python, k=key: load_function(r, key=f"{k}.python"))  # type: ignore[misc]
@@ -158,7 +158,8 @@ def _measure(loaded: LoadedConfig, executor: Executor, found: Found, clock: Cloc
     budget_ns = int(config.deadline.budget)
     send_ns = SendLatency(ceiling_ns=budget_ns).send_ns
     alone_ns = latency.predict_ns(1) + send_ns
-    if info is found.models[-1] and alone_ns > budget_ns // BUDGET_PART:  # the quickest there is
+    quickest = found.models[len(config.model.ladder) - 1]
+    if info is quickest and alone_ns > budget_ns // BUDGET_PART:
         text = (
             f"an event alone takes {latency.predict_ns(1) / NS_PER_MS:.1f} ms in the model and about "
             f"{send_ns / NS_PER_MS:.0f} ms to the broker: more than half of the {config.deadline.budget} "

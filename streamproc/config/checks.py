@@ -16,6 +16,7 @@ from streamproc.config.ends import END_CHECKS, Sink, Source
 from streamproc.config.feature_checks import FEATURE_CHECKS
 from streamproc.config.foreign_names import nearest
 from streamproc.config.recording_checks import RECORDING_CHECKS
+from streamproc.config.rollout_checks import ROLLOUT_CHECKS
 from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
 from streamproc.config.security_checks import SECURITY_CHECKS
 from streamproc.config.slo_checks import SLO_CHECKS
@@ -296,5 +297,6 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     *RECORDING_CHECKS,
     *SECURITY_CHECKS,
     *SLO_CHECKS,
+    *ROLLOUT_CHECKS,
 )
 """Each check and the parts that it takes."""

@@ -1,5 +1,6 @@
 """The pipeline as one synchronous object: bytes and times in, effects out."""
 
+from streamproc.engine.comparer import Compared
 from streamproc.engine.conclude import Concluder, Destinations
 from streamproc.engine.decide import (
     Decider,
@@ -15,6 +16,7 @@ from streamproc.engine.feature_step import FeatureStep
 from streamproc.engine.feature_tap import FeatureTap
 from streamproc.engine.intake import Intake
 from streamproc.engine.isolate import Span
+from streamproc.engine.judge import Limits as CanaryLimits
 from streamproc.engine.lanes import Lanes
 from streamproc.engine.ledger import (
     Ledger,
@@ -47,6 +49,8 @@ from streamproc.engine.options import (
 from streamproc.engine.partitions import PartitionTable
 from streamproc.engine.parts import EngineParts
 from streamproc.engine.rescue import Rescued, rescue
+from streamproc.engine.rollout import BASE_ARM, Rollout
+from streamproc.engine.rollout_plan import ArmPlan, CanaryPlan, RolloutPlan, ShadowPlan
 from streamproc.engine.schedule_log import (
     Beginning,
     Call,
@@ -61,6 +65,7 @@ from streamproc.engine.tracker import AcknowledgementTracker
 from streamproc.engine.transaction import Cut, OpenTransaction
 
 __all__ = [
+    "BASE_ARM",
     "DEADLINE_HEADER",
     "DETAIL_HEADER",
     "OUTCOME_HEADER",
@@ -72,8 +77,12 @@ __all__ = [
     "SIZE_HEADER",
     "SOURCE_HEADER",
     "AcknowledgementTracker",
+    "ArmPlan",
     "Beginning",
     "Call",
+    "CanaryLimits",
+    "CanaryPlan",
+    "Compared",
     "Concluder",
     "Cut",
     "Deadline",
@@ -106,11 +115,14 @@ __all__ = [
     "PythonDecider",
     "PythonFunction",
     "Rescued",
+    "Rollout",
+    "RolloutPlan",
     "ScheduleLog",
     "Screen",
     "Send",
     "Settled",
     "Settlement",
+    "ShadowPlan",
     "Skew",
     "Skip",
     "Span",

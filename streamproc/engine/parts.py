@@ -7,9 +7,10 @@ from streamproc.engine.conclude import Concluder
 from streamproc.engine.intake import Intake
 from streamproc.engine.offering import Offering
 from streamproc.engine.partitions import PartitionTable
+from streamproc.engine.rollout import Rollout
 from streamproc.engine.screen import Screen
 from streamproc.engine.settlement import Settlement
-from streamproc.scheduling import Scheduler
+from streamproc.scheduling import ArmedScheduler
 from streamproc.telemetry import Accounts
 
 
@@ -27,14 +28,16 @@ class EngineParts:
         settlement: when outcomes are final.
         partitions: the owned partitions.
         accounts: the books.
+        rollout: the models that are tried beside the one that decides.
     """
 
     clock: Clock
     intake: Intake
     screen: Screen
     offering: Offering
-    scheduler: Scheduler
+    scheduler: ArmedScheduler
     concluder: Concluder
     settlement: Settlement
     partitions: PartitionTable
     accounts: Accounts
+    rollout: Rollout

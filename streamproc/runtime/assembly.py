@@ -28,6 +28,7 @@ from streamproc.engine import (
     PlainDecider,
     PythonDecider,
     PythonFunction,
+    Rollout,
     ScheduleLog,
     Screen,
     Settlement,
@@ -37,6 +38,7 @@ from streamproc.executors import sweep
 from streamproc.features import Program
 from streamproc.runtime.codecs import make_decoder, make_encoder
 from streamproc.runtime.features import make_features, make_program, make_step, remembers, rewind_ns
+from streamproc.runtime.rollout import rollout_plan
 from streamproc.runtime.scheduling import (
     has_policy,
     lane_budgets_ns,
@@ -120,7 +122,8 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
 
     Args:
         config: what the user wrote.
-        executors: what runs the model's variants, the best one's first.
+        executors: what runs the model's variants, the best one's first, and behind them the models of a rollout; see
+            ``executors.runners``.
         clock: the pipeline's time.
         export: takes the journeys of traced events; None makes no traces.
         sweeps: what each variant takes, where it is known; None measures.
@@ -158,12 +161,16 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         clock = LoggedClock(clock, log)
     latency = [LatencyModel(*measured, size_max=room) for measured in swept]
     accounts = make_accounts(config)
-    scheduler = watch("schedule", make_scheduler(config, latency, slots=slots))
+    ladder = len(config.model.ladder)
+    scheduler = watch("schedule", make_scheduler(config, latency[:ladder], slots=slots))
     transactional = config.delivery == "exactly_once"
     if transactional and decoder.several:
         msg = "exactly_once needs records of one event each, and this codec's may hold several: write at_least_once"
         raise ConfigError(Problem(msg, "delivery"))
     partitions = PartitionTable(transactional=transactional)
+    rollout = Rollout(
+        scheduler=scheduler, partitions=partitions, decider=decider, books=accounts.rollout
+    )
     tracer = None
     traces = config.telemetry.traces
     if traces is not None and export is not None:
@@ -210,6 +217,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         settlement=settlement,
         partitions=partitions,
         accounts=accounts,
+        rollout=rollout,
     )
     keep_order = config.ordering != "none"
     engine = (
@@ -217,8 +225,9 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         if log is None
         else LoggedEngine(parts, batch_room=room, keep_order=keep_order, log=log)
     )
+    rollout.change(rollout_plan(config, models, latency), 0)
     reach_ns = rewind_ns(config, program)
-    engine.rewinds = reach_ns > 0
+    engine.restore.wanted = reach_ns > 0
     compute = tuple(LatencyModel(*measured, size_max=room) for measured in swept)
     transaction = OpenTransaction(partitions, settlement, ledger) if transactional else None
     return Assembly(

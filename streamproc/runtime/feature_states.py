@@ -15,5 +15,5 @@ def feature_states(assembly: Assembly) -> FeatureStates | None:
         bytes_a_key=program.bytes_a_key,
         evicted=program.keys.evicted_total,
         restored=assembly.accounts.restored,
-        restore_seconds=engine.restore_ns / NS_PER_S,
+        restore_seconds=engine.restore.took_ns / NS_PER_S,
     )

@@ -9,10 +9,10 @@ from streamproc.engine import Lanes, Offering
 from streamproc.features import Expression
 from streamproc.scheduling import (
     SHED_POLICIES,
+    ArmedScheduler,
     LaneSpec,
     LatencyModel,
     Reload,
-    Scheduler,
     SendLatency,
     ShedPolicy,
     SkipAhead,
@@ -82,7 +82,7 @@ def make_accounts(config: PipelineConfig) -> Accounts:
 
 def make_scheduler(
     config: PipelineConfig, latency: Sequence[LatencyModel], *, slots: int
-) -> Scheduler:
+) -> ArmedScheduler:
     """The scheduler of a pipeline.
 
     Args:
@@ -92,7 +92,7 @@ def make_scheduler(
     """
     lanes = lane_specs(config)
     smallest_ns = min(lane.budget_ns for lane in lanes)
-    return Scheduler(
+    return ArmedScheduler(
         batching=config.batching,
         shed=shed_policies(config.shed),
         ordering=config.ordering,

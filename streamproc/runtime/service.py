@@ -77,7 +77,7 @@ class Service:
         self._on_ready = on_ready
         self._on_hang = on_hang
         self._before_join = before_join or _nothing
-        self._telling = Telling(config, parts.clock)
+        self._telling = Telling(config, parts.clock, self.models)
         self._schedule = parts.schedule
         self.on_assembled: Callable[[Assembly], None] | None = None
         if parts.schedule is None and config.record is not None:
@@ -191,7 +191,7 @@ class Service:
             "model": self._assembly is not None,
             "assignment": self._driver is not None and self._driver.owns_partitions,
             "broker": self._driver is not None and self._parts.sink.healthy(),
-            "features": self._assembly is not None and not self._assembly.engine.restoring,
+            "features": self._assembly is not None and not self._assembly.engine.restore.under_way,
         }
 
     async def run(self) -> Summary:

@@ -53,7 +53,7 @@ class PipelineTest:
     Args:
         pipeline: a configuration, or the path of its file.
         executor: answers instead of the configuration's model; for one with variants a list, the best one's
-            first. One that is no ``FakeExecutor`` answers at
+            first, and behind them the models of a rollout: arms, canary, its reference, shadow. One that is no ``FakeExecutor`` answers at
             the cost of 1 ms a batch and 10 us an event; so does the configuration's own model, unless it
             is ``simulated``, which costs what it says.
         clock: the virtual clock; a new one by default.
@@ -85,7 +85,7 @@ class PipelineTest:
         config = config_of(pipeline)
         self._config = config
         self.clock = clock or VirtualClock()
-        self.executors = fakes_for(executor, config.model)
+        self.executors = fakes_for(executor, config.model, config.rollout)
         self.executor = self.executors[0]
         hands = Hands()
         self.journeys: list[Journey] = []
@@ -223,15 +223,18 @@ class PipelineTest:
             match effect:
                 case Send(ticket=ticket, records=records):
                     self.sink.send(records, partial(self._sent, ticket))
-                case Infer(run=run, size=size, inputs=inputs, variant=variant):
-                    executor = self.executors[variant]
-                    ended = partial(self._ended, run, answer_of(executor, inputs, size))
-                    self.call(ended, at_ns=self.now_ns + executor.cost_ns(size))
+                case Infer() as infer:
+                    executor = self.executors[infer.variant]
+                    ended = partial(self._ended, infer.run, answer_of(executor, infer))
+                    self.call(ended, at_ns=self.now_ns + executor.cost_ns(infer.size))
                 case Skip(source=source, timestamp_ns=timestamp_ns):
                     jump = self._source.skip_now(source, timestamp_ns)
                     self._engine.skipped(source, jump)
 
-    def _ended(self, run: int, outputs: Columns | Rescued) -> None:
+    def _ended(self, run: int, outputs: Columns | Rescued | Exception) -> None:
+        if isinstance(outputs, Exception):
+            self._engine.failed(run, outputs, self.now_ns)
+            return
         self._engine.completed(run, outputs, self.now_ns)
 
     def _sent(self, ticket: int, result: int | Exception) -> None:

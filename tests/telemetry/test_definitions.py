@@ -43,6 +43,10 @@ def shown() -> dict[str, tuple[str, str, frozenset[str]]]:
     accounts.stage_constant("infer", 1, 1)
     accounts.tail.threshold_ns = 1
     accounts.suppressed(Outcome.SHED, 1)
+    accounts.rollout.shares["canary"] = 0.5
+    accounts.rollout.outcomes["canary", Outcome.LATE] += 1
+    accounts.rollout.rollbacks["canary", "misses"] += 1
+    accounts.rollout.of("canary")
     collector = PipelineCollector(
         lambda: accounts,
         gauges=lambda: ALL_GAUGES,
