@@ -198,7 +198,7 @@ def test_what_the_consumer_says_of_empty_partitions_is_not_needed_to_do_it_again
         engine.ingest(batch)
         if told:
             engine.moved({T[1]: 0})
-        assert engine.restoring != told
+        assert engine.restore.under_way != told
         engine.ingest(replace(batch, offset=batch.offset + 2, end_position=4))
         log.flush()
         return [Call(call) for entry in entries for call in entry.calls]
