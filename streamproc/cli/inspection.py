@@ -227,13 +227,14 @@ def _blank(kind: FieldType) -> Array:
 async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
     """Ask the brokers for the topics that the pipeline names."""
     config = loaded.config
-    source, sink = config.source, config.sink
+    source, sink, changelog = config.source, config.sink, config.state.changelog
     made = {
         topic: key
         for topic, key in (
             (dead_letter_topic(config), "outcomes.dead_letter_topic"),
             (config.outcomes.shed_topic, "outcomes.shed_topic"),
             (config.outcomes.ledger_topic, "outcomes.ledger_topic"),
+            (None if changelog is None else changelog.topic, "state.changelog.topic"),
         )
         if topic is not None
     }

@@ -1,5 +1,7 @@
 """The pipeline as one synchronous object: bytes and times in, effects out."""
 
+from streamproc.engine.changelog import Changelog
+from streamproc.engine.changelog_records import ChangelogReading, Recalled
 from streamproc.engine.comparer import Compared
 from streamproc.engine.conclude import Concluder, Destinations
 from streamproc.engine.decide import (
@@ -82,6 +84,8 @@ __all__ = [
     "Call",
     "CanaryLimits",
     "CanaryPlan",
+    "Changelog",
+    "ChangelogReading",
     "Compared",
     "Concluder",
     "Cut",
@@ -114,6 +118,7 @@ __all__ = [
     "PlainDecider",
     "PythonDecider",
     "PythonFunction",
+    "Recalled",
     "Rescued",
     "Rollout",
     "RolloutPlan",

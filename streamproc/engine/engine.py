@@ -7,6 +7,7 @@ starts nothing; the service, the tests and the player drive the same one.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -35,6 +36,9 @@ from streamproc.engine.turns import Turns
 from streamproc.engine.undecided import Undecided
 from streamproc.scheduling import Idle, Reload, Run, SkipTo, WaitUntil
 
+if TYPE_CHECKING:
+    from streamproc.engine.changelog import Changelog
+
 
 class Engine:
     """One pipeline's way of the data.
@@ -51,6 +55,7 @@ class Engine:
             their positions is not believed.
         restore: brings back what features remember, where records are fetched again for it.
         rollout: the models that are tried beside the one that decides.
+        changelog: takes what is remembered of keys; None where nobody does.
         wake_ns: when ``next_effects`` is to be asked again although nothing has happened; None for never.
     """
 
@@ -78,6 +83,7 @@ class Engine:
         self._concluder.watch = self.rollout.decided
         self._settlement.arms = self.rollout.ended
         self.restore = Restoring(parts.clock, parts.intake, parts.partitions, parts.accounts)
+        self.changelog: Changelog | None = None
         self.wake_ns: int | None = None
 
     @property
@@ -115,6 +121,9 @@ class Engine:
     ) -> None:
         """These partitions are ours from now on; see ``AssignmentListener``."""
         self._partitions.assign(positions, beyond)
+        if self.changelog is not None:
+            for partition in filter(None, map(self._partitions.find, positions)):
+                self.changelog.begin(partition)
         self.restore.assigned()
 
     @property
@@ -154,6 +163,8 @@ class Engine:
         self.read.released(sources)
         for partition in self._partitions.release(sources):
             self._leaving_total -= partition.leaving
+            if self.changelog is not None:
+                self.changelog.forget(partition)
             positions[partition.source] = partition.tracker.position
             self._accounts.handed_back += partition.tracker.open_total
             self._intake.forget(partition.index)
@@ -197,6 +208,8 @@ class Engine:
         if partition is not None and self._intake.remembers:
             for part in self.restore.undone(partition, batch):
                 self._take_in(partition, part)
+            if self.changelog is not None and not partition.leaving:
+                self.changelog.read_to(partition, batch.end_position, batch.arrival_ns)
             return
         self._take_in(partition, batch if partition is None else partition.undone(batch))
 

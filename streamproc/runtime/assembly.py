@@ -11,6 +11,7 @@ from streamproc.connectors.kafka import KafkaSink
 from streamproc.core import Clock, ConfigError, Executor, ModelInfo, Problem, load_function
 from streamproc.engine import (
     Beginning,
+    Changelog,
     Concluder,
     Decider,
     Destinations,
@@ -37,7 +38,14 @@ from streamproc.engine import (
 from streamproc.executors import sweep
 from streamproc.features import Program
 from streamproc.runtime.codecs import make_decoder, make_encoder
-from streamproc.runtime.features import make_features, make_program, make_step, remembers, rewind_ns
+from streamproc.runtime.features import (
+    make_changelog,
+    make_features,
+    make_program,
+    make_step,
+    remembers,
+    rewind_ns,
+)
 from streamproc.runtime.rollout import rollout_plan
 from streamproc.runtime.scheduling import (
     has_policy,
@@ -76,6 +84,7 @@ class Assembly:
         rewind_ns: how much older than the place where reading begins the records are that features still need.
         decoder: turns values into columns.
         feature_taps: are shown the features that are made; to be added to.
+        changelog: what writes down what is remembered, once the engine is given it; None where nothing does.
     """
 
     engine: Engine
@@ -92,6 +101,7 @@ class Assembly:
     rewind_ns: int = 0
     decoder: Decoder | None = None
     feature_taps: list[FeatureTap] = field(default_factory=list)
+    changelog: Changelog | None = None
 
 
 class Watch(Protocol):
@@ -190,7 +200,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         lanes=lanes,
         limits=config.limits,
         now_ns=unlogged.now_ns if stamped else None,
-        step=make_step(config, decoder, program),
+        step=(step := make_step(config, decoder, program)),
     )
     parts = EngineParts(
         clock=clock,
@@ -227,7 +237,8 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
     )
     rollout.change(rollout_plan(config, models, latency), 0)
     reach_ns = rewind_ns(config, program)
-    engine.restore.wanted = reach_ns > 0
+    changelog = make_changelog(config, step, partitions)
+    engine.restore.wanted = reach_ns > 0 or changelog is not None
     compute = tuple(LatencyModel(*measured, size_max=room) for measured in swept)
     transaction = OpenTransaction(partitions, settlement, ledger) if transactional else None
     return Assembly(
@@ -245,6 +256,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         reach_ns,
         decoder,
         intake.taps,
+        changelog,
     )
 
 

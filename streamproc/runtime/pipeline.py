@@ -149,7 +149,8 @@ class Pipeline(PipelineConfig):
 
     def _kafka_sink(self, options: KafkaSink, source: Source, clock: Clock) -> Sink:
         outcomes = self.outcomes
-        asked = (dead_letter_topic(self), outcomes.shed_topic, outcomes.ledger_topic)
+        changelog = None if self.state.changelog is None else self.state.changelog.topic
+        asked = (dead_letter_topic(self), outcomes.shed_topic, outcomes.ledger_topic, changelog)
         made = [topic for topic in asked if topic is not None]
         access = Access.of_sink(options, self.source)
         topics = self.source.topics if isinstance(self.source, KafkaSource) else ()

@@ -21,6 +21,7 @@ from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collecto
 from streamproc.runtime.intake_loop import IntakeLoop
 from streamproc.runtime.loop_watch import LoopWatch
 from streamproc.runtime.parts import Parts
+from streamproc.runtime.recalling import ChangelogRecall, begin_changelog
 from streamproc.runtime.recovery import Recovery
 from streamproc.runtime.reloader import Reloader, Reread
 from streamproc.runtime.schema_waiting import schema_gate
@@ -88,6 +89,7 @@ class Service:
         self._skew_watch = SkewWatch(int(config.deadline.budget))
         self._assembly: Assembly | None = None
         self._drift: DriftWatch | None = None
+        self._recall: ChangelogRecall | None = None
         self._reread = reread
         self._reloader: Reloader | None = None
         self._driver: Driver | None = None
@@ -217,6 +219,7 @@ class Service:
                 waits_for_schemas=True,
             )
             rewind(parts.source, assembly.rewind_ns)
+            self._recall = begin_changelog(self._config, assembly, parts.source, parts.clock)
             self._drift = watch_drift(self._config, assembly)
             record = self._telling.record(assembly, self.models())
             if self.on_assembled is not None:
@@ -272,6 +275,7 @@ class Service:
             clock=parts.clock,
             held=lambda: self._paused or (gate is not None and gate.waits),
             patience_ns=parts.progress_timeout_ns,
+            changelog=assembly.changelog,
         )
         self._intake.held = self._paused
         if self.watches:
@@ -304,6 +308,8 @@ class Service:
     ) -> None:
         """Join the group, and read until the end."""
         parts = self._parts
+        if self._recall is not None:
+            await self._recall.prepare()
         await parts.sink.start()
         await parts.source.start(driver)
         self._started_ns, self._cpu_ns = parts.clock.now_ns(), process_cpu_ns()

@@ -38,6 +38,7 @@ class Definition:
 _WORKERS = "with `--workers`"
 _TRACES = "with `telemetry.traces`"
 _REMEMBER = "where features remember something of their keys"
+_CHANGELOG = "with `state.changelog`"
 _DRIFT = "with `telemetry.drift`"
 _SLO = "with `slo`"
 _PROCESSES = "where the model has processes of its own"
@@ -291,6 +292,18 @@ DEFINITIONS: Final = (
         "gauge",
         "How long reading again took after the last assignment of partitions.",
         when=_REMEMBER,
+    ),
+    Definition(
+        names.CHANGELOG_RECORDS,
+        "counter",
+        "Records written to the changelog of what features remember.",
+        when=_CHANGELOG,
+    ),
+    Definition(
+        names.CHANGELOG_BYTES,
+        "counter",
+        "Bytes of their keys and values, before compression.",
+        when=_CHANGELOG,
     ),
     Definition(
         names.DRIFT_PSI,

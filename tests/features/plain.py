@@ -8,6 +8,7 @@ from streamproc.features.hashing import fnv1a
 from streamproc.features.operators import (
     AsOf,
     ClosedWindow,
+    Cumulative,
     Difference,
     Ewm,
     KeySequence,
@@ -155,6 +156,40 @@ def _ewm(o: Ewm, event: Event, seen: Any, young: Any) -> dict[str, Any]:
     return {f"{o.field}_ewm_{name}": known[name] for name in o.take}
 
 
+def _cumulative(o: Cumulative, event: Event, seen: Any, young: Any) -> dict[str, Any]:
+    weight = total = squares = 0.0
+    mean, newest, members = o.fill, seen[0]["time_ns"], []
+    for e in seen:
+        reached = max(newest, e["time_ns"])
+        fades = o.half_life is not None
+        factor = 2.0 ** -((reached - newest) / int(o.half_life or 1)) if fades else 1.0
+        own = 2.0 ** -((reached - e["time_ns"]) / int(o.half_life or 1)) if fades else 1.0
+        newest, weight = reached, weight * factor
+        total, squares = total * factor, squares * factor
+        if o.when is None or _holds(o.when, e):
+            members.append(e[o.field])
+            before, had = mean, weight > 0
+            weight, total = weight + own, total + own * e[o.field]
+            mean = total / weight
+            if had:
+                squares += own * ((e[o.field] - before) * (e[o.field] - mean))
+        elif weight > 0:
+            mean = total / weight
+    squares = max(squares, 0.0)
+    enough = len(members) > (o.half_life is None)
+    variance = squares / (weight - (o.half_life is None)) if enough else o.fill
+    known = {
+        "count": weight,
+        "sum": total,
+        "mean": total / weight if members else o.fill,
+        "variance": variance,
+        "std": math.sqrt(variance) if enough else o.fill,
+        "min": min(members, default=o.fill),
+        "max": max(members, default=o.fill),
+    }
+    return {f"{o.field}_cumulative_{name}": known[name] for name in o.take}
+
+
 def _sequence(o: KeySequence, event: Event, seen: Any, young: Any) -> dict[str, Any]:
     steps = [e for e in seen if o.when is None or _holds(o.when, e)][-o.steps :]
     rows = [[e[f] if e in young else o.fill for f in o.fields] for e in steps]
@@ -215,6 +250,7 @@ _MEANINGS = {
     ClosedWindow: _closed,
     Quantile: _quantile,
     Ewm: _ewm,
+    Cumulative: _cumulative,
     KeySequence: _sequence,
     AsOf: _as_of,
 }

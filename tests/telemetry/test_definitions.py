@@ -31,7 +31,7 @@ ALL_GAUGES = Gauges(
     executor_slots=1,
     loop_lag_seconds=0.0,
     event_time_skew_seconds={"ticks/0": 0.0},
-    features=FeatureStates(1, 8, 0, 0, 0.0),
+    features=FeatureStates(1, 8, 0, 0, 0.0, (1, 1)),
     workers=WorkerStates({"ready": 1}, 0, 0.0),
     model=ModelStates({"full": ModelProcesses(1, 0, {"closed": 1}, 0)}, {}),
 )

@@ -48,6 +48,7 @@ class View:
         histories: what is remembered, by condition.
         slot: int64 [n], the places of the events' keys in keyed state.
         custom: the user's functions with what they keep, by the name of what they make.
+        kept: what other operators keep of keys, by the operator and by name, an array [keys, ...].
         tables: what lookups look into, by their names.
         refused: events for which an operator finds no value that it must have, by reason.
     """
@@ -61,6 +62,7 @@ class View:
     refused: dict[str, BoolArray]
     tables: Mapping[str, "Table"]
     custom: Mapping[str, tuple[UserFunction, Columns]]
+    kept: Mapping[str, Columns]
 
     def __len__(self) -> int:
         return len(self.time_ns)

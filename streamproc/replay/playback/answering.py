@@ -54,8 +54,10 @@ def answering(config: PipelineConfig, *, outputs: bool = True) -> tuple[Executor
 
 def without_transactions(config: Config) -> Config:
     """The pipeline where there is no broker: what it decides is the same, and final when it is acknowledged."""
-    outcomes = replace(config.outcomes, ledger_topic=None)
-    return replace(config, delivery="at_least_once", outcomes=outcomes)
+    outcomes, state = replace(config.outcomes, ledger_topic=None), config.state
+    if state.changelog is not None:
+        state = replace(state, changelog=None, restore="none")
+    return replace(config, delivery="at_least_once", outcomes=outcomes, state=state)
 
 
 @dataclass(frozen=True, slots=True)
