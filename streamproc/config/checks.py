@@ -15,6 +15,7 @@ from streamproc.config.delivery_checks import DELIVERY_CHECKS
 from streamproc.config.ends import END_CHECKS, Sink, Source
 from streamproc.config.feature_checks import FEATURE_CHECKS
 from streamproc.config.foreign_names import nearest
+from streamproc.config.model_state_checks import MODEL_STATE_CHECKS
 from streamproc.config.recording_checks import RECORDING_CHECKS
 from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
 from streamproc.config.security_checks import SECURITY_CHECKS
@@ -290,6 +291,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_undecided, ("name", "source", "sink", "outcomes")),
     *CODEC_CHECKS,
     *FEATURE_CHECKS,
+    *MODEL_STATE_CHECKS,
     *END_CHECKS,
     *DELIVERY_CHECKS,
     *SCHEDULING_CHECKS,

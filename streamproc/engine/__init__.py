@@ -1,5 +1,6 @@
 """The pipeline as one synchronous object: bytes and times in, effects out."""
 
+from streamproc.engine.carried import bytes_a_key
 from streamproc.engine.conclude import Concluder, Destinations
 from streamproc.engine.decide import (
     Decider,
@@ -57,8 +58,11 @@ from streamproc.engine.schedule_log import (
 from streamproc.engine.screen import Screen
 from streamproc.engine.settled import Settled
 from streamproc.engine.settlement import Settlement, Tap, Witness
+from streamproc.engine.stateful import StatefulModel
 from streamproc.engine.tracker import AcknowledgementTracker
 from streamproc.engine.transaction import Cut, OpenTransaction
+from streamproc.engine.turns import KeyTurns
+from streamproc.engine.turnwise import TurnwiseScheduler
 
 __all__ = [
     "DEADLINE_HEADER",
@@ -89,6 +93,7 @@ __all__ = [
     "FeatureTap",
     "Infer",
     "Intake",
+    "KeyTurns",
     "LabelDecider",
     "Lanes",
     "Ledger",
@@ -114,9 +119,12 @@ __all__ = [
     "Skew",
     "Skip",
     "Span",
+    "StatefulModel",
     "Tap",
     "Times",
+    "TurnwiseScheduler",
     "Witness",
+    "bytes_a_key",
     "check_labels",
     "decode_ledger",
     "rescue",

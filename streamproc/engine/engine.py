@@ -5,6 +5,7 @@ starts nothing; the service, the tests and the player drive the same one.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import accumulate, groupby
 
@@ -53,6 +54,7 @@ class Engine:
             their positions is not believed.
         rewinds: set where records are fetched again from before the place where deciding begins.
         restore_ns: how long that took after the last assignment.
+        stateful: what is kept for a model that carries state; None for one that does not.
         wake_ns: when ``next_effects`` is to be asked again although nothing has happened; None for never.
     """
 
@@ -66,6 +68,7 @@ class Engine:
         self._settlement = parts.settlement
         self._partitions = parts.partitions
         self._accounts = parts.accounts
+        self.stateful = parts.stateful
         self._batch_room = batch_room
         self._keep_order = keep_order
         self._no_lane = UNKNOWN if len(parts.accounts.lanes) > 1 else 0
@@ -129,7 +132,14 @@ class Engine:
     @property
     def restoring(self) -> bool:
         """Whether what is remembered of a partition's keys is still being read again."""
+        if self.restoring_total:
+            return True
         return self.rewinds and any(p.restoring for p in self._partitions.all())
+
+    @property
+    def restoring_total(self) -> int:
+        """Events that were decided about before, and wait for the model to be run over them again."""
+        return 0 if self.stateful is None else self.stateful.restoring
 
     def owned(self) -> list[TopicPartition]:
         """The partitions that are ours."""
@@ -203,19 +213,36 @@ class Engine:
     def ingest(self, batch: RecordBatch) -> None:
         """Take fetched records in: they are shed, become dead letters, or wait for their run."""
         partition = self._partitions.find(batch.source)
-        if partition is not None and self._intake.remembers:
+        if partition is not None and (self._intake.remembers or self.stateful is not None):
             partition.seen(batch.end_position)
             for part, done in partition.by_done(batch):
                 if done:
                     self._accounts.restored += len(part)
-                    self._intake.restore(part, partition.index)
+                    self._restore(partition, part)
                 else:
                     self._take_in(partition, part)
-            if self._assigned_ns is not None and not self.restoring:
-                self.restore_ns = self._clock.now_ns() - self._assigned_ns
-                self._assigned_ns = None
+            self._look_whether_restored()
             return
         self._take_in(partition, batch if partition is None else partition.undone(batch))
+
+    def _restore(self, partition: Partition, batch: RecordBatch) -> None:
+        """Take in records that were decided about before."""
+        featured = self.stateful is not None
+        for events in self._intake.restore(batch, partition.index, featured=featured):
+            if self.stateful is not None:
+                self.stateful.admit_again(events, self._intake.times.said_by(events))
+
+    def _ended_again(self, run: int, outputs: Columns | Rescued | Exception) -> bool:
+        """Whether that was a run over events that were decided about before."""
+        if self.stateful is None or not self.stateful.ended_again(run, outputs):
+            return False
+        self._look_whether_restored()
+        return True
+
+    def _look_whether_restored(self) -> None:
+        if self._assigned_ns is not None and not self.restoring:
+            self.restore_ns = self._clock.now_ns() - self._assigned_ns
+            self._assigned_ns = None
 
     def _take_in(self, partition: Partition | None, batch: RecordBatch) -> None:
         count = len(batch)
@@ -252,7 +279,11 @@ class Engine:
             self._events_total = int(part.number[-1]) + 1
             waiting = part.waiting_since(now_ns)
             self._pending.add(waiting)
-            self._scheduler.offer(self._offering.of(waiting, partition.index), now_ns)
+            offered = self._offering.of(waiting, partition.index)
+            if self.stateful is None:
+                self._scheduler.offer(offered, now_ns)
+            else:
+                self.stateful.admit(waiting, self._intake.times.said_by(waiting), offered)
             self.read.decoded(batch.source, int(part.event_time_ns[-1]))
             self._accounts.stage("broker", part.arrival_ns - part.event_time_ns)
             self._accounts.stage_constant("decode", now_ns - batch.arrival_ns, len(part))
@@ -281,6 +312,8 @@ class Engine:
                 case Idle():
                     self.wake_ns = None
                     going_on = False
+        if self.stateful is not None:
+            self._effects += self.stateful.begin_again(self._batch_room)
         return self.take_effects()
 
     def completed(
@@ -301,12 +334,16 @@ class Engine:
             variant: which variant ran, where it was another than was asked for.
             executed_ns: when the model began and when it had ended, where that is known more closely.
         """
+        if self._ended_again(run, outputs):
+            return
         as_planned = variant is None and not isinstance(outputs, Rescued)
         self._scheduler.complete(run, finished_ns, failed=not as_planned)
         self._conclude(run, Finished(outputs, finished_ns, variant, executed_ns))
 
     def failed(self, run: int, error: Exception, finished_ns: int) -> None:
         """The model raised: its events become dead letters."""
+        if self._ended_again(run, error):
+            return
         self._scheduler.complete(run, finished_ns, failed=True)
         self._conclude(run, Finished(error, finished_ns))
 
@@ -324,6 +361,11 @@ class Engine:
         self._concluder.encoders = encoders
         self._intake.times.set_lane_budgets(lane_budgets_ns)
         self._batch_room = batch_room
+
+    def begin_anew(self) -> None:
+        """Forget what the model carries: another one runs, which does not know what it means."""
+        if self.stateful is not None:
+            self.stateful.another_model()
 
     def hold_variant(self, floor: int) -> None:
         """Let this variant of the model or a cheaper one decide, whatever the load; 0 gives the choice back."""
@@ -351,8 +393,9 @@ class Engine:
         parts = self._pending.take(run.number)
         events = EventBatch.concatenate(parts)
         bounds = list(accumulate(map(len, parts), initial=0))
+        begun = None if self.stateful is None else self.stateful.begin(run.number)
         self._running[run.run] = InFlight(
-            events, bounds, now_ns, run.reason, run.variant, self._concluder.encoders
+            events, bounds, now_ns, run.reason, run.variant, self._concluder.encoders, begun
         )
         self._accounts.batch(len(events), run.reason, room=self._batch_room)
         if len(parts) == 1:  # they were admitted together
@@ -361,9 +404,8 @@ class Engine:
         else:
             self._accounts.stage("queue", now_ns - events.admitted_ns)
         first_ns = int(events.deadline_ns.min())
-        self._effects.append(
-            Infer(run.run, len(events), events.inputs, run.variant, run.cost, first_ns)
-        )
+        inputs = events.inputs if begun is None else events.inputs | begun.inputs
+        self._effects.append(Infer(run.run, len(events), inputs, run.variant, run.cost, first_ns))
 
     def _skip(self, skip: SkipTo) -> None:
         partition = self._partitions.at(skip.partition)
@@ -376,6 +418,11 @@ class Engine:
 
     def _conclude(self, run: int, finished: Finished) -> None:
         """Decide about a run's events; where order is kept, after those of all runs before it."""
+        begun = self._running[run].begun
+        if begun is not None and self.stateful is not None:
+            # At once: the next events of these keys need not wait until its turn comes to be decided about.
+            outputs = self.stateful.ended(begun, finished.outputs)
+            finished = replace(finished, outputs=outputs)
         self._finished[run] = finished
         while self._finished:
             first = next(iter(self._running)) if self._keep_order else next(iter(self._finished))

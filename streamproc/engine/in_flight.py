@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from streamproc.codecs import DecisionEncoder
 from streamproc.core import Columns, EventBatch, light
 from streamproc.engine.rescue import Rescued
+from streamproc.engine.stateful import Begun
 from streamproc.telemetry import BatchRun
 
 
@@ -22,6 +23,8 @@ class InFlight:
     variant: int
     encoders: Sequence[DecisionEncoder]
     """As they were when it began: a reload does not change what decided about it."""
+    begun: Begun | None = None
+    """Of a model that carries state."""
 
 
 @light

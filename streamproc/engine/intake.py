@@ -172,10 +172,21 @@ class Intake:
         """Whether features depend on events before."""
         return self._step is not None and self._step.remembers
 
-    def restore(self, batch: RecordBatch, partition: int) -> None:
-        """Take in records that were decided about before, for what is remembered of them alone."""
-        if self._step is None:
-            return
+    def restore(
+        self, batch: RecordBatch, partition: int, *, featured: bool = False
+    ) -> list[EventBatch]:
+        """Take in records that were decided about before, for what is remembered of them alone.
+
+        Args:
+            batch: the records.
+            partition: whose they are.
+            featured: whether the model remembers them, too.
+
+        Returns:
+            what the model is to be run over again, with its inputs.
+        """
+        if self._step is None and not featured:
+            return []
         refused = self._limits.refusals(batch)
         rows = None
         if refused:
@@ -184,9 +195,15 @@ class Intake:
         decoded = self._decoded(batch, rows)
         times = self.times.restored(batch)
         events = self._events(batch, decoded, times, ordinal=0, number=0, partition=partition)
-        if len(events):
+        if not len(events):
+            return []
+        parts = [events]
+        if self._step is not None:
             said_ns = self.times.said_ns(batch, decoded.record, decoded.columns)
-            self._step.take(events, said_ns)
+            parts, _ = self._step.take(events, said_ns)
+        if not featured:
+            return []
+        return [made for part in parts for made in self._featured(batch.source, part, 0, None)]
 
     def forget(self, partition: int) -> None:
         """A partition is ours no longer."""
@@ -210,11 +227,20 @@ class Intake:
         )
 
     def _featured(
-        self, source: TopicPartition, events: EventBatch, ordinal: int, rejected: list[Rejected]
+        self,
+        source: TopicPartition,
+        events: EventBatch,
+        ordinal: int,
+        rejected: list[Rejected] | None,
     ) -> list[EventBatch]:
-        """The events with their inputs; those whose features fail are added to ``rejected``."""
+        """The events with their inputs; those whose features fail are added to ``rejected``.
+
+        Where that is None they were rejected before, and shown before to whoever looks on.
+        """
 
         def reject(failed: EventBatch, reason: Reason, detail: str) -> None:
+            if rejected is None:
+                return
             record = failed.ordinal - ordinal
             rejected.append(Rejected(record, failed.row, RecordError(reason, detail)))
 
@@ -222,7 +248,7 @@ class Intake:
         parts = []
         for span, inputs in done:
             part = _rows(events, span).with_inputs(inputs)
-            for tap in self.taps:
+            for tap in self.taps if rejected is not None else ():
                 tap.made(source, part)
             finite = finite_rows(inputs, len(part))
             if finite is not None:

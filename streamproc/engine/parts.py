@@ -9,6 +9,7 @@ from streamproc.engine.offering import Offering
 from streamproc.engine.partitions import PartitionTable
 from streamproc.engine.screen import Screen
 from streamproc.engine.settlement import Settlement
+from streamproc.engine.stateful import StatefulModel
 from streamproc.scheduling import Scheduler
 from streamproc.telemetry import Accounts
 
@@ -27,6 +28,7 @@ class EngineParts:
         settlement: when outcomes are final.
         partitions: the owned partitions.
         accounts: the books.
+        stateful: what is kept for a model that carries state; None for one that does not.
     """
 
     clock: Clock
@@ -38,3 +40,4 @@ class EngineParts:
     settlement: Settlement
     partitions: PartitionTable
     accounts: Accounts
+    stateful: StatefulModel | None = None

@@ -21,6 +21,7 @@ from streamproc.executors.profiling import profiled_sessions
 from streamproc.executors.python import PythonExecutor
 from streamproc.executors.remote import Remote, RemoteExecutor
 from streamproc.executors.simulated import SimulatedExecutor
+from streamproc.executors.state_options import ModelState
 
 __all__ = [
     "MANIFEST_NAME",
@@ -30,6 +31,7 @@ __all__ = [
     "IsolatedExecutor",
     "Isolation",
     "Model",
+    "ModelState",
     "ModelVariant",
     "OnnxExecutor",
     "OnnxRuntime",

@@ -11,6 +11,8 @@ from streamproc.executors.models.files import MAX_BYTES, Rules
 from streamproc.executors.models.golden import Golden
 from streamproc.executors.models.signature import Signature
 from streamproc.executors.remote.options import Remote
+from streamproc.executors.state_options import ModelState
+from streamproc.executors.wiring import Constant, Wires
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,10 @@ class Model:
             there are ``variants``.
         executor: what runs it.
         inputs: field by model input, for a model with several inputs whose names are not the fields'.
+        constants: inputs of the model that are the same for all events, such as ``{sr: 16000}``.
+        shapes: by input, the sizes behind the batch axis where the model's file leaves them open, such as
+            ``{input: [576]}``; the warm-up runs with these, and features of another size are refused.
+        state: what the model carries from each event of a key to the next; null for nothing.
         variants: of the model, in place of ``path``: under load a cheaper one decides, and its decisions are
             ``degraded``.
         isolation: ``true``, or a mapping, runs it in a process of its own, which may crash, hang or run out of
@@ -169,6 +175,9 @@ class Model:
         default_factory=OnnxRuntime
     )
     inputs: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, Constant] = field(default_factory=dict)
+    shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    state: ModelState | None = None
     variants: Sequence[ModelVariant] = ()
     isolation: bool | Isolation = False
     manifest: str | None = None
@@ -197,6 +206,11 @@ class Model:
     def rules(self) -> Rules:
         """What the model's files must keep to."""
         return Rules(self.max_bytes, self.manifest, tuple(self.custom_ops), self.signature)
+
+    @property
+    def wires(self) -> Wires:
+        """What of its inputs does not come from the events."""
+        return Wires(self.constants, self.shapes, self.state)
 
     @property
     def isolated(self) -> Isolation | None:

@@ -46,6 +46,7 @@ from streamproc.runtime.scheduling import (
     make_scheduler,
 )
 from streamproc.runtime.schemas import LearningDecoder, client_of
+from streamproc.runtime.stateful import make_stateful, rewind_for_model_ns
 from streamproc.scheduling import Conflate, LatencyModel
 from streamproc.telemetry import Accounts, Sampler, Told, Tracer
 
@@ -158,7 +159,8 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         clock = LoggedClock(clock, log)
     latency = [LatencyModel(*measured, size_max=room) for measured in swept]
     accounts = make_accounts(config)
-    scheduler = watch("schedule", make_scheduler(config, latency, slots=slots))
+    stateful = make_stateful(config, models[0])
+    scheduler = watch("schedule", make_scheduler(config, latency, slots=slots, stateful=stateful))
     transactional = config.delivery == "exactly_once"
     if transactional and decoder.several:
         msg = "exactly_once needs records of one event each, and this codec's may hold several: write at_least_once"
@@ -192,7 +194,8 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
             times=times,
             scheduler=scheduler,
             decodes_all=decoder.several
-            or (remembers(config, program) and config.state.on_gap is None),
+            or (remembers(config, program) and config.state.on_gap is None)
+            or (config.model.state is not None and config.model.state.on_gap == "reset"),
             conflates=config.key is None and has_policy(config, Conflate),
         ),
         offering=make_offering(config, decoder, keys=scheduler.wants_keys),
@@ -210,14 +213,15 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         settlement=settlement,
         partitions=partitions,
         accounts=accounts,
+        stateful=stateful,
     )
-    keep_order = config.ordering != "none"
+    keep_order = config.ordering != "none" and stateful is None  # else it follows from the turns
     engine = (
         Engine(parts, batch_room=room, keep_order=keep_order)
         if log is None
         else LoggedEngine(parts, batch_room=room, keep_order=keep_order, log=log)
     )
-    reach_ns = rewind_ns(config, program)
+    reach_ns = rewind_for_model_ns(config, rewind_ns(config, program))
     engine.rewinds = reach_ns > 0
     compute = tuple(LatencyModel(*measured, size_max=room) for measured in swept)
     transaction = OpenTransaction(partitions, settlement, ledger) if transactional else None

@@ -153,10 +153,11 @@ class IntakeLoop:
         return self._stop_when_idle_ns is not None and idle_ns >= self._stop_when_idle_ns
 
     def _full(self, share: float = 1.0) -> bool:
+        in_flight = self._accounts.in_flight + self._engine.restoring_total
         return (
             self._waits_for_schemas
-            or self._accounts.in_flight >= IN_FLIGHT_MAX * share
-            or self._accounts.in_flight * self._record_bytes >= BYTES_MAX * share
+            or in_flight >= IN_FLIGHT_MAX * share
+            or in_flight * self._record_bytes >= BYTES_MAX * share
             or self._sink.pending_bytes() >= SINK_BYTES_MAX * share
         )
 

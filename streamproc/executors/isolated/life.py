@@ -55,12 +55,14 @@ class Job:
         rules: what its files must keep to, as ``load_variant`` takes it.
         key: where it stands in the configuration.
         memory_limit: bytes of its own; None for no limit.
+        wires: what of its inputs does not come from the events, as ``load_variant`` takes it.
     """
 
     model: object
     rules: object
     key: str
     memory_limit: Size | None
+    wires: object
 
 
 class ModelRaisedError(Exception):
