@@ -26,13 +26,14 @@ from streamproc.replay import open_recording
 _RECORDINGS = {
     "market": ("replay", "market", "btcusdt.jsonl.gz"),
     "sensor": ("replay", "sensor", "exercises.npz"),
+    "audio": ("replay", "audio", "calls.npz"),
 }
 _EMBEDDED = "embedded"
 
 
 def demo(
     template: Annotated[
-        str, typer.Option(metavar="market|sensor", help="Which pipeline.")
+        str, typer.Option(metavar="market|sensor|audio", help="Which pipeline.")
     ] = DEFAULT_TEMPLATE,
     broker: Annotated[
         str, typer.Option(metavar="embedded|HOST:PORT", help="Which Kafka.")

@@ -10,17 +10,16 @@ from streamproc.cli import options
 from streamproc.cli.assets import asset, template, templates
 from streamproc.cli.failures import DONE
 from streamproc.cli.screen import line, print_json, result_console
-from streamproc.core import VERSION, ConfigError, ExternalError
+from streamproc.core import ConfigError, ExternalError
 
 DEFAULT_TEMPLATE = "market"
-_LATER = ("audio",)
 _SCHEMA = "config.schema.json"
 
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
     template_name: Annotated[
-        str, typer.Option("--template", metavar="market|sensor", help="What it begins with.")
+        str, typer.Option("--template", metavar="market|sensor|audio", help="What it begins with.")
     ] = DEFAULT_TEMPLATE,
     json: options.Json = False,
     traceback: options.Traceback = False,  # noqa: ARG001 - main looks for it
@@ -56,11 +55,7 @@ def find_template(name: str) -> Path:
     there = templates()
     if name in there:
         return template(name)
-    names = f"there are {', '.join(there)}"
-    if name in _LATER:
-        msg = f"template {name} is not yet in streamproc {VERSION}: {names}"
-    else:
-        msg = f"there is no template {name!r}: {names}"
+    msg = f"there is no template {name!r}: there are {', '.join(there)}"
     raise ConfigError(msg)
 
 

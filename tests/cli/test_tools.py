@@ -57,8 +57,21 @@ COMMON = {"README.md", "compose.yaml", "config.schema.json", "pipeline.yaml", "t
             "window float32[n, 100, 6]",
             3,
         ),
+        (
+            ["--template", "audio"],
+            {
+                "LICENSE.pyannote-audio.txt",
+                "call.wav",
+                "models/LICENSE.silero-vad.txt",
+                "models/silero_vad.onnx",
+                "send_frames.py",
+                "voice.py",
+            },
+            "input float32[n, 576]",
+            3,
+        ),
     ],
-    ids=["market", "sensor"],
+    ids=["market", "sensor", "audio"],
 )
 def test_a_new_project_works(
     words: list[str], own: set[str], model_input: str, passed: int, tmp_path: Path
@@ -85,7 +98,7 @@ def test_a_new_project_works(
 
 
 def test_every_template_is_a_pipeline() -> None:
-    assert templates() == ["market", "sensor"]
+    assert templates() == ["audio", "market", "sensor"]
     assert {MARKET.is_file(), SENSOR.is_file()} == {True}
 
 

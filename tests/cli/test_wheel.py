@@ -45,7 +45,7 @@ def test_the_demo_works_from_the_wheel(unpacked: Path, tmp_path: Path) -> None:
 
 def test_a_project_can_be_made_from_the_wheel(unpacked: Path, tmp_path: Path) -> None:
     env = environment(unpacked)
-    for name in ("market", "sensor"):
+    for name in ("market", "sensor", "audio"):
         assert streamproc("init", name, "--template", name, cwd=tmp_path, env=env).code == 0
         words = ("check", "--offline", f"{name}/pipeline.yaml", "--json")
         answer = streamproc(*words, cwd=tmp_path, env=env)
@@ -59,8 +59,12 @@ def test_nothing_that_is_not_meant_travels(unpacked: Path) -> None:
     assert not [n for n in names if n.startswith("tests/") or n.endswith(".pyc")]
     assert {
         "streamproc/_data/replay/market/LICENSE.hftbacktest.txt",
+        "streamproc/_data/replay/audio/LICENSE.pyannote-audio.txt",
+        "streamproc/_data/replay/audio/calls.npz",
         "streamproc/_data/replay/sensor/LICENSE.seglearn.txt",
         "streamproc/_data/replay/sensor/exercises.npz",
+        "streamproc/templates/audio/models/LICENSE.silero-vad.txt",
+        "streamproc/templates/audio/models/silero_vad.onnx",
         "streamproc/templates/market/models/direction.onnx",
         "streamproc/templates/sensor/models/activity.onnx",
     } <= names
