@@ -7,8 +7,9 @@ it as it was before (or, with ``on_gap: reset``, lets the next one begin anew).
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -45,10 +46,25 @@ class Due:
     Attributes:
         offers: those that are to be offered, by partition.
         expired: int64 [n], the numbers of those that are too late by now, ascending.
+        passed: int64 [n], the numbers of those that others of their keys go past, ascending.
     """
 
     offers: Sequence[Offered]
     expired: Int64Array
+    passed: Int64Array
+
+
+class Judge(Protocol):
+    """Says of events which are not worth their turn."""
+
+    def __call__(self, deadline_ns: Int64Array, *, others: int) -> tuple[BoolArray, BoolArray]:
+        """Those that no answer would meet, and those that it would be better to pass over for one of their key behind them.
+
+        Args:
+            deadline_ns: int64 [n], theirs.
+            others: how many keys have their turn at the same time.
+        """
+        ...
 
 
 class StatefulModel:
@@ -107,28 +123,36 @@ class StatefulModel:
         self._again_open += len(events)
         self._again += self.turns.admit(events, said_ns, None)
 
-    def due(self, hopeless: Callable[[Int64Array], BoolArray]) -> Due | None:
-        """The events whose turn has come since the last time; None for none.
+    def standing(self) -> tuple[list[Turn], Int64Array]:
+        """The events that were offered, did not begin, and that others of their keys wait for; and their deadlines."""
+        turns = [turn for turn in self.turns.waited_for() if turn.number in self._offered]
+        return turns, _deadlines(turns)
 
-        Args:
-            hopeless: marks deadlines (int64 [n]) that no answer would meet.
-        """
+    def take_back(self, turns: Sequence[Turn]) -> None:
+        """These were withdrawn from the scheduler: it is judged again whether they have their turn."""
+        for turn in turns:
+            del self._offered[turn.number]
+        self._due += turns
+
+    def due(self, judge: Judge) -> Due | None:
+        """The events whose turn has come since the last time; None for none."""
         if not self._due:
             return None
+        heads, self._due = self._due, []
+        others = len(heads)
         offered: list[Turn] = []
         expired: list[int] = []
-        heads, self._due = self._due, []
-        while heads:
-            late = hopeless(np.array([turn.deadline_ns for turn in heads], np.int64)).tolist()
-            offered += [turn for turn, is_late in zip(heads, late, strict=True) if not is_late]
-            heads = [
-                following
-                for turn, is_late in zip(heads, late, strict=True)
-                if is_late and (following := self._skip(turn, hopeless, expired)) is not None
-            ]
+        passed: list[int] = []
+        late, crowded = (some.tolist() for some in judge(_deadlines(heads), others=others))
+        for turn, is_late, is_crowded in zip(heads, late, crowded, strict=True):
+            following: Turn | None = turn
+            if is_late or (is_crowded and turn.life.waiting):
+                following = self._skip(turn, partial(judge, others=others), expired, passed)
+            if following is not None:
+                offered.append(following)
         for turn in offered:
             self._offered[turn.number] = turn
-        return Due(_offers(offered), np.sort(np.array(expired, np.int64)))
+        return Due(_offers(offered), _sorted(expired), _sorted(passed))
 
     def begin(self, number: Int64Array) -> Begun:
         """A run of events begins; each one's turn it is."""
@@ -262,27 +286,40 @@ class StatefulModel:
         return self.turns.over(turn)
 
     def _skip(
-        self, turn: Turn, hopeless: Callable[[Int64Array], BoolArray], expired: list[int]
+        self,
+        turn: Turn,
+        judge: Callable[[Int64Array], tuple[BoolArray, BoolArray]],
+        expired: list[int],
+        passed: list[int],
     ) -> Turn | None:
-        """Pass over an event that is too late, and those behind it that are; gives the first that is not."""
-        late: list[bool] | None = None
-        while True:
-            expired.append(turn.number)
-            following = self._close(turn, answered=False)
-            if following is None:
-                return None
-            if following.offered is None:
-                self._again.append(following)
-                return None
-            if (
-                late is None
-            ):  # all that wait at once: one by one, a long queue would take its square
-                behind = takewhile(lambda some: some.offered is not None, turn.life.waiting)
-                deadline_ns = [following.deadline_ns, *(some.deadline_ns for some in behind)]
-                late = hopeless(np.array(deadline_ns, np.int64)).tolist()[::-1]
-            if not late or not late.pop():
-                return following
-            turn = following
+        """Pass over an event, and those behind it that are no better; gives the one to be offered in their place.
+
+        That is the first with time enough, or the last that still has any.
+        """
+        behind = takewhile(lambda some: some.offered is not None, turn.life.waiting)
+        upcoming = [turn, *behind]  # all at once: one by one, a long queue would take its square
+        late, crowded = judge(_deadlines(upcoming))
+        usable = np.flatnonzero(~late)
+        good = np.flatnonzero(~late & ~crowded)
+        kept = len(upcoming)
+        if len(usable):
+            kept = int(good[0] if len(good) else usable[-1])
+        following: Turn | None = turn
+        for some, is_late in zip(upcoming[:kept], late[:kept].tolist(), strict=True):
+            (expired if is_late else passed).append(some.number)
+            following = self._close(some, answered=False)
+        if following is not None and following.offered is None:
+            self._again.append(following)
+            return None
+        return following
+
+
+def _deadlines(turns: Sequence[Turn]) -> Int64Array:
+    return np.array([turn.deadline_ns for turn in turns], np.int64)
+
+
+def _sorted(numbers: Sequence[int]) -> Int64Array:
+    return np.sort(np.array(numbers, np.int64))
 
 
 def _offers(turns: Sequence[Turn]) -> list[Offered]:

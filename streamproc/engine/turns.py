@@ -109,6 +109,7 @@ class KeyTurns:
         self._remembered = 0
         self._admitted = 0
         self._freed: list[int] = []
+        self._queued: dict[KeyLife, None] = {}
         self.evicted_total = 0
         self.expired_total = 0
         self.held = 0
@@ -147,6 +148,7 @@ class KeyTurns:
                 ready.append(turn)
             else:
                 life.waiting.append(turn)
+                self._queued[life] = None
                 self.held += 1
         return ready
 
@@ -156,6 +158,8 @@ class KeyTurns:
         if life.waiting:
             self.held -= 1
             life.under_way = life.waiting.popleft()
+            if not life.waiting:
+                del self._queued[life]
             return life.under_way
         life.under_way = None
         if not life.remembered and not life.dropped:
@@ -174,6 +178,7 @@ class KeyTurns:
             life.dropped, life.remembered = True, False
             waited += life.waiting
             life.waiting.clear()
+            self._queued.pop(life, None)
             self._free(life)
         self.held -= len(waited)
         return waited
@@ -191,9 +196,14 @@ class KeyTurns:
 
     def waiting(self) -> Iterator[Turn]:
         """All events that wait for another one of their key."""
-        for keys in self._partitions.values():
-            for life in keys.lives.values():
-                yield from life.waiting
+        for life in self._queued:
+            yield from life.waiting
+
+    def waited_for(self) -> Iterator[Turn]:
+        """The events that others of their keys wait for."""
+        for life in self._queued:
+            if life.under_way is not None:
+                yield life.under_way
 
     def _seen(
         self, partition: _PartitionKeys, key: bytes | None, time_ns: int

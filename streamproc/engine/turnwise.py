@@ -1,12 +1,26 @@
 """The scheduler of a model that carries state: it knows, of each key, only the event whose turn it is."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from streamproc.core import Int64Array, Reason
+from streamproc.core import BoolArray, Int64Array, Reason
 from streamproc.engine.stateful import StatefulModel
-from streamproc.scheduling import Ordering, Run, Scheduler, Shed, SkipTo, Step
+from streamproc.scheduling import (
+    Batching,
+    LaneSpec,
+    Ordering,
+    Planner,
+    Run,
+    Scheduler,
+    Shed,
+    ShedPolicy,
+    SkipTo,
+    Step,
+    Variant,
+)
 
 
 class TurnwiseScheduler(Scheduler):
@@ -50,6 +64,7 @@ class TurnwiseScheduler(Scheduler):
         """What is to be done now; see ``Scheduler``. An event that is given up makes room for the next of its key."""
         shed: list[Shed] = []
         while True:
+            self._take_back_crowded(now_ns)
             shed += self._offer_due(now_ns)
             step = super().next_action(now_ns, draining=draining)
             for some in step.shed:
@@ -58,14 +73,51 @@ class TurnwiseScheduler(Scheduler):
             if isinstance(step.action, Run | SkipTo) or not self._stateful.has_due:
                 return Step(tuple(shed), step.action)
 
+    def _set_up(
+        self,
+        batching: Batching,
+        shed: Sequence[ShedPolicy],
+        variants: Sequence[Variant],
+        lanes: Sequence[LaneSpec],
+    ) -> None:
+        super()._set_up(batching, shed, variants, lanes)
+        self._may_pass = self._expires and any(isinstance(policy, Planner) for policy in shed)
+
+    def _take_back_crowded(self, now_ns: int) -> None:
+        """Withdraw what has waited too long to be in a batch of all keys, and has another one of its key behind it."""
+        if not (self._may_pass and self._slots_free and self._stateful.turns.held):
+            return
+        turns, deadline_ns = self._stateful.standing()
+        _, crowded = self._judge(deadline_ns, others=0, now_ns=now_ns)
+        stale = [
+            turn for turn, is_crowded in zip(turns, crowded.tolist(), strict=True) if is_crowded
+        ]
+        if stale:
+            self._lanes.remove_numbers(np.array([turn.number for turn in stale]))
+            self._stateful.take_back(stale)
+
     def _offer_due(self, now_ns: int) -> list[Shed]:
-        """Offer the events whose turn has come; gives those that are too late by now."""
-        due = self._stateful.due(lambda deadline_ns: self.hopeless(deadline_ns, now_ns))
+        """Offer the events whose turn has come; gives those that are too late by now, or that others go past."""
+        due = self._stateful.due(partial(self._judge, now_ns=now_ns))
         if due is None:
             return []
         for offered in due.offers:
             self.offer(offered, now_ns)
-        if not len(due.expired):
-            return []
-        self.offered(len(due.expired), now_ns)
-        return [Shed(due.expired, Reason.EXPIRED)]
+        gone = ((due.expired, Reason.EXPIRED), (due.passed, Reason.PLANNER))
+        shed = [Shed(number, reason) for number, reason in gone if len(number)]
+        self.offered(sum(len(some.number) for some in shed), now_ns)
+        return shed
+
+    def _judge(
+        self, deadline_ns: Int64Array, *, others: int, now_ns: int
+    ) -> tuple[BoolArray, BoolArray]:
+        """See ``Judge``: an event that leaves no time for a batch of all keys would be run alone, and they would wait.
+
+        An overloaded planner passes over such events; of those that wait behind their keys it sees nothing.
+        """
+        late = self.hopeless(deadline_ns, now_ns)
+        if not self._may_pass or self._probe_due(now_ns):
+            return late, np.zeros_like(late)
+        curve_ns = self._curve_ns(self.variant)
+        size = min(max(1, others + len(self._lanes)), len(curve_ns))
+        return late, deadline_ns < now_ns + int(curve_ns[size - 1]) + self.send_ns

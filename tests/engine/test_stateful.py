@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from streamproc.core import NS_PER_S, Columns, Duration, Executor, Size, StateSpec, TensorSpec
 from streamproc.executors import Model, ModelState, OnnxRuntime
-from streamproc.scheduling import Batching, TailDrop
+from streamproc.scheduling import Batching, Expired, Planner, ShedPolicy, TailDrop
 from streamproc.testing import FakeExecutor, PipelineTest
 from tests.engine.pipelines import MS, POISON, pipeline, within
 from tests.support.models import leaky_sum
@@ -312,3 +312,66 @@ def test_nothing_is_restored_where_that_is_asked_for(model_path: str) -> None:
     test.assign(("ticks", 0))
     feed(test, 6, 7)
     assert decided(test)["ticks/0/10"] == 6.0
+
+
+@pytest.mark.parametrize(("keys", "at_least"), [(2, 140), (8, 155)])
+def test_overload_is_served_in_batches_of_all_keys_and_not_one_by_one_at_the_last_moment(
+    model_path: str, keys: int, at_least: int
+) -> None:
+    def in_time_per_s(*shed: ShedPolicy) -> float:
+        test = make(stateful(model_path), shed=shed, deadline=within("50ms", from_="arrival"))
+        test.executor.slow_down(fixed_ns=5 * MS, per_event_ns=4_500_000)
+        begin_ns = test.now_ns
+        for number in range(1_000):
+            test.send("ticks", {"x": 1.0}, key=str(number % keys), at_ns=begin_ns + number * 2 * MS)
+        return test.run().summary["outcomes"]["on_time"] / 2
+
+    alone = in_time_per_s(Expired())
+    assert 100 <= alone <= 110  # one by one: 5 ms + 4.5 ms each
+    assert in_time_per_s(Expired(), Planner()) > at_least
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    events=st.lists(
+        st.tuples(KEYS, st.integers(1, 8).map(float), st.integers(0, 4)), min_size=4, max_size=40
+    ),
+    slots=st.integers(1, 3),
+    size=st.integers(1, 4),
+    on_gap=st.sampled_from(["keep", "reset"]),
+    planner=st.booleans(),
+)
+def test_under_overload_the_state_is_that_of_the_events_that_were_answered(
+    model_path: str,
+    events: list[tuple[str, float, int]],
+    slots: int,
+    size: int,
+    on_gap: str,
+    planner: bool,
+) -> None:
+    test = make(
+        stateful(model_path, slots=slots, on_gap=on_gap),
+        batching=Batching(max_size=size),
+        shed=(Expired(), Planner()) if planner else (Expired(),),
+        deadline=within("12ms", from_="arrival"),
+    )
+    test.executor.slow_down(fixed_ns=3 * MS, per_event_ns=2 * MS)
+    at_ns = test.now_ns
+    for key, x, gap in events:
+        at_ns += gap * MS
+        test.send("ticks", {"x": x}, key=key, at_ns=at_ns)
+    result = test.run()
+    assert result.in_flight == 0
+    assert sum(result.summary["outcomes"].values()) == len(events)
+    made = {d.id: d.output[0] for d in result.decisions}
+    state: dict[str, float] = defaultdict(float)
+    for place, (key, x, _) in enumerate(events):
+        name = f"ticks/0/{place}"
+        if name in made:
+            state[key] = state[key] / 2 + x
+            assert made[name] == state[key]
+        elif on_gap == "reset":
+            state[key] = 0.0
+    held = test._assembly.engine.stateful
+    assert held is not None
+    assert (held.turns.held, held._offered, held.has_due) == (0, {}, False)

@@ -42,10 +42,11 @@ def decide(batch: EventBatch, outputs: Columns, *, speech_from: float) -> Mappin
     Returns:
         columns of n rows each; they become the keys of a decision's ``output``.
     """
-    likely = outputs["output"][:, 0]
-    power = np.mean(np.square(batch["samples"] / LARGEST), axis=1)
+    likely = outputs["output"][:, 0].astype(np.float32)
+    samples = batch["samples"].astype(np.float32) / LARGEST
+    loudness = np.sqrt(np.mean(samples * samples, axis=1)).astype(np.float64)
     return {
         "speech": likely >= speech_from,
         "probability": likely,
-        "loudness": np.round(np.sqrt(power), 4),
+        "loudness": np.round(loudness, 4),
     }
