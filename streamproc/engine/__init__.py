@@ -16,6 +16,7 @@ from streamproc.engine.feature_step import FeatureStep
 from streamproc.engine.feature_tap import FeatureTap
 from streamproc.engine.intake import Intake
 from streamproc.engine.isolate import Span
+from streamproc.engine.key_turns import KeyTurns
 from streamproc.engine.lanes import Lanes
 from streamproc.engine.ledger import (
     Ledger,
@@ -61,7 +62,6 @@ from streamproc.engine.settlement import Settlement, Tap, Witness
 from streamproc.engine.stateful import StatefulModel
 from streamproc.engine.tracker import AcknowledgementTracker
 from streamproc.engine.transaction import Cut, OpenTransaction
-from streamproc.engine.turns import KeyTurns
 from streamproc.engine.turnwise import TurnwiseScheduler
 
 __all__ = [

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from streamproc.core import Array, Columns, Int64Array, StateSpec
-from streamproc.engine.turns import NO_SLOT
+from streamproc.engine.key_turns import NO_SLOT
 
 _FIRST = 16
 

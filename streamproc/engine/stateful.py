@@ -16,9 +16,9 @@ import numpy as np
 from streamproc.core import BoolArray, Columns, EventBatch, Int64Array, StateSpec, light
 from streamproc.engine.carried import CarriedRows
 from streamproc.engine.effects import Infer
+from streamproc.engine.key_turns import NO_SLOT, KeyTurns, Turn
 from streamproc.engine.rescue import Rescued
 from streamproc.engine.state_outputs import checked, without_state
-from streamproc.engine.turns import NO_SLOT, KeyTurns, Turn
 from streamproc.scheduling import Offered
 
 
