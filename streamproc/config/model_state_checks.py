@@ -5,6 +5,7 @@ from typing import Any
 
 from streamproc.config.tree import Finding, Path
 from streamproc.executors import Model, PythonModel, Remote, Simulated
+from streamproc.features import FeatureState
 from streamproc.scheduling import (
     Conflate,
     Ordering,
@@ -47,6 +48,22 @@ def _where(model: Model) -> Iterator[Finding]:
             yield ("model", "constants", name), f"{name!r} stands in model.inputs too; keep one"
 
 
+def _alone(model: Model, rollout: object, state: FeatureState) -> Iterator[Finding]:
+    """Refuse what nobody has made to go together."""
+    asked = [name for name in ("constants", "shapes", "state") if getattr(model, name)]
+    if rollout is not None and asked:
+        text = f"no other model is tried beside one with model.{asked[0]}: remove it, or that"
+        yield ("rollout",), text
+    if model.state is None:
+        return
+    if state.changelog is not None and model.state.restore == "rewind":
+        text = (
+            "what a changelog brings back is not read again, and the model has to be run over it: remove it, or write "
+            "model.state.restore: none"
+        )
+        yield ("state", "changelog"), text
+
+
 def _order(model: Model, ordering: Ordering) -> Iterator[Finding]:
     if model.state is not None and ordering == "partition":
         text = (
@@ -81,6 +98,7 @@ def _gaps(model: Model, shed: Sequence[ShedPolicy | ShedName]) -> Iterator[Findi
 
 MODEL_STATE_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_where, ("model",)),
+    (_alone, ("model", "rollout", "state")),
     (_order, ("model", "ordering")),
     (_gaps, ("model", "shed")),
 )

@@ -1,6 +1,9 @@
 """The pipeline as one synchronous object: bytes and times in, effects out."""
 
 from streamproc.engine.carried import bytes_a_key
+from streamproc.engine.changelog import Changelog
+from streamproc.engine.changelog_records import ChangelogReading, Recalled
+from streamproc.engine.comparer import Compared
 from streamproc.engine.conclude import Concluder, Destinations
 from streamproc.engine.decide import (
     Decider,
@@ -16,6 +19,7 @@ from streamproc.engine.feature_step import FeatureStep
 from streamproc.engine.feature_tap import FeatureTap
 from streamproc.engine.intake import Intake
 from streamproc.engine.isolate import Span
+from streamproc.engine.judge import Limits as CanaryLimits
 from streamproc.engine.key_turns import KeyTurns
 from streamproc.engine.lanes import Lanes
 from streamproc.engine.ledger import (
@@ -49,6 +53,8 @@ from streamproc.engine.options import (
 from streamproc.engine.partitions import PartitionTable
 from streamproc.engine.parts import EngineParts
 from streamproc.engine.rescue import Rescued, rescue
+from streamproc.engine.rollout import BASE_ARM, Rollout
+from streamproc.engine.rollout_plan import ArmPlan, CanaryPlan, RolloutPlan, ShadowPlan
 from streamproc.engine.schedule_log import (
     Beginning,
     Call,
@@ -65,6 +71,7 @@ from streamproc.engine.transaction import Cut, OpenTransaction
 from streamproc.engine.turnwise import TurnwiseScheduler
 
 __all__ = [
+    "BASE_ARM",
     "DEADLINE_HEADER",
     "DETAIL_HEADER",
     "OUTCOME_HEADER",
@@ -76,8 +83,14 @@ __all__ = [
     "SIZE_HEADER",
     "SOURCE_HEADER",
     "AcknowledgementTracker",
+    "ArmPlan",
     "Beginning",
     "Call",
+    "CanaryLimits",
+    "CanaryPlan",
+    "Changelog",
+    "ChangelogReading",
+    "Compared",
     "Concluder",
     "Cut",
     "Deadline",
@@ -110,12 +123,16 @@ __all__ = [
     "PlainDecider",
     "PythonDecider",
     "PythonFunction",
+    "Recalled",
     "Rescued",
+    "Rollout",
+    "RolloutPlan",
     "ScheduleLog",
     "Screen",
     "Send",
     "Settled",
     "Settlement",
+    "ShadowPlan",
     "Skew",
     "Skip",
     "Span",

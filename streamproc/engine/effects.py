@@ -18,6 +18,9 @@ class Infer:
         variant: which variant of the model, 0 being the best.
         cost: what it takes of the model where events have costs, 1 being an ordinary one; 0 where they have none.
         deadline_ns: the first deadline among the events.
+        ladder: how many of the executors, from the first on, may stand in for one another; None for all, and 0 for none:
+            then a failure is told as one, and nothing is tried again. What is not of the ladder never runs on the event
+            loop.
     """
 
     run: int
@@ -26,6 +29,7 @@ class Infer:
     variant: int = 0
     cost: int = 0
     deadline_ns: int | None = None
+    ladder: int | None = None
 
 
 @light

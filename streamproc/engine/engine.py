@@ -6,8 +6,8 @@ starts nothing; the service, the tests and the player drive the same one.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from itertools import accumulate, groupby
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,25 +18,26 @@ from streamproc.core import (
     EventBatch,
     Int64Array,
     Jump,
-    Outcome,
-    Reason,
     RecordBatch,
     TopicPartition,
 )
 from streamproc.engine.conclude import Ran
 from streamproc.engine.effects import Effect, Infer, Send, Skip
 from streamproc.engine.in_flight import Finished, InFlight, batch_run
-from streamproc.engine.intake import Rejected, in_order
-from streamproc.engine.lanes import lane_of
-from streamproc.engine.letters import Originals
 from streamproc.engine.partitions import Partition
 from streamproc.engine.parts import EngineParts
-from streamproc.engine.passages import passage_of_events, passage_of_records
 from streamproc.engine.pending import PendingEvents
 from streamproc.engine.read_so_far import ReadSoFar
 from streamproc.engine.rescue import Rescued, parts_of
+from streamproc.engine.restoring import Restoring
+from streamproc.engine.rollout import usable
+from streamproc.engine.rollout_plan import RolloutPlan
+from streamproc.engine.turns import Turns
+from streamproc.engine.undecided import Undecided
 from streamproc.scheduling import Idle, Reload, Run, SkipTo, WaitUntil
-from streamproc.telemetry import UNKNOWN
+
+if TYPE_CHECKING:
+    from streamproc.engine.changelog import Changelog
 
 
 class Engine:
@@ -52,8 +53,9 @@ class Engine:
         read: how far each partition was read.
         withheld: partitions of which records were polled and not yet given to the engine: what the source says of
             their positions is not believed.
-        rewinds: set where records are fetched again from before the place where deciding begins.
-        restore_ns: how long that took after the last assignment.
+        restore: brings back what features and the model remember, where records are fetched again for it.
+        rollout: the models that are tried beside the one that decides.
+        changelog: takes what is remembered of keys; None where nobody does.
         stateful: what is kept for a model that carries state; None for one that does not.
         wake_ns: when ``next_effects`` is to be asked again although nothing has happened; None for never.
     """
@@ -70,20 +72,22 @@ class Engine:
         self._accounts = parts.accounts
         self.stateful = parts.stateful
         self._batch_room = batch_room
-        self._keep_order = keep_order
-        self._no_lane = UNKNOWN if len(parts.accounts.lanes) > 1 else 0
+        self._undecided = Undecided(parts.concluder, lanes=len(parts.accounts.lanes))
         self._pending = PendingEvents()
         self.read = ReadSoFar()
         self._effects: list[Effect] = []
-        self._running: dict[int, InFlight] = {}
-        self._finished: dict[int, Finished] = {}
+        self._turns = Turns(keep_order=keep_order)
         self._events_total = 0
         self._leaving_total = 0
         self.draining = False
         self.withheld: Collection[TopicPartition] = ()
-        self.rewinds = False
-        self.restore_ns = 0
-        self._assigned_ns: int | None = None
+        self.rollout = parts.rollout
+        self._concluder.watch = self.rollout.decided
+        self._settlement.arms = self.rollout.ended
+        self.restore = Restoring(
+            parts.clock, parts.intake, parts.partitions, parts.accounts, parts.stateful
+        )
+        self.changelog: Changelog | None = None
         self.wake_ns: int | None = None
 
     @property
@@ -121,25 +125,15 @@ class Engine:
     ) -> None:
         """These partitions are ours from now on; see ``AssignmentListener``."""
         self._partitions.assign(positions, beyond)
-        if self.rewinds:
-            self._assigned_ns = self._clock.now_ns()
+        if self.changelog is not None:
+            for partition in filter(None, map(self._partitions.find, positions)):
+                self.changelog.begin(partition)
+        self.restore.assigned()
 
     @property
     def owns_partitions(self) -> bool:
         """Whether any partition is ours."""
         return bool(self._partitions.owned())
-
-    @property
-    def restoring(self) -> bool:
-        """Whether what is remembered of a partition's keys is still being read again."""
-        if self.restoring_total:
-            return True
-        return self.rewinds and any(p.restoring for p in self._partitions.all())
-
-    @property
-    def restoring_total(self) -> int:
-        """Events that were decided about before, and wait for the model to be run over them again."""
-        return 0 if self.stateful is None else self.stateful.restoring
 
     def owned(self) -> list[TopicPartition]:
         """The partitions that are ours."""
@@ -173,6 +167,8 @@ class Engine:
         self.read.released(sources)
         for partition in self._partitions.release(sources):
             self._leaving_total -= partition.leaving
+            if self.changelog is not None:
+                self.changelog.forget(partition)
             positions[partition.source] = partition.tracker.position
             self._accounts.handed_back += partition.tracker.open_total
             self._intake.forget(partition.index)
@@ -214,35 +210,12 @@ class Engine:
         """Take fetched records in: they are shed, become dead letters, or wait for their run."""
         partition = self._partitions.find(batch.source)
         if partition is not None and (self._intake.remembers or self.stateful is not None):
-            partition.seen(batch.end_position)
-            for part, done in partition.by_done(batch):
-                if done:
-                    self._accounts.restored += len(part)
-                    self._restore(partition, part)
-                else:
-                    self._take_in(partition, part)
-            self._look_whether_restored()
+            for part in self.restore.undone(partition, batch):
+                self._take_in(partition, part)
+            if self.changelog is not None and not partition.leaving:
+                self.changelog.read_to(partition, batch.end_position, batch.arrival_ns)
             return
         self._take_in(partition, batch if partition is None else partition.undone(batch))
-
-    def _restore(self, partition: Partition, batch: RecordBatch) -> None:
-        """Take in records that were decided about before."""
-        featured = self.stateful is not None
-        for events in self._intake.restore(batch, partition.index, featured=featured):
-            if self.stateful is not None:
-                self.stateful.admit_again(events, self._intake.times.said_by(events))
-
-    def _ended_again(self, run: int, outputs: Columns | Rescued | Exception) -> bool:
-        """Whether that was a run over events that were decided about before."""
-        if self.stateful is None or not self.stateful.ended_again(run, outputs):
-            return False
-        self._look_whether_restored()
-        return True
-
-    def _look_whether_restored(self) -> None:
-        if self._assigned_ns is not None and not self.restoring:
-            self.restore_ns = self._clock.now_ns() - self._assigned_ns
-            self._assigned_ns = None
 
     def _take_in(self, partition: Partition | None, batch: RecordBatch) -> None:
         count = len(batch)
@@ -257,7 +230,7 @@ class Engine:
         times = self._intake.times.of_records(batch)
         screened = self._screen.look(partition, batch, times, self._clock.now_ns())
         for reason, record in screened.shed:
-            self._give_up_records(partition, batch, record, ordinal, reason)
+            self._effects += self._undecided.records(partition, batch, record, ordinal, reason)
         if screened.rows is not None and not screened.rows.any():
             self._account_times()
             return
@@ -277,30 +250,36 @@ class Engine:
         now_ns = self._clock.now_ns()
         for part in admitted.events:
             self._events_total = int(part.number[-1]) + 1
-            waiting = part.waiting_since(now_ns)
-            self._pending.add(waiting)
-            offered = self._offering.of(waiting, partition.index)
-            if self.stateful is None:
-                self._scheduler.offer(offered, now_ns)
-            else:
-                self.stateful.admit(waiting, self._intake.times.said_by(waiting), offered)
+            waiting = self.rollout.assign(part.waiting_since(now_ns), batch.source)
+            self._wait(waiting, partition, now_ns)
             self.read.decoded(batch.source, int(part.event_time_ns[-1]))
             self._accounts.stage("broker", part.arrival_ns - part.event_time_ns)
             self._accounts.stage_constant("decode", now_ns - batch.arrival_ns, len(part))
         if admitted.rejected:
-            self._reject(partition, batch, admitted.rejected, ordinal)
+            self._effects += self._undecided.rejected(partition, batch, admitted.rejected, ordinal)
         for events, outcome, reason, _ in admitted.undecided:
-            self._give_up(events, reason, outcome)
+            self._effects += self._undecided.events(events, reason, outcome)
+
+    def _wait(self, events: EventBatch, partition: Partition, now_ns: int) -> None:
+        """Let events of one partition wait for their runs."""
+        self._pending.add(events)
+        offered = self._offering.of(events, partition.index)
+        if self.stateful is None:
+            self._scheduler.offer(offered, now_ns)
+        else:
+            self.stateful.admit(events, self._intake.times.said_by(events), offered)
 
     def next_effects(self, now_ns: int) -> list[Effect]:
         """What is to be done now: runs as long as executors are free, and all that is to be sent."""
         draining = self.draining or self._leaving_total > 0
+        for arm in self.rollout.look(self._turns, self._events_total, now_ns):
+            self._retire(arm, now_ns)
         going_on = True
         while going_on:
             step = self._scheduler.next_action(now_ns, draining=draining)
             for shed in step.shed:
                 for part in self._pending.take(shed.number):
-                    self._give_up(part, shed.reason)
+                    self._effects += self._undecided.events(part, shed.reason)
             match step.action:
                 case Run() as run:
                     self._start(run, now_ns)
@@ -312,9 +291,26 @@ class Engine:
                 case Idle():
                     self.wake_ns = None
                     going_on = False
-        if self.stateful is not None:
-            self._effects += self.stateful.begin_again(self._batch_room)
+        if self.rollout.active:
+            self._effects += self.rollout.asides(self._turns, now_ns, self.wake_ns)
+            self.wake_ns = self.rollout.wakes_by(self.wake_ns, self._turns)
+        self._effects += self.restore.runs(self._batch_room)
         return self.take_effects()
+
+    def _retire(self, arm: int, now_ns: int) -> None:
+        """Let the model itself decide about all that another one has not decided."""
+        under_way = [
+            run.events.take(slice(start, stop, None))
+            for run in self._turns.abandon(arm)
+            for start, stop in pairwise(run.bounds)
+        ]
+        waiting = self._pending.take(self._scheduler.remove_arm(arm))
+        self.rollout.forget(arm)
+        for events in (*under_way, *waiting):
+            partition = self._partitions.at(int(events.partition[0]))
+            if partition is not None:  # else it was handed back
+                self._wait(events.renumbered(self._events_total), partition, now_ns)
+                self._events_total += len(events)
 
     def completed(
         self,
@@ -334,7 +330,9 @@ class Engine:
             variant: which variant ran, where it was another than was asked for.
             executed_ns: when the model began and when it had ended, where that is known more closely.
         """
-        if self._ended_again(run, outputs):
+        if self.restore.ended(run, outputs, finished_ns) or self._is_of_rollout(
+            run, outputs, finished_ns
+        ):
             return
         as_planned = variant is None and not isinstance(outputs, Rescued)
         self._scheduler.complete(run, finished_ns, failed=not as_planned)
@@ -342,10 +340,44 @@ class Engine:
 
     def failed(self, run: int, error: Exception, finished_ns: int) -> None:
         """The model raised: its events become dead letters."""
-        if self._ended_again(run, error):
+        if self.restore.ended(run, error, finished_ns) or self._is_of_rollout(
+            run, error, finished_ns
+        ):
             return
         self._scheduler.complete(run, finished_ns, failed=True)
         self._conclude(run, Finished(error, finished_ns))
+
+    def _is_of_rollout(
+        self, run: int, outputs: Columns | Exception | Rescued, finished_ns: int
+    ) -> bool:
+        """Whether nothing is to be concluded of what a run gave: it ran aside, was given up, or the model itself stands in."""
+        if run < 0:
+            if not isinstance(outputs, Rescued):
+                self.rollout.aside_ended(run, outputs, finished_ns)
+            return True
+        in_flight = self._turns.of(run)
+        if in_flight is None:
+            return self.rollout.is_gone(run)
+        if not in_flight.own:
+            return False
+        good = usable(outputs, len(in_flight.events))
+        self.rollout.tried(in_flight, failed=not good, now_ns=finished_ns)
+        if good:
+            return False
+        self._turns.begin(
+            run, replace(in_flight, variant=0, own=False, encoders=self._concluder.encoders)
+        )
+        events = in_flight.events
+        first_ns = int(events.deadline_ns.min())
+        ladder = self.rollout.ladder
+        self._effects.append(
+            Infer(run, len(events), events.inputs, deadline_ns=first_ns, ladder=ladder)
+        )
+        return True
+
+    def roll_back(self, why: str) -> None:
+        """Take the canary back, if there is one."""
+        self.rollout.because = why
 
     def reload(
         self,
@@ -354,11 +386,16 @@ class Engine:
         encoders: Sequence[DecisionEncoder],
         lane_budgets_ns: Sequence[int] | None,
         batch_room: int,
+        rollout: RolloutPlan,
         words: str = "",  # noqa: ARG002 - for a log
     ) -> None:
         """Go on with another model or other scheduling, which the words name; runs under way end as they began."""
         self._scheduler.reload(scheduling)
         self._concluder.encoders = encoders
+        now_ns = self._clock.now_ns()
+        for arm in self.rollout.ending(rollout):
+            self._retire(arm, now_ns)
+        self.rollout.change(rollout, self._events_total)
         self._intake.times.set_lane_budgets(lane_budgets_ns)
         self._batch_room = batch_room
 
@@ -393,9 +430,14 @@ class Engine:
         parts = self._pending.take(run.number)
         events = EventBatch.concatenate(parts)
         bounds = list(accumulate(map(len, parts), initial=0))
+        encoders, own = self._concluder.encoders, run.arm != 0
         begun = None if self.stateful is None else self.stateful.begin(run.number)
-        self._running[run.run] = InFlight(
-            events, bounds, now_ns, run.reason, run.variant, self._concluder.encoders, begun
+        inputs = events.inputs if begun is None else events.inputs | begun.inputs
+        self._turns.begin(
+            run.run,
+            InFlight(
+                events, bounds, now_ns, run.reason, run.variant, encoders, run.arm, own, begun
+            ),
         )
         self._accounts.batch(len(events), run.reason, room=self._batch_room)
         if len(parts) == 1:  # they were admitted together
@@ -404,8 +446,10 @@ class Engine:
         else:
             self._accounts.stage("queue", now_ns - events.admitted_ns)
         first_ns = int(events.deadline_ns.min())
-        inputs = events.inputs if begun is None else events.inputs | begun.inputs
-        self._effects.append(Infer(run.run, len(events), inputs, run.variant, run.cost, first_ns))
+        ladder = 0 if own else self.rollout.ladder
+        self._effects.append(
+            Infer(run.run, len(events), inputs, run.variant, run.cost, first_ns, ladder)
+        )
 
     def _skip(self, skip: SkipTo) -> None:
         partition = self._partitions.at(skip.partition)
@@ -418,93 +462,23 @@ class Engine:
 
     def _conclude(self, run: int, finished: Finished) -> None:
         """Decide about a run's events; where order is kept, after those of all runs before it."""
-        begun = self._running[run].begun
-        if begun is not None and self.stateful is not None:
+        under_way = self._turns.of(run)
+        if self.stateful is not None and under_way is not None and under_way.begun is not None:
             # At once: the next events of these keys need not wait until its turn comes to be decided about.
-            outputs = self.stateful.ended(begun, finished.outputs)
+            outputs = self.stateful.ended(under_way.begun, finished.outputs)
             finished = replace(finished, outputs=outputs)
-        self._finished[run] = finished
-        while self._finished:
-            first = next(iter(self._running)) if self._keep_order else next(iter(self._finished))
-            if first not in self._finished:
-                return
-            in_flight, ended = self._running.pop(first), self._finished.pop(first)
-            self._accounts.stage_constant(
-                "infer", ended.finished_ns - in_flight.started_ns, len(in_flight.events)
-            )
+        for number, in_flight, ended in self._turns.end(run, finished):
+            size, took_ns = len(in_flight.events), ended.finished_ns - in_flight.started_ns
+            self._accounts.stage_constant("infer", took_ns, size)
             variant = in_flight.variant if ended.variant is None else ended.variant
-            took_ns = ended.finished_ns - in_flight.started_ns
-            self._accounts.run(variant, len(in_flight.events), took_ns)
+            self._accounts.run(variant, size, took_ns)
             ran = Ran(
                 in_flight.started_ns,
                 finished.finished_ns,
                 variant,
                 in_flight.encoders,
-                batch_run(first, in_flight, ended, variant),
+                batch_run(number, in_flight, ended, variant),
+                degraded=variant > 0 and not in_flight.own,
             )
             for part in parts_of(in_flight.events, in_flight.bounds, ended.outputs):
                 self._effects += self._concluder.conclude(*part, ran)
-
-    def _give_up(self, events: EventBatch, reason: Reason, outcome: Outcome = Outcome.SHED) -> None:
-        self._effects += self._concluder.letters(
-            int(events.partition[0]),
-            Originals.of(events),
-            events.ordinal,
-            row=events.row,
-            lane=lane_of(events),
-            outcome=outcome,
-            reason=reason,
-            passage=partial(passage_of_events, events),
-        )
-
-    def _give_up_records(
-        self,
-        partition: Partition,
-        batch: RecordBatch,
-        record: Int64Array,
-        ordinal: int,
-        reason: Reason,
-    ) -> None:
-        self._effects += self._concluder.letters(
-            partition.index,
-            Originals.of_records(batch, record),
-            record + ordinal,
-            row=None,
-            lane=self._no_lane,
-            outcome=Outcome.SHED,
-            reason=reason,
-            passage=partial(passage_of_records, batch, record, None),
-        )
-
-    def _reject(
-        self,
-        partition: Partition,
-        batch: RecordBatch,
-        rejected: Sequence[Rejected],
-        ordinal: int,
-    ) -> None:
-        """Make dead letters, in the order of their records; neighbours of one reason together."""
-        for reason, alike in groupby(in_order(rejected), key=lambda some: some.error.reason):
-            some = list(alike)
-            records = [
-                Originals.of_records(batch, one.record, one.row, one.error.detail) for one in some
-            ]
-            record, row = np.concatenate([one.record for one in some]), _rows_of(some)
-            self._effects += self._concluder.letters(
-                partition.index,
-                Originals.joined(records),
-                record + ordinal,
-                row=row,
-                lane=self._no_lane,
-                outcome=Outcome.DEAD_LETTER,
-                reason=reason,
-                passage=partial(passage_of_records, batch, record, row),
-            )
-
-
-def _rows_of(rejected: Sequence[Rejected]) -> Int64Array | None:
-    """The rows of rejected events (int64 [n], -1 for a whole record); None where all are whole records."""
-    if all(some.row is None for some in rejected):
-        return None
-    whole = np.array([-1])
-    return np.concatenate([whole if some.row is None else some.row for some in rejected])

@@ -200,7 +200,10 @@ class Intake:
         parts = [events]
         if self._step is not None:
             said_ns = self.times.said_ns(batch, decoded.record, decoded.columns)
-            parts, _ = self._step.take(events, said_ns)
+            if featured:
+                parts, _ = self._step.take(events, said_ns)
+            else:
+                self._step.restore(events, said_ns)
         if not featured:
             return []
         return [made for part in parts for made in self._featured(batch.source, part, 0, None)]

@@ -7,10 +7,11 @@ from streamproc.engine.conclude import Concluder
 from streamproc.engine.intake import Intake
 from streamproc.engine.offering import Offering
 from streamproc.engine.partitions import PartitionTable
+from streamproc.engine.rollout import Rollout
 from streamproc.engine.screen import Screen
 from streamproc.engine.settlement import Settlement
 from streamproc.engine.stateful import StatefulModel
-from streamproc.scheduling import Scheduler
+from streamproc.scheduling import ArmedScheduler
 from streamproc.telemetry import Accounts
 
 
@@ -28,6 +29,7 @@ class EngineParts:
         settlement: when outcomes are final.
         partitions: the owned partitions.
         accounts: the books.
+        rollout: the models that are tried beside the one that decides.
         stateful: what is kept for a model that carries state; None for one that does not.
     """
 
@@ -35,9 +37,10 @@ class EngineParts:
     intake: Intake
     screen: Screen
     offering: Offering
-    scheduler: Scheduler
+    scheduler: ArmedScheduler
     concluder: Concluder
     settlement: Settlement
     partitions: PartitionTable
     accounts: Accounts
+    rollout: Rollout
     stateful: StatefulModel | None = None

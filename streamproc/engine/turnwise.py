@@ -9,12 +9,12 @@ import numpy as np
 from streamproc.core import BoolArray, Int64Array, Reason
 from streamproc.engine.stateful import StatefulModel
 from streamproc.scheduling import (
+    ArmedScheduler,
     Batching,
     LaneSpec,
     Ordering,
     Planner,
     Run,
-    Scheduler,
     Shed,
     ShedPolicy,
     SkipTo,
@@ -23,7 +23,7 @@ from streamproc.scheduling import (
 )
 
 
-class TurnwiseScheduler(Scheduler):
+class TurnwiseScheduler(ArmedScheduler):
     """A scheduler in front of which the events of a key wait for one another.
 
     It keeps no order itself: that of a key follows from the turns, and more is not promised.

@@ -1,5 +1,6 @@
 """What runs a model: onnxruntime, OpenVINO, a server elsewhere, a Python callable, a pretended device."""
 
+from streamproc.executors.candidates import REFERENCE, load_runners, runners
 from streamproc.executors.isolated import Breaker, Isolation
 from streamproc.executors.isolated.executor import IsolatedExecutor
 from streamproc.executors.isolated.health import ProcessHealth
@@ -7,6 +8,7 @@ from streamproc.executors.load import load_executors, sweep
 from streamproc.executors.models import MANIFEST_NAME, Rules, Signature, look_at, write_manifest
 from streamproc.executors.models.agreement import Agreement, check_agreement
 from streamproc.executors.models.golden import Golden, check_golden
+from streamproc.executors.models.repository import Repository
 from streamproc.executors.onnx import OnnxExecutor
 from streamproc.executors.openvino import OpenVinoExecutor
 from streamproc.executors.options import (
@@ -20,13 +22,18 @@ from streamproc.executors.options import (
 from streamproc.executors.profiling import profiled_sessions
 from streamproc.executors.python import PythonExecutor
 from streamproc.executors.remote import Remote, RemoteExecutor
+from streamproc.executors.rollout_options import Arm, Canary, Candidate, Rollback, Rollout, Shadow
 from streamproc.executors.simulated import SimulatedExecutor
 from streamproc.executors.state_options import ModelState
 
 __all__ = [
     "MANIFEST_NAME",
+    "REFERENCE",
     "Agreement",
+    "Arm",
     "Breaker",
+    "Canary",
+    "Candidate",
     "Golden",
     "IsolatedExecutor",
     "Isolation",
@@ -42,15 +49,21 @@ __all__ = [
     "PythonModel",
     "Remote",
     "RemoteExecutor",
+    "Repository",
+    "Rollback",
+    "Rollout",
     "Rules",
+    "Shadow",
     "Signature",
     "Simulated",
     "SimulatedExecutor",
     "check_agreement",
     "check_golden",
     "load_executors",
+    "load_runners",
     "look_at",
     "profiled_sessions",
+    "runners",
     "sweep",
     "write_manifest",
 ]

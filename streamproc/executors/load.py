@@ -18,6 +18,7 @@ from streamproc.core import (
 )
 from streamproc.executors.isolated.executor import IsolatedExecutor
 from streamproc.executors.isolated.life import Job
+from streamproc.executors.isolated.options import Isolation
 from streamproc.executors.models import Rules
 from streamproc.executors.models.agreement import check_agreement
 from streamproc.executors.models.golden import check_golden
@@ -40,6 +41,7 @@ from streamproc.executors.wiring import Wires
 SWEEP_LIMIT_NS = 2 * NS_PER_S
 """The warm-up sweep's time: enough for 5 runs of each size where a batch takes up to 40 ms."""
 _REPEATS = 5
+_NO_WIRES = Wires()
 _UNKNOWN_NS = 2 * NS_PER_MS
 """Taken for a model that cannot be measured without real inputs: it starts on a thread, and is learned."""
 
@@ -85,9 +87,37 @@ def _load(
     isolation = model.isolated
     if isolation is None:
         return load_variant(variant, key, clock, model.rules, model.wires)
+    return load_isolated(variant, key, clock, model.rules, isolation, wires=model.wires)
+
+
+def load_isolated(
+    variant: ModelVariant,
+    key: str,
+    clock: Clock,
+    rules: Rules,
+    isolation: Isolation,
+    *,
+    background: bool = False,
+    wires: Wires = _NO_WIRES,
+) -> Executor:
+    """What runs a variant in a process of its own.
+
+    Args:
+        variant: with what runs it.
+        key: where it stands in the file.
+        clock: the time.
+        rules: what its files must keep to.
+        isolation: how it is isolated.
+        background: whether it only gets what processor time nobody else wants.
+        wires: what of its inputs does not come from the events.
+
+    Raises:
+        ConfigError: it does not load.
+        ExternalError: its process does not start.
+    """
     options = variant.executor
     return IsolatedExecutor(
-        Job(variant, model.rules, key, isolation.memory_limit, model.wires),
+        Job(variant, rules, key, isolation.memory_limit, wires, background),
         isolation,
         concurrency=options.concurrency if isinstance(options, NEED_FILES) else 1,
         clock=clock,
@@ -96,7 +126,7 @@ def _load(
 
 
 def load_variant(
-    variant: ModelVariant, key: str, clock: Clock, rules: Rules, wires: Wires
+    variant: ModelVariant, key: str, clock: Clock, rules: Rules, wires: Wires = _NO_WIRES
 ) -> Executor:
     """What runs a variant in this process.
 

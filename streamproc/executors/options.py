@@ -9,6 +9,7 @@ from streamproc.executors.isolated.options import Isolation
 from streamproc.executors.models.agreement import Agreement
 from streamproc.executors.models.files import MAX_BYTES, Rules
 from streamproc.executors.models.golden import Golden
+from streamproc.executors.models.repository import Repository
 from streamproc.executors.models.signature import Signature
 from streamproc.executors.remote.options import Remote
 from streamproc.executors.state_options import ModelState
@@ -149,7 +150,7 @@ class Model:
 
     Attributes:
         path: the ONNX file, relative to the configuration file; None only for a Python callable, or where
-            there are ``variants``.
+            there are ``variants`` or a ``repository``.
         executor: what runs it.
         inputs: field by model input, for a model with several inputs whose names are not the fields'.
         constants: inputs of the model that are the same for all events, such as ``{sr: 16000}``.
@@ -158,6 +159,7 @@ class Model:
         state: what the model carries from each event of a key to the next; null for nothing.
         variants: of the model, in place of ``path``: under load a cheaper one decides, and its decisions are
             ``degraded``.
+        repository: a folder of models with versions, as Triton's, in place of ``path``.
         isolation: ``true``, or a mapping, runs it in a process of its own, which may crash, hang or run out of
             memory without harm to the stream.
         manifest: the file that says which files the model is made of, and their digests; null takes
@@ -179,6 +181,7 @@ class Model:
     shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     state: ModelState | None = None
     variants: Sequence[ModelVariant] = ()
+    repository: Repository | None = None
     isolation: bool | Isolation = False
     manifest: str | None = None
     signature: Signature | None = None
@@ -195,10 +198,18 @@ class Model:
         if self.variants and self.path is not None:
             msg = "path must not stand beside variants: make it the first of them"
             raise ValueError(msg)
-        if not self.variants and self.path is None and isinstance(self.executor, NEED_FILES):
+        if self.repository is not None and (self.variants or self.path is not None):
+            msg = "repository must not stand beside path or variants: remove one of them"
+            raise ValueError(msg)
+        file = self.path or self.repository
+        if not self.variants and file is None and isinstance(self.executor, NEED_FILES):
             msg = "path is missing: name the ONNX file, variants, or executor: {python: {callable: ...}}"
             raise ValueError(msg)
-        if self.signature is not None and all(v.path is None for v in self.ladder):
+        if (
+            self.signature is not None
+            and file is None
+            and all(v.path is None for v in self.variants)
+        ):
             msg = "signature must not stand where the model has no file that could be signed: remove it"
             raise ValueError(msg)
 
@@ -221,8 +232,13 @@ class Model:
 
     @property
     def ladder(self) -> tuple[ModelVariant, ...]:
-        """The variants with all that they need to be run, the best first; one named ``full`` of a path alone."""
+        """The variants with all that they need to be run, the best first; one named ``full`` of a path alone.
+
+        Raises:
+            ConfigError: the repository has not the version that is asked for.
+        """
         if not self.variants:
-            return (ModelVariant("full", self.path, executor=self.executor),)
+            path = self.path if self.repository is None else self.repository.file
+            return (ModelVariant("full", path, executor=self.executor),)
         whole = [replace(v, executor=v.executor or self.executor) for v in self.variants]
         return tuple(sorted(whole, key=lambda variant: -variant.quality))

@@ -10,6 +10,7 @@ from streamproc.runtime.assembly import (
     unwatched,
 )
 from streamproc.runtime.codecs import make_decoder
+from streamproc.runtime.decision_schemas import ask_for_decision_schema
 from streamproc.runtime.drift import read_reference
 from streamproc.runtime.features import make_features, make_program
 from streamproc.runtime.inference import Ran, attempt, try_again
@@ -37,6 +38,7 @@ __all__ = [
     "Sweep",
     "Watch",
     "WorkerGroup",
+    "ask_for_decision_schema",
     "assemble",
     "attempt",
     "dead_letter_topic",

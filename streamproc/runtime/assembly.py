@@ -11,6 +11,7 @@ from streamproc.connectors.kafka import KafkaSink
 from streamproc.core import Clock, ConfigError, Executor, ModelInfo, Problem, load_function
 from streamproc.engine import (
     Beginning,
+    Changelog,
     Concluder,
     Decider,
     Destinations,
@@ -28,6 +29,7 @@ from streamproc.engine import (
     PlainDecider,
     PythonDecider,
     PythonFunction,
+    Rollout,
     ScheduleLog,
     Screen,
     Settlement,
@@ -36,7 +38,15 @@ from streamproc.engine import (
 from streamproc.executors import sweep
 from streamproc.features import Program
 from streamproc.runtime.codecs import make_decoder, make_encoder
-from streamproc.runtime.features import make_features, make_program, make_step, remembers, rewind_ns
+from streamproc.runtime.features import (
+    make_changelog,
+    make_features,
+    make_program,
+    make_step,
+    remembers,
+    rewind_ns,
+)
+from streamproc.runtime.rollout import rollout_plan
 from streamproc.runtime.scheduling import (
     has_policy,
     lane_budgets_ns,
@@ -75,6 +85,7 @@ class Assembly:
         rewind_ns: how much older than the place where reading begins the records are that features still need.
         decoder: turns values into columns.
         feature_taps: are shown the features that are made; to be added to.
+        changelog: what writes down what is remembered, once the engine is given it; None where nothing does.
     """
 
     engine: Engine
@@ -91,6 +102,7 @@ class Assembly:
     rewind_ns: int = 0
     decoder: Decoder | None = None
     feature_taps: list[FeatureTap] = field(default_factory=list)
+    changelog: Changelog | None = None
 
 
 class Watch(Protocol):
@@ -121,7 +133,8 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
 
     Args:
         config: what the user wrote.
-        executors: what runs the model's variants, the best one's first.
+        executors: what runs the model's variants, the best one's first, and behind them the models of a rollout; see
+            ``executors.runners``.
         clock: the pipeline's time.
         export: takes the journeys of traced events; None makes no traces.
         sweeps: what each variant takes, where it is known; None measures.
@@ -159,13 +172,20 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         clock = LoggedClock(clock, log)
     latency = [LatencyModel(*measured, size_max=room) for measured in swept]
     accounts = make_accounts(config)
+    ladder = len(config.model.ladder)
     stateful = make_stateful(config, models[0])
-    scheduler = watch("schedule", make_scheduler(config, latency, slots=slots, stateful=stateful))
+    scheduler = watch(
+        "schedule",
+        make_scheduler(config, latency[:ladder], slots=slots, stateful=stateful),
+    )
     transactional = config.delivery == "exactly_once"
     if transactional and decoder.several:
         msg = "exactly_once needs records of one event each, and this codec's may hold several: write at_least_once"
         raise ConfigError(Problem(msg, "delivery"))
     partitions = PartitionTable(transactional=transactional)
+    rollout = Rollout(
+        scheduler=scheduler, partitions=partitions, decider=decider, books=accounts.rollout
+    )
     tracer = None
     traces = config.telemetry.traces
     if traces is not None and export is not None:
@@ -185,7 +205,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         lanes=lanes,
         limits=config.limits,
         now_ns=unlogged.now_ns if stamped else None,
-        step=make_step(config, decoder, program),
+        step=(step := make_step(config, decoder, program)),
     )
     parts = EngineParts(
         clock=clock,
@@ -213,6 +233,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         settlement=settlement,
         partitions=partitions,
         accounts=accounts,
+        rollout=rollout,
         stateful=stateful,
     )
     keep_order = config.ordering != "none" and stateful is None  # else it follows from the turns
@@ -221,8 +242,10 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         if log is None
         else LoggedEngine(parts, batch_room=room, keep_order=keep_order, log=log)
     )
+    rollout.change(rollout_plan(config, models, latency), 0)
     reach_ns = rewind_for_model_ns(config, rewind_ns(config, program))
-    engine.rewinds = reach_ns > 0
+    changelog = make_changelog(config, step, partitions)
+    engine.restore.wanted = reach_ns > 0 or changelog is not None
     compute = tuple(LatencyModel(*measured, size_max=room) for measured in swept)
     transaction = OpenTransaction(partitions, settlement, ledger) if transactional else None
     return Assembly(
@@ -240,6 +263,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         reach_ns,
         decoder,
         intake.taps,
+        changelog,
     )
 
 

@@ -11,12 +11,15 @@ def feature_states(assembly: Assembly) -> FeatureStates | None:
     keyed = program is not None and program.keyed
     if not keyed and engine.stateful is None:
         return None
+    changelog = assembly.changelog
+    read_ns = 0 if changelog is None else changelog.read_ns
     return FeatureStates(
         keys=len(program.keys) if program is not None else 0,
         bytes_a_key=program.bytes_a_key if program is not None else 0,
         evicted=program.keys.evicted_total if program is not None else 0,
         restored=assembly.accounts.restored,
-        restore_seconds=engine.restore_ns / NS_PER_S,
+        restore_seconds=(engine.restore.took_ns + read_ns) / NS_PER_S,
+        changelog=None if changelog is None else (changelog.records_total, changelog.bytes_total),
     )
 
 

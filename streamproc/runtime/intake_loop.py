@@ -153,7 +153,7 @@ class IntakeLoop:
         return self._stop_when_idle_ns is not None and idle_ns >= self._stop_when_idle_ns
 
     def _full(self, share: float = 1.0) -> bool:
-        in_flight = self._accounts.in_flight + self._engine.restoring_total
+        in_flight = self._accounts.in_flight + self._engine.restore.run_again_total
         return (
             self._waits_for_schemas
             or in_flight >= IN_FLIGHT_MAX * share

@@ -10,10 +10,10 @@ from streamproc.engine import Lanes, Offering, StatefulModel, TurnwiseScheduler
 from streamproc.features import Expression
 from streamproc.scheduling import (
     SHED_POLICIES,
+    ArmedScheduler,
     LaneSpec,
     LatencyModel,
     Reload,
-    Scheduler,
     SendLatency,
     ShedPolicy,
     SkipAhead,
@@ -87,7 +87,7 @@ def make_scheduler(
     *,
     slots: int,
     stateful: StatefulModel | None = None,
-) -> Scheduler:
+) -> ArmedScheduler:
     """The scheduler of a pipeline.
 
     Args:
@@ -98,7 +98,7 @@ def make_scheduler(
     """
     lanes = lane_specs(config)
     smallest_ns = min(lane.budget_ns for lane in lanes)
-    make = Scheduler if stateful is None else partial(TurnwiseScheduler, stateful)
+    make = ArmedScheduler if stateful is None else partial(TurnwiseScheduler, stateful)
     return make(
         batching=config.batching,
         shed=shed_policies(config.shed),

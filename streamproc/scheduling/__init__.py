@@ -1,5 +1,6 @@
 """The heart: which event is decided when, with which others, and which not at all. Pure, sans-I/O."""
 
+from streamproc.scheduling.arms import ArmedScheduler, ArmSpec, arm_of
 from streamproc.scheduling.demand import ArrivalRate, demand_workers
 from streamproc.scheduling.ladder import Variant, VariantLadder
 from streamproc.scheduling.lanes import LaneSpec
@@ -38,6 +39,8 @@ __all__ = [
     "PROBE_EVERY_NS",
     "SHED_POLICIES",
     "Action",
+    "ArmSpec",
+    "ArmedScheduler",
     "ArrivalRate",
     "BatchReason",
     "Batching",
@@ -69,6 +72,7 @@ __all__ = [
     "Variant",
     "VariantLadder",
     "WaitUntil",
+    "arm_of",
     "demand_workers",
     "shed_policies",
 ]

@@ -35,6 +35,7 @@ class Run:
         variant: which of the scheduler's variants is to run it, 0 being the best.
         cost: what it takes of the executor, in units of the latency model, where events have costs; 0 where they
             have none: then it is their number.
+        arm: whose events they are, 0 being the model itself.
     """
 
     run: int
@@ -42,6 +43,7 @@ class Run:
     reason: BatchReason
     variant: int = 0
     cost: int = 0
+    arm: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ MISTAKES = [
     ),
     (
         ["demo", "--template", "mraket"],
-        "there is no template 'mraket': there are audio, market, sensor",
+        "there is no template 'mraket': there are audio, market, market-quotes, sensor",
     ),
     (["demo", "--duration", "0s"], "must be longer than 0"),
     (["demo", "--rate", "0"], "Invalid value for '--rate'"),
@@ -77,7 +77,7 @@ MISTAKES = [
     (["init", "{market}"], "{market} is a file"),
     (
         ["init", "new", "--template", "x"],
-        "there is no template 'x': there are audio, market, sensor",
+        "there is no template 'x': there are audio, market, market-quotes, sensor",
     ),
     (
         ["schema", "decisions"],

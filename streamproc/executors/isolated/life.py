@@ -55,6 +55,7 @@ class Job:
         rules: what its files must keep to, as ``load_variant`` takes it.
         key: where it stands in the configuration.
         memory_limit: bytes of its own; None for no limit.
+        background: whether it only gets what processor time nobody else wants.
         wires: what of its inputs does not come from the events, as ``load_variant`` takes it.
     """
 
@@ -63,6 +64,7 @@ class Job:
     key: str
     memory_limit: Size | None
     wires: object
+    background: bool = False
 
 
 class ModelRaisedError(Exception):

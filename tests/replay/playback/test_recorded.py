@@ -19,6 +19,7 @@ from streamproc.core import (
     TopicPartition,
 )
 from streamproc.engine import Entry, ScheduleLog
+from streamproc.executors import Arm, Canary, Rollback, Rollout, Shadow
 from streamproc.replay.playback import Replayed, replay_recorded
 from streamproc.runtime import Assembly, Pipeline, Service
 from streamproc.scheduling import Batching
@@ -64,7 +65,12 @@ class Kept(MemorySource):
 class Live:
     """A live run over the broker in memory."""
 
-    def __init__(self, config: Pipeline, executor: FakeExecutor, values: Iterable[Any]) -> None:
+    def __init__(
+        self,
+        config: Pipeline,
+        executor: FakeExecutor | Sequence[FakeExecutor],
+        values: Iterable[Any],
+    ) -> None:
         clock = SystemClock()
         broker = MemoryBroker({"ticks": 2, "decisions": 2, "p.dlq": 2}, clock=clock)
         for number, value in enumerate(values):
@@ -98,14 +104,18 @@ class Live:
             await running
 
     def again(
-        self, config: Pipeline, executor: FakeExecutor, *, entries: Sequence[bytes] | None = None
+        self,
+        config: Pipeline,
+        executor: FakeExecutor | Sequence[FakeExecutor],
+        *,
+        entries: Sequence[bytes] | None = None,
     ) -> tuple[Replayed, Ends]:
         ends = Ends()
         found = replay_recorded(
             config,
             self.source.given,
             map(Entry.decode, self.entries if entries is None else entries),
-            executors=[executor],
+            executors=[executor] if isinstance(executor, FakeExecutor) else executor,
             attach=ends.attach,
         )
         return found, ends
@@ -193,3 +203,32 @@ async def test_another_configuration_is_said_not_played() -> None:
 def test_without_a_log_it_says_what_to_do() -> None:
     with pytest.raises(ConfigError, match=r"has no schedule log.*--clock virtual"):
         replay_recorded(pipeline(), [], [], executors=[FakeExecutor()])
+
+
+async def test_a_canary_is_taken_back_at_the_same_event_and_arms_are_the_same() -> None:
+    config = pipeline(
+        rollout=Rollout(
+            arms=(Arm(name="b", path="b.onnx", share=0.2),),
+            canary=Canary(path="c.onnx", share=0.6, rollback=Rollback(min_events=100)),
+            shadow=Shadow(path="s.onnx", share=0.5),
+        ),
+        batching=Batching(max_size=16),
+        deadline=within("60s"),
+    )
+
+    def executors() -> list[FakeExecutor]:
+        names = ("full", "b", "canary", "reference", "shadow")
+        return [
+            FakeExecutor(lambda x, n=name: x["input"] + (n == "canary"), variant=name)
+            for name in names
+        ]
+
+    live = Live(config, executors(), ({"x": n} for n in range(4_000)))
+    await live.run()
+    played, ends = live.again(config, executors())
+    assert ends.found == live.ends.found
+    mine, its = played.accounts.rollout, live._service.accounts()
+    assert its is not None
+    assert mine.outcomes == its.rollout.outcomes
+    assert mine.rollbacks == its.rollout.rollbacks == {("canary", "disagreement"): 1}
+    assert mine.comparisons["shadow"].compared == its.rollout.comparisons["shadow"].compared
