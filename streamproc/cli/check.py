@@ -9,7 +9,13 @@ from rich.console import Console
 
 from streamproc.cli import options
 from streamproc.cli.failures import DONE, located, placed
-from streamproc.cli.inspection import Found, inspect_parts, inspect_topics, tensor_words
+from streamproc.cli.inspection import (
+    Found,
+    inspect_parts,
+    inspect_topics,
+    state_words,
+    tensor_words,
+)
 from streamproc.cli.screen import line, print_json, result_console, table
 from streamproc.config import LoadedConfig, load
 from streamproc.core import ConfigError, SystemClock
@@ -57,6 +63,8 @@ def _show(console: Console, loaded: LoadedConfig, found: Found) -> None:
             rows.add_row("input", f"{tensor_words(spec)} <- {found.features}")
         for spec in model.outputs:
             rows.add_row("output", f"{tensor_words(spec)} -> {found.decisions}")
+        for state in model.state:
+            rows.add_row("carries", state_words(state))
     for variant in found.models[1:]:
         rows.add_row("or", f"{variant.variant}, {variant.digest}, on {variant.runs_on}")
     for name, batch_ms in found.batch_ms.items():
@@ -82,6 +90,7 @@ def _as_json(loaded: LoadedConfig, found: Found) -> dict[str, Any]:
             "runs_on": model.runs_on,
             "inputs": [tensor_words(spec) for spec in model.inputs],
             "outputs": [tensor_words(spec) for spec in model.outputs],
+            "state": [state_words(spec) for spec in model.state],
         }
     times = {
         variant: {str(size): ms for size, ms in batch_ms.items()}

@@ -24,6 +24,7 @@ from streamproc.core import NS_PER_MS, Duration
 from streamproc.replay import SAMPLES, Playable, open_recording
 
 _RECORDINGS = {
+    "audio": ("audio", "calls.npz"),
     "market": ("market", "btcusdt.jsonl.gz"),
     "market-quotes": ("market", "ticks.jsonl.gz"),
     "sensor": ("sensor", "exercises.npz"),

@@ -10,11 +10,10 @@ from streamproc.cli import options
 from streamproc.cli.assets import asset, template, templates
 from streamproc.cli.failures import DONE
 from streamproc.cli.screen import line, print_json, result_console
-from streamproc.core import VERSION, ConfigError, ExternalError
+from streamproc.core import ConfigError, ExternalError
 
 DEFAULT_TEMPLATE = "market"
-TEMPLATES = "market|market-quotes|sensor|sensor-samples"
-_LATER = ("audio",)
+TEMPLATES = "audio|market|market-quotes|sensor|sensor-samples"
 _SCHEMA = "config.schema.json"
 
 
@@ -57,11 +56,7 @@ def find_template(name: str) -> Path:
     there = templates()
     if name in there:
         return template(name)
-    names = f"there are {', '.join(there)}"
-    if name in _LATER:
-        msg = f"template {name} is not yet in streamproc {VERSION}: {names}"
-    else:
-        msg = f"there is no template {name!r}: {names}"
+    msg = f"there is no template {name!r}: there are {', '.join(there)}"
     raise ConfigError(msg)
 
 

@@ -20,6 +20,7 @@ from streamproc.core import (
     ModelInfo,
     Problem,
     Reason,
+    StateSpec,
     TensorSpec,
     load_function,
     object_column,
@@ -297,3 +298,8 @@ def tensor_words(spec: TensorSpec) -> str:
     """``f float32[n, 24]``."""
     sizes = ["n", *("?" if size is None else str(size) for size in spec.shape)]
     return f"{spec.name} {spec.dtype}[{', '.join(sizes)}]"
+
+
+def state_words(spec: StateSpec) -> str:
+    """``h float32[2, 128] <- hN``."""
+    return f"{spec.input} {spec.dtype}{list(spec.shape)} <- {spec.output}"

@@ -23,6 +23,7 @@ from streamproc.config.delivery_checks import DELIVERY_CHECKS
 from streamproc.config.ends import END_CHECKS, Sink, Source
 from streamproc.config.feature_checks import FEATURE_CHECKS
 from streamproc.config.foreign_names import nearest
+from streamproc.config.model_state_checks import MODEL_STATE_CHECKS
 from streamproc.config.recording_checks import RECORDING_CHECKS
 from streamproc.config.rollout_checks import ROLLOUT_CHECKS
 from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
@@ -316,6 +317,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     *CODEC_CHECKS,
     *TOPIC_CHECKS,
     *FEATURE_CHECKS,
+    *MODEL_STATE_CHECKS,
     *END_CHECKS,
     *DELIVERY_CHECKS,
     *SCHEDULING_CHECKS,

@@ -286,16 +286,22 @@ def _choice(annotation: object) -> Any:  # noqa: ANN401
 
 
 def _union(arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401
-    """``X | None``, or a choice of what the value looks like: a section that is told from the rest by being a mapping or by its required keys."""
+    """``X | None``, or a choice of what the value looks like.
+
+    A section is told from the rest by being a mapping or by its required keys, numbers and texts by what they are.
+    """
     members = [member for member in arguments if member is not types.NoneType]
     if len(members) == 1:
         return file_type(members[0]) | None
     sections = [member for member in members if is_section(member)]
     words = [member for member in members if get_origin(member) is Literal]
     lists = [member for member in members if get_origin(member) in (Sequence, tuple)]
+    plain = [member for member in members if member in (bool, int, float, str)]
 
     def tag(value: object) -> str:
         best = next((word for word in words if value in get_args(word)), members[0])
+        if len(plain) > 1:  # what it is in the file: a number is no text, and 1 is not true
+            best = next((kind for kind in plain if type(value) is kind), best)
         if isinstance(value, dict) and sections:
             best = max(sections, key=lambda s: _likeness(s, value))  # the first of equals
         elif isinstance(value, list) and lists:

@@ -291,6 +291,23 @@ class TensorSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class StateSpec:
+    """One tensor that a model gives with an event and takes with the key's next one.
+
+    Attributes:
+        input: the model's input that takes it.
+        output: the model's output that gives it.
+        dtype: numpy's name of the element type, such as ``float32``.
+        shape: what one key has of it; the batch axis is left out, wherever the model has it.
+    """
+
+    input: str
+    output: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What a loaded model is.
 
@@ -301,6 +318,8 @@ class ModelInfo:
         outputs: what it gives; empty where it does not say.
         batch_max: the largest batch that it takes; None where there is no limit.
         runs_on: what it really runs on, such as ``CPUExecutionProvider``.
+        state: what it carries from each event of a key to the next, which is neither among its inputs nor its outputs.
+            ``run`` takes and gives it by those names, one row a key; where it is not given it begins with zeros.
     """
 
     variant: str
@@ -309,6 +328,7 @@ class ModelInfo:
     outputs: tuple[TensorSpec, ...] = ()
     batch_max: int | None = None
     runs_on: str = ""
+    state: tuple[StateSpec, ...] = ()
 
 
 class Executor(Protocol):

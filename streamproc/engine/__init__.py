@@ -1,5 +1,6 @@
 """The pipeline as one synchronous object: bytes and times in, effects out."""
 
+from streamproc.engine.carried import bytes_a_key
 from streamproc.engine.changelog import Changelog
 from streamproc.engine.changelog_records import ChangelogReading, Recalled
 from streamproc.engine.comparer import Compared
@@ -20,6 +21,7 @@ from streamproc.engine.feature_tap import FeatureTap
 from streamproc.engine.intake import Intake
 from streamproc.engine.isolate import Span
 from streamproc.engine.judge import Limits as CanaryLimits
+from streamproc.engine.key_turns import KeyTurns
 from streamproc.engine.lanes import Lanes
 from streamproc.engine.ledger import (
     Ledger,
@@ -65,8 +67,10 @@ from streamproc.engine.schedule_log import (
 from streamproc.engine.screen import Screen
 from streamproc.engine.settled import Settled
 from streamproc.engine.settlement import Settlement, Tap, Witness
+from streamproc.engine.stateful import StatefulModel
 from streamproc.engine.tracker import AcknowledgementTracker
 from streamproc.engine.transaction import Cut, OpenTransaction
+from streamproc.engine.turnwise import TurnwiseScheduler
 
 __all__ = [
     "BASE_ARM",
@@ -105,6 +109,7 @@ __all__ = [
     "FeatureTap",
     "Infer",
     "Intake",
+    "KeyTurns",
     "LabelDecider",
     "Lanes",
     "Ledger",
@@ -135,9 +140,12 @@ __all__ = [
     "Skew",
     "Skip",
     "Span",
+    "StatefulModel",
     "Tap",
     "Times",
+    "TurnwiseScheduler",
     "Witness",
+    "bytes_a_key",
     "check_labels",
     "decode_ledger",
     "rescue",

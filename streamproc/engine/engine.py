@@ -53,9 +53,10 @@ class Engine:
         read: how far each partition was read.
         withheld: partitions of which records were polled and not yet given to the engine: what the source says of
             their positions is not believed.
-        restore: brings back what features remember, where records are fetched again for it.
+        restore: brings back what features and the model remember, where records are fetched again for it.
         rollout: the models that are tried beside the one that decides.
         changelog: takes what is remembered of keys; None where nobody does.
+        stateful: what is kept for a model that carries state; None for one that does not.
         wake_ns: when ``next_effects`` is to be asked again although nothing has happened; None for never.
     """
 
@@ -69,6 +70,7 @@ class Engine:
         self._settlement = parts.settlement
         self._partitions = parts.partitions
         self._accounts = parts.accounts
+        self.stateful = parts.stateful
         self._batch_room = batch_room
         self._undecided = Undecided(parts.concluder, lanes=len(parts.accounts.lanes))
         self._pending = PendingEvents()
@@ -82,7 +84,9 @@ class Engine:
         self.rollout = parts.rollout
         self._concluder.watch = self.rollout.decided
         self._settlement.arms = self.rollout.ended
-        self.restore = Restoring(parts.clock, parts.intake, parts.partitions, parts.accounts)
+        self.restore = Restoring(
+            parts.clock, parts.intake, parts.partitions, parts.accounts, parts.stateful
+        )
         self.changelog: Changelog | None = None
         self.wake_ns: int | None = None
 
@@ -211,7 +215,7 @@ class Engine:
         """Take fetched records in: they are shed, become dead letters, or wait for their run."""
         self._release(batch.arrival_ns)
         partition = self._partitions.find(batch.source)
-        if partition is not None and self._intake.remembers:
+        if partition is not None and (self._intake.remembers or self.stateful is not None):
             for part in self.restore.undone(partition, batch):
                 self._take_in(partition, part)
             if self.changelog is not None and not partition.leaving:
@@ -270,7 +274,11 @@ class Engine:
     def _wait(self, events: EventBatch, partition: Partition, now_ns: int) -> None:
         """Let events of one partition wait for their runs."""
         self._pending.add(events)
-        self._scheduler.offer(self._offering.of(events, partition.index), now_ns)
+        offered = self._offering.of(events, partition.index)
+        if self.stateful is None:
+            self._scheduler.offer(offered, now_ns)
+        else:
+            self.stateful.admit(events, self._intake.times.said_by(events), offered)
 
     @property
     def waiting_total(self) -> int:
@@ -345,6 +353,7 @@ class Engine:
         if self.rollout.active:
             self._effects += self.rollout.asides(self._turns, now_ns, self.wake_ns)
             self.wake_ns = self.rollout.wakes_by(self.wake_ns, self._turns)
+        self._effects += self.restore.runs(self._batch_room)
         self._wake_for_order(now_ns)
         return self.take_effects()
 
@@ -387,7 +396,9 @@ class Engine:
             variant: which variant ran, where it was another than was asked for.
             executed_ns: when the model began and when it had ended, where that is known more closely.
         """
-        if self._is_of_rollout(run, outputs, finished_ns):
+        if self.restore.ended(run, outputs, finished_ns) or self._is_of_rollout(
+            run, outputs, finished_ns
+        ):
             return
         as_planned = variant is None and not isinstance(outputs, Rescued)
         self._scheduler.complete(run, finished_ns, failed=not as_planned)
@@ -395,7 +406,9 @@ class Engine:
 
     def failed(self, run: int, error: Exception, finished_ns: int) -> None:
         """The model raised: its events become dead letters."""
-        if self._is_of_rollout(run, error, finished_ns):
+        if self.restore.ended(run, error, finished_ns) or self._is_of_rollout(
+            run, error, finished_ns
+        ):
             return
         self._scheduler.complete(run, finished_ns, failed=True)
         self._conclude(run, Finished(error, finished_ns))
@@ -452,6 +465,11 @@ class Engine:
         self._intake.times.set_lane_budgets(lane_budgets_ns)
         self._batch_room = batch_room
 
+    def begin_anew(self) -> None:
+        """Forget what the model carries: another one runs, which does not know what it means."""
+        if self.stateful is not None:
+            self.stateful.another_model()
+
     def hold_variant(self, floor: int) -> None:
         """Let this variant of the model or a cheaper one decide, whatever the load; 0 gives the choice back."""
         self._scheduler.hold_variant(floor)
@@ -479,9 +497,13 @@ class Engine:
         events = EventBatch.concatenate(parts)
         bounds = list(accumulate(map(len, parts), initial=0))
         encoders, own = self._concluder.encoders, run.arm != 0
+        begun = None if self.stateful is None else self.stateful.begin(run.number)
+        inputs = events.inputs if begun is None else events.inputs | begun.inputs
         self._turns.begin(
             run.run,
-            InFlight(events, bounds, now_ns, run.reason, run.variant, encoders, run.arm, own),
+            InFlight(
+                events, bounds, now_ns, run.reason, run.variant, encoders, run.arm, own, begun
+            ),
         )
         self._accounts.batch(len(events), run.reason, room=self._batch_room)
         if len(parts) == 1:  # they were admitted together
@@ -492,7 +514,7 @@ class Engine:
         first_ns = int(events.deadline_ns.min())
         ladder = 0 if own else self.rollout.ladder
         self._effects.append(
-            Infer(run.run, len(events), events.inputs, run.variant, run.cost, first_ns, ladder)
+            Infer(run.run, len(events), inputs, run.variant, run.cost, first_ns, ladder)
         )
 
     def _skip(self, skip: SkipTo) -> None:
@@ -506,6 +528,11 @@ class Engine:
 
     def _conclude(self, run: int, finished: Finished) -> None:
         """Decide about a run's events; where order is kept, after those of all runs before it."""
+        under_way = self._turns.of(run)
+        if self.stateful is not None and under_way is not None and under_way.begun is not None:
+            # At once: the next events of these keys need not wait until its turn comes to be decided about.
+            outputs = self.stateful.ended(under_way.begun, finished.outputs)
+            finished = replace(finished, outputs=outputs)
         for number, in_flight, ended in self._turns.end(run, finished):
             size, took_ns = len(in_flight.events), ended.finished_ns - in_flight.started_ns
             self._accounts.stage_constant("infer", took_ns, size)

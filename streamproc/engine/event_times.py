@@ -9,6 +9,7 @@ from streamproc.core import (
     Array,
     BoolArray,
     Columns,
+    EventBatch,
     Headers,
     Int64Array,
     RecordBatch,
@@ -193,6 +194,16 @@ class EventTimes:
         return (
             time_ns if there.all() else np.where(there, time_ns, batch.arrival_ns - batch.shift_ns)
         )
+
+    def said_by(self, events: EventBatch) -> Int64Array:
+        """The same of events that are no batch of records any more; see ``said_ns``."""
+        if self._field is not None:
+            time_ns = _nanoseconds(events.columns[self._field], self._unit_ns)
+            return np.where(time_ns > 0, time_ns, events.arrival_ns)
+        if events.timestamp_ns is None:
+            return events.event_time_ns
+        time_ns = np.minimum(events.timestamp_ns, _LATEST_NS)
+        return np.where(time_ns >= 0, time_ns, events.arrival_ns)
 
     def skews_ns(self) -> dict[str, int]:
         """By source, how far its clock is behind ours in ns, where it is known; negative is ahead."""

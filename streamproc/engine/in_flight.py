@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from streamproc.codecs import DecisionEncoder
 from streamproc.core import Columns, EventBatch, light
 from streamproc.engine.rescue import Rescued
+from streamproc.engine.stateful import Begun
 from streamproc.telemetry import BatchRun
 
 
@@ -26,6 +27,8 @@ class InFlight:
     """Whose events they are: 0 is the model itself, others are models of a rollout."""
     own: bool = False
     """Whether that other model runs it; False once the model itself stands in."""
+    begun: Begun | None = None
+    """Of a model that carries state."""
 
 
 @light

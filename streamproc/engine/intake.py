@@ -215,10 +215,21 @@ class Intake:
         """Whether features depend on events before."""
         return self._step is not None and self._step.remembers
 
-    def restore(self, batch: RecordBatch, partition: int) -> None:
-        """Take in records that were decided about before, for what is remembered of them alone."""
-        if self._step is None:
-            return
+    def restore(
+        self, batch: RecordBatch, partition: int, *, featured: bool = False
+    ) -> list[EventBatch]:
+        """Take in records that were decided about before, for what is remembered of them alone.
+
+        Args:
+            batch: the records.
+            partition: whose they are.
+            featured: whether the model remembers them, too.
+
+        Returns:
+            what the model is to be run over again, with its inputs.
+        """
+        if self._step is None and not featured:
+            return []
         refused = self._limits.refusals(batch)
         rows = None
         if refused:
@@ -227,14 +238,23 @@ class Intake:
         decoded = self._decoded(batch, rows)
         times = self.times.restored(batch)
         events = self._events(batch, decoded, times, ordinal=0, number=0, partition=partition)
-        if len(events):
-            # No record has an ordinal below 0: by it those are known that are not decided about.
-            events = replace(events, ordinal=constant(-1, len(events)))
+        if not len(events):
+            return []
+        parts = [events]
+        if self._step is not None:
             said_ns = self.times.said_ns(batch, decoded.record, decoded.columns)
-            if self.order is None:
-                self._step.restore(events, said_ns)
+            if featured:
+                parts, _ = self._step.take(events, said_ns)
             else:
-                self._stepped(self._step, batch.source, events, said_ns)
+                # No record has an ordinal below 0: by it those are known that are not decided about.
+                events = replace(events, ordinal=constant(-1, len(events)))
+                if self.order is None:
+                    self._step.restore(events, said_ns)
+                else:
+                    self._stepped(self._step, batch.source, events, said_ns)
+        if not featured:
+            return []
+        return [made for part in parts for made in self._featured(batch.source, part, None)]
 
     def _stepped(
         self, step: FeatureStep, source: TopicPartition, events: EventBatch, said_ns: Int64Array
@@ -275,24 +295,29 @@ class Intake:
         self,
         source: TopicPartition,
         events: EventBatch,
-        reject: Callable[[EventBatch, Reason, str], None],
+        reject: Callable[[EventBatch, Reason, str], None] | None,
     ) -> list[EventBatch]:
-        """The events of one partition with their inputs; those whose features fail are rejected."""
+        """The events of one partition with their inputs; those whose features fail are rejected.
+
+        Where ``reject`` is None they were rejected before, and shown before to whoever looks on.
+        """
         done, failed = isolate(lambda span: self._features.build(_rows(events, span)), len(events))
         parts = []
         for span, inputs in done:
             part = _rows(events, span).with_inputs(inputs)
-            for tap in self.taps:
+            for tap in self.taps if reject is not None else ():
                 tap.made(source, part)
             finite = finite_rows(inputs, len(part))
             if finite is not None:
-                bad = part.take(np.flatnonzero(~finite))
-                reject(bad, Reason.NOT_FINITE, "the features hold a NaN or an infinity")
+                if reject is not None:
+                    bad = part.take(np.flatnonzero(~finite))
+                    reject(bad, Reason.NOT_FINITE, "the features hold a NaN or an infinity")
                 part = part.take(np.flatnonzero(finite))
             if len(part):
                 parts.append(part)
-        for span, error in failed:
-            reject(_rows(events, span), Reason.FEATURES_FAILED, text_of(error))
+        if reject is not None:
+            for span, error in failed:
+                reject(_rows(events, span), Reason.FEATURES_FAILED, text_of(error))
         return parts
 
     def _events(

@@ -10,6 +10,7 @@ from streamproc.engine.partitions import PartitionTable
 from streamproc.engine.rollout import Rollout
 from streamproc.engine.screen import Screen
 from streamproc.engine.settlement import Settlement
+from streamproc.engine.stateful import StatefulModel
 from streamproc.scheduling import ArmedScheduler
 from streamproc.telemetry import Accounts
 
@@ -29,6 +30,7 @@ class EngineParts:
         partitions: the owned partitions.
         accounts: the books.
         rollout: the models that are tried beside the one that decides.
+        stateful: what is kept for a model that carries state; None for one that does not.
     """
 
     clock: Clock
@@ -41,3 +43,4 @@ class EngineParts:
     partitions: PartitionTable
     accounts: Accounts
     rollout: Rollout
+    stateful: StatefulModel | None = None

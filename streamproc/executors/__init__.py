@@ -24,6 +24,7 @@ from streamproc.executors.python import PythonExecutor
 from streamproc.executors.remote import Remote, RemoteExecutor
 from streamproc.executors.rollout_options import Arm, Canary, Candidate, Rollback, Rollout, Shadow
 from streamproc.executors.simulated import SimulatedExecutor
+from streamproc.executors.state_options import ModelState
 
 __all__ = [
     "MANIFEST_NAME",
@@ -37,6 +38,7 @@ __all__ = [
     "IsolatedExecutor",
     "Isolation",
     "Model",
+    "ModelState",
     "ModelVariant",
     "OnnxExecutor",
     "OnnxRuntime",

@@ -36,10 +36,12 @@ from streamproc.executors.options import (
 from streamproc.executors.python import PythonExecutor
 from streamproc.executors.remote import Remote, RemoteExecutor
 from streamproc.executors.simulated import SimulatedExecutor
+from streamproc.executors.wiring import Wires
 
 SWEEP_LIMIT_NS = 2 * NS_PER_S
 """The warm-up sweep's time: enough for 5 runs of each size where a batch takes up to 40 ms."""
 _REPEATS = 5
+_NO_WIRES = Wires()
 _UNKNOWN_NS = 2 * NS_PER_MS
 """Taken for a model that cannot be measured without real inputs: it starts on a thread, and is learned."""
 
@@ -84,8 +86,8 @@ def _load(
         )
     isolation = model.isolated
     if isolation is None:
-        return load_variant(variant, key, clock, model.rules)
-    return load_isolated(variant, key, clock, model.rules, isolation)
+        return load_variant(variant, key, clock, model.rules, model.wires)
+    return load_isolated(variant, key, clock, model.rules, isolation, wires=model.wires)
 
 
 def load_isolated(
@@ -96,6 +98,7 @@ def load_isolated(
     isolation: Isolation,
     *,
     background: bool = False,
+    wires: Wires = _NO_WIRES,
 ) -> Executor:
     """What runs a variant in a process of its own.
 
@@ -106,6 +109,7 @@ def load_isolated(
         rules: what its files must keep to.
         isolation: how it is isolated.
         background: whether it only gets what processor time nobody else wants.
+        wires: what of its inputs does not come from the events.
 
     Raises:
         ConfigError: it does not load.
@@ -113,7 +117,7 @@ def load_isolated(
     """
     options = variant.executor
     return IsolatedExecutor(
-        Job(variant, rules, key, isolation.memory_limit, background),
+        Job(variant, rules, key, isolation.memory_limit, wires, background),
         isolation,
         concurrency=options.concurrency if isinstance(options, NEED_FILES) else 1,
         clock=clock,
@@ -121,7 +125,9 @@ def load_isolated(
     )
 
 
-def load_variant(variant: ModelVariant, key: str, clock: Clock, rules: Rules) -> Executor:
+def load_variant(
+    variant: ModelVariant, key: str, clock: Clock, rules: Rules, wires: Wires = _NO_WIRES
+) -> Executor:
     """What runs a variant in this process.
 
     Args:
@@ -129,6 +135,7 @@ def load_variant(variant: ModelVariant, key: str, clock: Clock, rules: Rules) ->
         key: where it stands in the file.
         clock: the time.
         rules: what its files must keep to.
+        wires: what of its inputs does not come from the events.
 
     Raises:
         ConfigError: it does not load.
@@ -147,12 +154,22 @@ def load_variant(variant: ModelVariant, key: str, clock: Clock, rules: Rules) ->
             inner = None
             if variant.path:
                 inner = OnnxExecutor(
-                    variant.path, OnnxRuntime(), variant=variant.name, key=key, rules=rules
+                    variant.path,
+                    OnnxRuntime(),
+                    variant=variant.name,
+                    key=key,
+                    rules=rules,
+                    wires=wires,
                 )
             return SimulatedExecutor(options, clock=clock, inner=inner, variant=variant.name)
         case OpenVino() as options:
             return OpenVinoExecutor(
-                variant.path or "", options, variant=variant.name, key=key, rules=rules
+                variant.path or "",
+                options,
+                variant=variant.name,
+                key=key,
+                rules=rules,
+                wires=wires,
             )
         case Remote() as options:
             return RemoteExecutor(options, clock=clock, variant=variant.name, key=key)
@@ -163,6 +180,7 @@ def load_variant(variant: ModelVariant, key: str, clock: Clock, rules: Rules) ->
                 variant=variant.name,
                 key=key,
                 rules=rules,
+                wires=wires,
             )
 
 
@@ -175,6 +193,12 @@ def _key_of(model: Model, variant: ModelVariant) -> str:
 def _check_inputs(executors: Sequence[Executor], key: str) -> None:
     """See that the last one takes what the first one takes: the features are made once for all of them."""
     first, last = executors[0].info, executors[-1].info
+    if first.state != last.state:
+        text = (
+            f"variant {last.variant!r} carries {_state_words(last)}, "
+            f"but {first.variant!r} {_state_words(first)}: all variants must carry the same"
+        )
+        raise ConfigError(Problem(text, f"{key}.path"))
     if first.inputs and last.inputs and first.inputs != last.inputs:
         text = (
             f"variant {last.variant!r} takes {_words(last)}, but {first.variant!r} takes {_words(first)}: "
@@ -188,6 +212,10 @@ def _words(info: ModelInfo) -> str:
         f"{spec.name} {spec.dtype}[{', '.join('?' if n is None else str(n) for n in ('n', *spec.shape))}]"
         for spec in info.inputs
     )
+
+
+def _state_words(info: ModelInfo) -> str:
+    return ", ".join(f"{spec.input} {spec.dtype}{list(spec.shape)}" for spec in info.state)
 
 
 def sweep(executor: Executor, *, size_max: int, clock: Clock) -> tuple[list[int], list[int]]:

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from streamproc.core import Columns, ConfigError, ModelInfo, Problem, TensorSpec
-from streamproc.executors.batch_axis import batch_max_of
+from streamproc.core import Columns, ConfigError, ModelInfo, Problem
 from streamproc.executors.models import Rules, look_at
 from streamproc.executors.onnx_providers import CPU, check_used, chosen
 from streamproc.executors.options import OnnxRuntime
 from streamproc.executors.profiling import profile_prefix
+from streamproc.executors.wiring import Port, Wires, Wiring
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -23,6 +23,7 @@ _DTYPES = {
     "tensor(string)": "object",
 }
 _RULES = Rules()
+_NO_WIRES = Wires()
 _ERROR = 3
 """onnxruntime's log severity: its warnings are about the model's making, not about the running."""
 
@@ -36,6 +37,7 @@ class OnnxExecutor:
         variant: which variant of the model it is.
         key: where it stands in the configuration.
         rules: what its files must keep to.
+        wires: what of its inputs does not come from the events.
 
     Raises:
         ConfigError: the file is missing, is no model, or a provider does not work here.
@@ -49,6 +51,7 @@ class OnnxExecutor:
         variant: str = "full",
         key: str = "model",
         rules: Rules = _RULES,
+        wires: Wires = _NO_WIRES,
     ) -> None:
         import onnxruntime  # noqa: PLC0415 - 0.1 s that no other command needs
 
@@ -78,26 +81,28 @@ class OnnxExecutor:
         files.require_unchanged(key)
         used = self._session.get_providers()
         check_used(options, [name for name, _ in providers], used)
-        inputs = [_spec(tensor, path, f"{key}.path") for tensor in self._session.get_inputs()]
-        self._outputs = [tensor.name for tensor in self._session.get_outputs()]
-        first = {tensor.shape[0] for tensor in self._session.get_inputs() if tensor.shape}
-        fixed = [size for size in first if isinstance(size, int)]
+        inputs, outputs = (
+            [_port(tensor, path, f"{key}.path") for tensor in some]
+            for some in (self._session.get_inputs(), self._session.get_outputs())
+        )
+        self._outputs = [port.name for port in outputs]
+        self._wiring = Wiring(inputs, outputs, wires, path, key)
         self.info = ModelInfo(
             variant=variant,
             digest=files.digest,
-            inputs=tuple(inputs),
-            outputs=tuple(
-                _spec(tensor, path, f"{key}.path") for tensor in self._session.get_outputs()
-            ),
-            batch_max=batch_max_of(fixed, path, key),
+            inputs=self._wiring.inputs,
+            outputs=self._wiring.outputs,
+            batch_max=self._wiring.batch_max,
             runs_on=used[0],
+            state=self._wiring.state,
         )
         self.concurrency = options.concurrency
         self.inline = True
 
     def run(self, inputs: Columns) -> Columns:
         """The outputs for a batch; see ``Executor``."""
-        return dict(zip(self._outputs, self._session.run(self._outputs, inputs), strict=True))
+        made = self._session.run(self._outputs, self._wiring.given(inputs))
+        return self._wiring.made(dict(zip(self._outputs, made, strict=True)))
 
     def end_profile(self) -> tuple[Path, int]:
         """The profile of a session that was made within ``profiled_sessions``, and when it was begun (ns since 1970)."""
@@ -116,10 +121,9 @@ def _register(settings: Any, library: Path, key: str) -> None:  # noqa: ANN401 -
         raise ConfigError(Problem(text, key)) from error
 
 
-def _spec(tensor: Any, path: str, key: str) -> TensorSpec:  # noqa: ANN401 - onnxruntime has no types
+def _port(tensor: Any, path: str, key: str) -> Port:  # noqa: ANN401 - onnxruntime has no types
     dtype = _DTYPES.get(tensor.type)
     if dtype is None:
         text = f"{path}: {tensor.name!r} is of type {tensor.type}, which is not supported"
         raise ConfigError(Problem(text, key))
-    shape = tuple(size if isinstance(size, int) else None for size in tensor.shape[1:])
-    return TensorSpec(tensor.name, dtype, shape)
+    return Port(tensor.name, dtype, tuple(tensor.shape))

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from streamproc.core import Columns, ConfigError, ModelInfo, Problem, TensorSpec
-from streamproc.executors.batch_axis import batch_max_of
+from streamproc.core import Columns, ConfigError, ModelInfo, Problem
 from streamproc.executors.models import Rules, look_at
 from streamproc.executors.options import OpenVino
+from streamproc.executors.wiring import Port, Wires, Wiring
 
 _KEY = "model.executor.openvino"
 _RULES = Rules()
+_NO_WIRES = Wires()
 
 
 class OpenVinoExecutor:
@@ -23,6 +24,7 @@ class OpenVinoExecutor:
         variant: which variant of the model it is.
         key: where it stands in the configuration.
         rules: what its files must keep to.
+        wires: what of its inputs does not come from the events.
 
     Raises:
         ConfigError: openvino is not installed, the file is no model, or the device does not work here.
@@ -38,6 +40,7 @@ class OpenVinoExecutor:
         variant: str = "full",
         key: str = "model",
         rules: Rules = _RULES,
+        wires: Wires = _NO_WIRES,
     ) -> None:
         try:
             import openvino  # noqa: PLC0415 - an extra
@@ -68,17 +71,18 @@ class OpenVinoExecutor:
         self._own = threading.local()  # a request is one thread's at a time
         used = model.get_property("EXECUTION_DEVICES")
         inputs, outputs = (
-            tuple(_spec(port, path, key) for port in some) for some in (model.inputs, model.outputs)
+            [_port(port, path, key) for port in some] for some in (model.inputs, model.outputs)
         )
-        first = [p.get_partial_shape()[0] for p in model.inputs if len(p.get_partial_shape())]
-        fixed = [size.get_length() for size in first if size.is_static]
+        self._outputs = [port.name for port in outputs]
+        self._wiring = Wiring(inputs, outputs, wires, path, key)
         self.info = ModelInfo(
             variant=variant,
             digest=files.digest,
-            inputs=inputs,
-            outputs=outputs,
-            batch_max=batch_max_of(fixed, path, key),
+            inputs=self._wiring.inputs,
+            outputs=self._wiring.outputs,
+            batch_max=self._wiring.batch_max,
             runs_on=f"OpenVINO {', '.join(used)}",
+            state=self._wiring.state,
         )
         self.concurrency = options.concurrency
 
@@ -88,8 +92,9 @@ class OpenVinoExecutor:
         if request is None:
             request = self._own.request = self._model.create_infer_request()
         # OpenVINO would otherwise share memory with what it was given, which may be read-only.
-        made = request.infer(dict(inputs), share_inputs=False, share_outputs=False)
-        return {spec.name: np.asarray(made[spec.name]) for spec in self.info.outputs}
+        whole = dict(self._wiring.given(inputs))
+        made = request.infer(whole, share_inputs=False, share_outputs=False)
+        return self._wiring.made({name: np.asarray(made[name]) for name in self._outputs})
 
     def close(self) -> None:
         """The model ends with this object; see ``Executor``."""
@@ -101,15 +106,14 @@ def _check_device(device: str, available: list[str]) -> None:
         raise ConfigError(Problem(text, f"{_KEY}.device"))
 
 
-def _spec(port: Any, path: str, key: str) -> TensorSpec:  # noqa: ANN401 - OpenVINO's ports
+def _port(port: Any, path: str, key: str) -> Port:  # noqa: ANN401 - OpenVINO's ports
     try:
         dtype = port.get_element_type().to_dtype().name
     except (RuntimeError, TypeError) as error:
         text = f"{path}: {port.get_any_name()!r} is of a type which is not supported"
         raise ConfigError(Problem(text, f"{key}.path")) from error
-    shape = list(port.get_partial_shape())[1:]
-    sizes = tuple(size.get_length() if size.is_static else None for size in shape)
-    return TensorSpec(port.get_any_name(), dtype, sizes)
+    axes = tuple(size.get_length() if size.is_static else None for size in port.get_partial_shape())
+    return Port(port.get_any_name(), dtype, axes)
 
 
 def _last_line(error: Exception) -> str:

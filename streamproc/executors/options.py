@@ -12,6 +12,8 @@ from streamproc.executors.models.golden import Golden
 from streamproc.executors.models.repository import Repository
 from streamproc.executors.models.signature import Signature
 from streamproc.executors.remote.options import Remote
+from streamproc.executors.state_options import ModelState
+from streamproc.executors.wiring import Constant, Wires
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,10 @@ class Model:
             there are ``variants`` or a ``repository``.
         executor: what runs it.
         inputs: field by model input, for a model with several inputs whose names are not the fields'.
+        constants: inputs of the model that are the same for all events, such as ``{sr: 16000}``.
+        shapes: by input, the sizes behind the batch axis where the model's file leaves them open, such as
+            ``{input: [576]}``; the warm-up runs with these, and features of another size are refused.
+        state: what the model carries from each event of a key to the next; null for nothing.
         variants: of the model, in place of ``path``: under load a cheaper one decides, and its decisions are
             ``degraded``.
         repository: a folder of models with versions, as Triton's, in place of ``path``.
@@ -171,6 +177,9 @@ class Model:
         default_factory=OnnxRuntime
     )
     inputs: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, Constant] = field(default_factory=dict)
+    shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    state: ModelState | None = None
     variants: Sequence[ModelVariant] = ()
     repository: Repository | None = None
     isolation: bool | Isolation = False
@@ -208,6 +217,11 @@ class Model:
     def rules(self) -> Rules:
         """What the model's files must keep to."""
         return Rules(self.max_bytes, self.manifest, tuple(self.custom_ops), self.signature)
+
+    @property
+    def wires(self) -> Wires:
+        """What of its inputs does not come from the events."""
+        return Wires(self.constants, self.shapes, self.state)
 
     @property
     def isolated(self) -> Isolation | None:

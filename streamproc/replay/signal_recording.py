@@ -18,6 +18,8 @@ import numpy.typing as npt
 from streamproc.core import Array, ConfigError, Float32Array, Int64Array, Problem
 from streamproc.replay.recorded import Recorded
 
+_WHOLE = "whole"
+"""May stand beside the others: whether an event holds the whole numbers as they are, such as PCM samples."""
 _ARRAYS = ("signal", "scale", "offset", "key", "start_ns", "period_ns", "window_rows", "hop_rows")
 
 
@@ -34,6 +36,7 @@ class Signals:
         period_ns: from one sample to the next.
         window_rows: samples of a window.
         hop_rows: samples from the beginning of a window to that of the next.
+        whole: whether an event's value is the whole numbers as they are, such as PCM samples, and not what they are worth.
 
     Raises:
         ValueError: they do not fit together.
@@ -47,6 +50,7 @@ class Signals:
     period_ns: int
     window_rows: int
     hop_rows: int
+    whole: bool = False
 
     def __post_init__(self) -> None:
         sources = len(self.key)
@@ -82,6 +86,7 @@ class Signals:
                 with np.load(content, allow_pickle=False) as file:
                     missing = [name for name in _ARRAYS if name not in file]
                     arrays = {name: file[name] for name in _ARRAYS if name in file}
+                    whole = _WHOLE in file and bool(file[_WHOLE])
             except (zipfile.BadZipFile, zlib.error, EOFError) as error:
                 msg = f"is damaged: {error}"
                 raise ValueError(msg) from error
@@ -89,7 +94,13 @@ class Signals:
             msg = f"has no {', '.join(missing)}: it is no recording of signals"
             raise ValueError(msg)
         period_ns, window_rows, hop_rows = (int(arrays.pop(name).item()) for name in _ARRAYS[-3:])
-        return cls(**arrays, period_ns=period_ns, window_rows=window_rows, hop_rows=hop_rows)
+        return cls(
+            **arrays,
+            period_ns=period_ns,
+            window_rows=window_rows,
+            hop_rows=hop_rows,
+            whole=whole,
+        )
 
     def windows(self) -> tuple[Int64Array, Int64Array, Int64Array]:
         """All windows in the order of their events.
@@ -111,10 +122,17 @@ class Signals:
         steps = self.signal[:, first : first + self.window_rows].T
         return np.ascontiguousarray(steps * self.scale, np.float32)
 
+    def value(self, first: int) -> bytes:
+        """The same as an event's value: little-endian float32, or int16 where it holds the whole numbers."""
+        if self.whole:
+            steps = self.signal[:, first : first + self.window_rows].T
+            return np.ascontiguousarray(steps, "<i2").tobytes()
+        return self.window(first).astype("<f4", copy=False).tobytes()
+
 
 @dataclass(frozen=True, slots=True)
 class SignalRecording:
-    """A recording on disk of sampled signals; an event's value is its window, little-endian float32.
+    """A recording on disk of sampled signals; an event's value is its window, see ``Signals.value``.
 
     Attributes:
         path: an ``.npz`` file; see ``Signals``.
@@ -166,4 +184,4 @@ class SignalRecording:
         keys = [str(key).encode() for key in signals.key]
         source, first, _ = signals.windows()
         for place, row in zip(source.tolist(), first.tolist(), strict=True):
-            yield Recorded(keys[place], signals.window(row).astype("<f4", copy=False).tobytes())
+            yield Recorded(keys[place], signals.value(row))

@@ -57,6 +57,7 @@ from streamproc.runtime.scheduling import (
     make_scheduler,
 )
 from streamproc.runtime.schemas import learning
+from streamproc.runtime.stateful import make_stateful, rewind_for_model_ns
 from streamproc.scheduling import Conflate, LatencyModel
 from streamproc.telemetry import Accounts, Sampler, Told, Tracer
 
@@ -170,7 +171,11 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
     latency = [LatencyModel(*measured, size_max=room) for measured in swept]
     accounts = make_accounts(config)
     ladder = len(config.model.ladder)
-    scheduler = watch("schedule", make_scheduler(config, latency[:ladder], slots=slots))
+    stateful = make_stateful(config, models[0])
+    scheduler = watch(
+        "schedule",
+        make_scheduler(config, latency[:ladder], slots=slots, stateful=stateful),
+    )
     transactional = config.delivery == "exactly_once"
     if transactional and decoder.several:
         msg = "exactly_once needs records of one event each, and this codec's may hold several: write at_least_once"
@@ -209,7 +214,8 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
             scheduler=scheduler,
             decodes_all=decoder.several
             or config.reorder is not None
-            or (remembers(config, program) and config.state.on_gap is None),
+            or (remembers(config, program) and config.state.on_gap is None)
+            or (config.model.state is not None and config.model.state.on_gap == "reset"),
             conflates=config.key is None and has_policy(config, Conflate),
         ),
         offering=make_offering(config, decoder, keys=scheduler.wants_keys),
@@ -228,15 +234,16 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         partitions=partitions,
         accounts=accounts,
         rollout=rollout,
+        stateful=stateful,
     )
-    keep_order = config.ordering != "none"
+    keep_order = config.ordering != "none" and stateful is None  # else it follows from the turns
     engine = (
         Engine(parts, batch_room=room, keep_order=keep_order)
         if log is None
         else LoggedEngine(parts, batch_room=room, keep_order=keep_order, log=log)
     )
     rollout.change(rollout_plan(config, models, latency), 0)
-    reach_ns = rewind_ns(config, program)
+    reach_ns = rewind_for_model_ns(config, rewind_ns(config, program))
     changelog = make_changelog(config, step, partitions)
     engine.restore.wanted = reach_ns > 0 or changelog is not None
     compute = tuple(LatencyModel(*measured, size_max=room) for measured in swept)

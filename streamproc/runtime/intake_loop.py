@@ -173,7 +173,11 @@ class IntakeLoop:
 
     def _full(self, share: float = 1.0) -> bool:
         # What waits for others to come is bounded by itself, and must not keep them from coming.
-        in_flight = self._accounts.in_flight - self._engine.waiting_total
+        in_flight = (
+            self._accounts.in_flight
+            - self._engine.waiting_total
+            + self._engine.restore.run_again_total
+        )
         return (
             self._waits_for_schemas
             or in_flight >= IN_FLIGHT_MAX * share

@@ -86,6 +86,8 @@ def check_reload(before: PipelineConfig, after: PipelineConfig) -> None:
     problems = [Problem(_ADVICE, key) for key in _changed(before, after)]
     if before.model.inputs != after.model.inputs:
         problems.append(Problem(_ADVICE, "model.inputs"))
+    if before.model.state != after.model.state:
+        problems.append(Problem(_ADVICE, "model.state"))
     if before.batching.cost != after.batching.cost:
         problems.append(Problem(_ADVICE, "batching.cost"))
     problems += [
@@ -214,6 +216,9 @@ def _check_alike(before: ModelInfo, after: ModelInfo) -> None:
         if old != new:
             text = f"the new model {what} {_shapes(new)}, the running one {_shapes(old)}: {_ADVICE}"
             raise ConfigError(Problem(text, "model.path"))
+    if before.state != after.state:
+        text = f"the new model carries {list(after.state)}, the running one {list(before.state)}: {_ADVICE}"
+        raise ConfigError(Problem(text, "model.path"))
 
 
 def _shapes(specs: Sequence[TensorSpec]) -> str:

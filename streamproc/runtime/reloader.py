@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from streamproc.config import PipelineConfig, secrets_of
-from streamproc.core import NS_PER_S, Clock, ConfigError, Executor, ExternalError
+from streamproc.core import NS_PER_S, Clock, ConfigError, Executor, ExternalError, ModelInfo
 from streamproc.executors import PythonModel, look_at, runners
 from streamproc.runtime.assembly import Assembly
 from streamproc.runtime.braking import braked, floor_of
@@ -171,6 +171,8 @@ class Reloader:
         if {*changed} - {"slo"} or prepared.executors is not self.executors:
             self._put_into_engine(prepared, "; ".join((words, *changed)))
             self._driver.swap(prepared.executors, prepared.compute)
+            if _runs_another(self.config, before, prepared.config, after):
+                self._engine.begin_anew()
         changed += [f"{renewal.end}.kafka.security" for renewal in renewals]
         if self.config.telemetry != prepared.config.telemetry:
             changed.append("telemetry.metrics.token")
@@ -183,6 +185,17 @@ class Reloader:
             "changed": changed,
             "models": [{"variant": model.variant, "digest": model.digest} for model in after],
         }
+
+
+def _runs_another(
+    config: PipelineConfig,
+    before: Sequence[ModelInfo],
+    new_config: PipelineConfig,
+    after: Sequence[ModelInfo],
+) -> bool:
+    """Whether another model runs from now on, by its files and constants."""
+    digests = [{model.digest for model in models} for models in (before, after)]
+    return digests[0] != digests[1] or config.model.constants != new_config.model.constants
 
 
 def _look(paths: tuple[str, ...]) -> Looks:

@@ -1,11 +1,12 @@
 """From a configuration to the scheduler, its lanes, and the books that are kept of them."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from streamproc.codecs import Decoders
 from streamproc.config import PipelineConfig, kafka_sink
 from streamproc.core import NS_PER_MS, ConfigError, Problem, Reason
-from streamproc.engine import Lanes, Offering
+from streamproc.engine import Lanes, Offering, StatefulModel, TurnwiseScheduler
 from streamproc.features import Expression
 from streamproc.scheduling import (
     SHED_POLICIES,
@@ -81,7 +82,11 @@ def make_accounts(config: PipelineConfig) -> Accounts:
 
 
 def make_scheduler(
-    config: PipelineConfig, latency: Sequence[LatencyModel], *, slots: int
+    config: PipelineConfig,
+    latency: Sequence[LatencyModel],
+    *,
+    slots: int,
+    stateful: StatefulModel | None = None,
 ) -> ArmedScheduler:
     """The scheduler of a pipeline.
 
@@ -89,10 +94,12 @@ def make_scheduler(
         config: what the user wrote.
         latency: how long batches of each variant take, the best one first.
         slots: how many batches may run at the same time.
+        stateful: of a model that carries state; None for one that does not.
     """
     lanes = lane_specs(config)
     smallest_ns = min(lane.budget_ns for lane in lanes)
-    return ArmedScheduler(
+    make = ArmedScheduler if stateful is None else partial(TurnwiseScheduler, stateful)
+    return make(
         batching=config.batching,
         shed=shed_policies(config.shed),
         ordering=config.ordering,

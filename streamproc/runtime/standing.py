@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from streamproc.core import NS_PER_S, Executor, TopicPartition
 from streamproc.runtime.assembly import Assembly
-from streamproc.runtime.feature_states import feature_states
+from streamproc.runtime.feature_states import carried_states, feature_states
 from streamproc.runtime.model_states import model_states
 from streamproc.telemetry import DriftState, Gauges
 
@@ -51,6 +51,7 @@ def standing(
         executor_slots=min(executor.concurrency for executor in executors),
         loop_lag_seconds=loop_lag_ns / NS_PER_S,
         features=feature_states(assembly),
+        carried=carried_states(assembly),
         drift=drift,
         model=model_states(executors, reloads),
         event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},

@@ -8,7 +8,7 @@ import numpy as np
 from streamproc.core import BoolArray, Float64Array, Int64Array
 from streamproc.scheduling.offered import Offered
 from streamproc.scheduling.options import Ordering
-from streamproc.scheduling.queue import KEY, PARTITION, DeadlineQueue, block_of
+from streamproc.scheduling.queue import KEY, NUMBER, PARTITION, DeadlineQueue, block_of
 
 _SLOTS = 1 << 14
 """Of 1,000 keys in two lanes one in 16 shares its slot with another, and is looked at more closely."""
@@ -81,6 +81,12 @@ class LaneQueues:
         """Take all waiting events of these keys; gives their numbers."""
         found = [q.remove(np.isin(q.column(KEY), key)) for q in self.queues if len(q)]
         return np.concatenate(found) if found else np.empty(0, np.int64)
+
+    def remove_numbers(self, number: Int64Array) -> None:
+        """Take waiting events out by their numbers."""
+        for queue in self.queues:
+            if len(queue):
+                queue.remove(np.isin(queue.column(NUMBER), number))
 
     def gather(self, columns: Sequence[int]) -> list[Int64Array]:
         """Columns of all queues, one lane behind the other in order of priority, each int64 [n]."""

@@ -10,6 +10,7 @@ from streamproc.telemetry.accounts import (
     BatchReason,
     SkipReason,
 )
+from streamproc.telemetry.carried_states import CarriedStates, total_carried
 from streamproc.telemetry.definitions import DEFINITIONS, Definition, definition
 from streamproc.telemetry.drift import DriftMonitor, DriftReference, DriftState, total_drift
 from streamproc.telemetry.exposition import PipelineCollector, make_registry, render
@@ -50,6 +51,7 @@ __all__ = [
     "BatchReason",
     "BatchRun",
     "BatchSpan",
+    "CarriedStates",
     "Committed",
     "Comparison",
     "Definition",
@@ -90,6 +92,7 @@ __all__ = [
     "names",
     "parent_of",
     "render",
+    "total_carried",
     "total_drift",
     "total_features",
     "total_states",

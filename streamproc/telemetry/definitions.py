@@ -38,6 +38,8 @@ class Definition:
 _WORKERS = "with `--workers`"
 _TRACES = "with `telemetry.traces`"
 _REMEMBER = "where features remember something of their keys"
+_CARRIES = "with `model.state`"
+_READ_AGAIN = "where features or the model remember something of keys"
 _CHANGELOG = "with `state.changelog`"
 _DRIFT = "with `telemetry.drift`"
 _SLO = "with `slo`"
@@ -284,14 +286,39 @@ DEFINITIONS: Final = (
     Definition(
         names.RESTORED,
         "counter",
-        "Records read again for what features remember of them; no part of what was consumed.",
-        when=_REMEMBER,
+        "Records read again for what features or the model remember of them; no part of what was consumed.",
+        when=_READ_AGAIN,
     ),
     Definition(
         names.RESTORE,
         "gauge",
         "How long reading again took after the last assignment of partitions.",
-        when=_REMEMBER,
+        when=_READ_AGAIN,
+    ),
+    Definition(
+        names.MODEL_STATE_KEYS, "gauge", "Keys whose state the model carries.", when=_CARRIES
+    ),
+    Definition(
+        names.MODEL_STATE_BYTES, "gauge", "Memory for the state that it carries.", when=_CARRIES
+    ),
+    Definition(
+        names.MODEL_STATE_EVICTED,
+        "counter",
+        "Keys whose state was forgotten: no room for more, or their ttl was up.",
+        ("reason",),
+        when=_CARRIES,
+    ),
+    Definition(
+        names.MODEL_STATE_RESETS,
+        "counter",
+        "Keys that began anew because an event of them was not answered (on_gap: reset).",
+        when=_CARRIES,
+    ),
+    Definition(
+        names.MODEL_STATE_RESTORED,
+        "counter",
+        "Events that the model was run over again for its state, without deciding.",
+        when=_CARRIES,
     ),
     Definition(
         names.CHANGELOG_RECORDS,

@@ -23,6 +23,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from streamproc.core import NS_PER_S, ModelInfo, Outcome, Reason
 from streamproc.telemetry import names
 from streamproc.telemetry.accounts import BATCH_SIZE_BOUNDS, E2E, OWN, Accounts, lane_key
+from streamproc.telemetry.carried_states import carried_families
 from streamproc.telemetry.definitions import definition
 from streamproc.telemetry.drift_families import drift_families
 from streamproc.telemetry.families import family
@@ -85,6 +86,8 @@ class PipelineCollector(Collector):
             yield from drift_families(gauges.drift)
         if gauges.features is not None:
             yield from feature_families(gauges.features)
+        if gauges.carried is not None:
+            yield from carried_families(gauges.carried)
         yield from self._infos(models)
 
     def _infos(self, models: Sequence[ModelInfo]) -> Iterator[Metric]:

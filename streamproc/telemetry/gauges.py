@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from streamproc.core import TopicPartition
+from streamproc.telemetry.carried_states import CarriedStates
 from streamproc.telemetry.drift import DriftState
 from streamproc.telemetry.feature_states import FeatureStates
 from streamproc.telemetry.model_states import ModelStates
@@ -43,6 +44,7 @@ class Gauges:
         model: how the model is.
         drift: how features are distributed; None where nobody looks, or not enough was seen.
         features: what features remember; None where they remember nothing.
+        carried: what the model carries of keys; None where it carries nothing.
     """
 
     queue_depth: int | None = None
@@ -59,3 +61,4 @@ class Gauges:
     model: ModelStates | None = None
     drift: DriftState | None = None
     features: FeatureStates | None = None
+    carried: CarriedStates | None = None

@@ -64,10 +64,9 @@ MISTAKES = [
         ],
         "telemetry.traces.tls: cannot read a certificate of the collector",
     ),
-    (["demo", "--template", "audio"], "template audio is not yet in streamproc"),
     (
         ["demo", "--template", "mraket"],
-        "there is no template 'mraket': there are market, market-quotes, sensor",
+        "there is no template 'mraket': there are audio, market, market-quotes, sensor",
     ),
     (["demo", "--duration", "0s"], "must be longer than 0"),
     (["demo", "--rate", "0"], "Invalid value for '--rate'"),
@@ -76,10 +75,9 @@ MISTAKES = [
     (["demo", "--broker", FREE_PORT], f"--broker: no Kafka broker can be reached ({FREE_PORT}"),
     (["init", "{folder}"], "{folder} is not empty"),
     (["init", "{market}"], "{market} is a file"),
-    (["init", "new", "--template", "audio"], "template audio is not yet in streamproc"),
     (
         ["init", "new", "--template", "x"],
-        "there is no template 'x': there are market, market-quotes, sensor",
+        "there is no template 'x': there are audio, market, market-quotes, sensor",
     ),
     (
         ["schema", "decisions"],

@@ -65,8 +65,21 @@ COMMON = {"README.md", "compose.yaml", "config.schema.json", "pipeline.yaml", "t
             "window float32[n, 100, 6]",
             2,
         ),
+        (
+            ["--template", "audio"],
+            {
+                "LICENSE.pyannote-audio.txt",
+                "call.wav",
+                "models/LICENSE.silero-vad.txt",
+                "models/silero_vad.onnx",
+                "send_frames.py",
+                "voice.py",
+            },
+            "input float32[n, 576]",
+            3,
+        ),
     ],
-    ids=["market", "sensor", "market-quotes", "sensor-samples"],
+    ids=["market", "sensor", "market-quotes", "sensor-samples", "audio"],
 )
 def test_a_new_project_works(
     words: list[str], own: set[str], model_input: str, passed: int, tmp_path: Path

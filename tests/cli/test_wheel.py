@@ -60,9 +60,13 @@ def test_nothing_that_is_not_meant_travels(unpacked: Path) -> None:
     assert not [n for n in names if n.startswith("tests/") or n.endswith(".pyc")]
     assert {
         "streamproc/_data/replay/market/LICENSE.hftbacktest.txt",
+        "streamproc/_data/replay/audio/LICENSE.pyannote-audio.txt",
+        "streamproc/_data/replay/audio/calls.npz",
         "streamproc/_data/replay/market/ticks.jsonl.gz",
         "streamproc/_data/replay/sensor/LICENSE.seglearn.txt",
         "streamproc/_data/replay/sensor/exercises.npz",
+        "streamproc/templates/audio/models/LICENSE.silero-vad.txt",
+        "streamproc/templates/audio/models/silero_vad.onnx",
         "streamproc/templates/market/models/direction.onnx",
         "streamproc/templates/sensor/models/activity.onnx",
     } <= names

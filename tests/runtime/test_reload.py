@@ -17,12 +17,14 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from streamproc.codecs import JsonCodec
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Duration, ExternalError, SystemClock
 from streamproc.engine import Infer
 from streamproc.executors import (
     Golden,
     Model,
+    ModelState,
     OnnxExecutor,
     OnnxRuntime,
     PythonModel,
@@ -38,6 +40,7 @@ from streamproc.telemetry import Metrics, Telemetry
 from streamproc.testing import MemoryBroker, MemorySink, MemorySource, assert_accounts
 from tests.engine.pipelines import pipeline, within
 from tests.executors.isolated import models
+from tests.support.models import leaky_sum
 from tests.support.signing import Keys, sign
 
 
@@ -90,6 +93,16 @@ class World:
         """How many decisions of each digest and output there are."""
         values = [json.loads(record.value or b"") for record in self.broker.records("decisions")]
         return Counter((v["model"]["digest"], v["output"][0]) for v in values)
+
+    @property
+    def decided(self) -> list[tuple[int, float]]:
+        """The outputs, with the number of the event among all that were sent."""
+        values = [json.loads(record.value or b"") for record in self.broker.records("decisions")]
+        places = [tuple(map(int, v["id"].split("/")[1:])) for v in values]
+        return [
+            (2 * offset + partition, v["output"][0])
+            for (partition, offset), v in zip(places, values, strict=True)
+        ]
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["World"]:
@@ -268,6 +281,28 @@ async def test_another_kind_of_model_is_refused(path: Path) -> None:
         assert world.decided_by == {(before, 2): 20}
 
 
+async def test_another_model_begins_anew_and_the_same_one_goes_on(path: Path) -> None:
+    """What one model carries means nothing to another; a reload of other settings is no other model."""
+    leaky_sum(path)
+    model = Model(
+        str(path), constants={"gain": 1.0}, state=ModelState(inputs={"h": "hN"}, restore="none")
+    )
+    codec = JsonCodec(fields={"x": "float32"})
+    async with World(model, codec=codec).running() as world:
+        world.produce(6)
+        await world.until_decided()
+        await world.service.reload(replace(world.config, shed=()))
+        world.produce(6)  # one of each of six keys: two partitions have three each
+        await world.until_decided()
+        leaky_sum(path, poison=667.0)
+        await world.service.reload(world.config)
+        world.produce(6)
+        await world.until_decided()
+        made = [y for _, y in sorted(world.decided)]
+        assert min(made[-12:-6]) > 1.5  # none began anew
+        assert made[-6:] == [1.0] * 6
+
+
 async def test_a_watched_file_is_loaded_when_it_has_changed_and_only_then(path: Path) -> None:
     before = write(path, 2)
     model = Model(str(path), watch=Duration.parse("20ms"))
@@ -368,6 +403,8 @@ def test_what_a_reload_cannot_change_is_refused_by_key() -> None:
     assert refused(before, pipeline(lanes=(lane,))) == ["lanes"]
     assert refused(before, pipeline(shed=(Conflate(),))) == ["shed"]
     assert refused(before, pipeline(batching=Batching(cost="x"))) == ["batching.cost"]
+    carrying = Model("m.onnx", state=ModelState(inputs={"h": "hN"}, restore="none"))
+    assert refused(pipeline(model=carrying), pipeline(model=Model("m.onnx"))) == ["model.state"]
     check_reload(before, pipeline(batching=Batching(max_size=3), shed=(Expired(),)))
     check_reload(pipeline(lanes=(lane,)), pipeline(lanes=(replace(lane, share=0.5),)))
 

@@ -9,6 +9,7 @@ from streamproc.core import ModelInfo, Outcome, TopicPartition
 from streamproc.telemetry import (
     DEFINITIONS,
     Accounts,
+    CarriedStates,
     FeatureStates,
     Gauges,
     ModelProcesses,
@@ -32,6 +33,7 @@ ALL_GAUGES = Gauges(
     loop_lag_seconds=0.0,
     event_time_skew_seconds={"ticks/0": 0.0},
     features=FeatureStates(1, 8, 0, 0, 0.0, (1, 1)),
+    carried=CarriedStates(1, 8),
     workers=WorkerStates({"ready": 1}, 0, 0.0),
     model=ModelStates({"full": ModelProcesses(1, 0, {"closed": 1}, 0)}, {}),
 )

@@ -336,6 +336,8 @@ class KafkaRecordSource:
         """Read partitions from what is stored, and say so."""
         self._assignments_total += 1
         require_complete(sources, self._options.topics if self._together else ())
+        if self.rewind_ns:  # else what lies behind the position came first, to be handed back
+            self._client.pause(*map(KafkaPartition._make, sources))
         beyond: dict[TopicPartition, Int64Array] = {}
         positions: dict[TopicPartition, int] = {}
         if self._transactional:
@@ -375,18 +377,23 @@ class KafkaRecordSource:
         gone = set(positions) - {TopicPartition(*tp) for tp in self._client.assignment()}
         for source in gone:  # revoked while this was waiting
             del positions[source]
-        for source in positions:
-            self._client.seek(KafkaPartition(*source), starts[source])
-        if self._paused:
-            self._client.pause(*map(KafkaPartition._make, positions))
-        elif self.recall is not None:
-            self._client.resume(*map(KafkaPartition._make, positions))
+        self._read_on({source: starts[source] for source in positions})
         self._assignments_total += 1  # whatever was asked while this was waiting is out of date
         if self._listener is not None:
             if self._transactional:
                 self._listener.assigned(positions, beyond)
             else:
                 self._listener.assigned(positions)
+
+    def _read_on(self, starts: Mapping[TopicPartition, int]) -> None:
+        """Read from these offsets on, as soon as anything is read."""
+        for source, offset in starts.items():
+            self._client.seek(KafkaPartition(*source), offset)
+        partitions = map(KafkaPartition._make, starts)
+        if self._paused:
+            self._client.pause(*partitions)
+        elif self.rewind_ns or self.recall is not None:
+            self._client.resume(*partitions)
 
     def not_taken_over(self, error: Exception) -> None:
         """The group gave us partitions that we cannot read: the next ``poll`` fails (aiokafka swallows it)."""

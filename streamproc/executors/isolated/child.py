@@ -30,6 +30,7 @@ from streamproc.executors.options import ModelVariant, PythonModel
 
 if TYPE_CHECKING:
     from streamproc.executors.models import Rules
+    from streamproc.executors.wiring import Wires
 
 _PR_SET_PDEATHSIG = 1
 _OOM_SCORE = "500"
@@ -96,7 +97,11 @@ def _load(job: Job) -> Executor:
         # Not RLIMIT_AS: what is only reserved (threads, a GPU's address space) and what is shared would count.
         resource.setrlimit(resource.RLIMIT_DATA, (job.memory_limit, job.memory_limit))
     executor = load_variant(
-        cast("ModelVariant", job.model), job.key, SystemClock(), cast("Rules", job.rules)
+        cast("ModelVariant", job.model),
+        job.key,
+        SystemClock(),
+        cast("Rules", job.rules),
+        cast("Wires", job.wires),
     )
     if executor.info.inputs:
         executor.run(

@@ -56,12 +56,14 @@ class Job:
         key: where it stands in the configuration.
         memory_limit: bytes of its own; None for no limit.
         background: whether it only gets what processor time nobody else wants.
+        wires: what of its inputs does not come from the events, as ``load_variant`` takes it.
     """
 
     model: object
     rules: object
     key: str
     memory_limit: Size | None
+    wires: object
     background: bool = False
 
 

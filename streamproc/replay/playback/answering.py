@@ -40,7 +40,9 @@ def answering(config: PipelineConfig, *, outputs: bool = True) -> tuple[Executor
         else replace(variant, quality=1.0)
         for variant in ladder
     )
-    loaded = load_executors(Model(variants=real), SystemClock())
+    model = config.model
+    wired = Model(variants=real, constants=model.constants, shapes=model.shapes, state=model.state)
+    loaded = load_executors(wired, SystemClock())
     columns = len(getattr(config.output, "labels", ()))
     found: list[Executor] = []
     for variant, executor in zip(ladder, loaded, strict=True):

@@ -3,7 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from streamproc.telemetry import Gauges, WorkerStates, total_drift, total_features, total_states
+from streamproc.telemetry import (
+    Gauges,
+    WorkerStates,
+    total_carried,
+    total_drift,
+    total_features,
+    total_states,
+)
 
 
 def total(gauges: Sequence[Gauges], workers: WorkerStates) -> Gauges:
@@ -37,4 +44,5 @@ def total(gauges: Sequence[Gauges], workers: WorkerStates) -> Gauges:
         model=total_states([g.model for g in gauges if g.model is not None]),
         drift=total_drift([g.drift for g in gauges if g.drift is not None]),
         features=total_features([g.features for g in gauges if g.features is not None]),
+        carried=total_carried([g.carried for g in gauges if g.carried is not None]),
     )
