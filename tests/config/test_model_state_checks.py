@@ -85,6 +85,11 @@ RESETS = "state: {inputs: {h: hN}, remembers: 1s, on_gap: reset}"
             "rollout",
             "no other model is tried",
         ),
+        (
+            f"model: {{path: m.onnx, {STATE}}}\nreorder: {{slack: 1s}}",
+            "reorder",
+            "waits for its turn",
+        ),
         (f"model: {{path: m.onnx, {STATE}}}\nshed: [conflate]", "shed[0]", "newest event"),
         (
             f"shed: [skip_ahead]\nmodel: {{path: m.onnx, {RESETS}}}",
