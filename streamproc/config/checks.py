@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from streamproc.codecs import ArrowCodec, Codec, FieldType, TensorCodec, types_of
+from streamproc.config.cascade_checks import CASCADE_CHECKS
 from streamproc.config.codec_checks import CODEC_CHECKS, codec_name
 from streamproc.config.delivery_checks import DELIVERY_CHECKS
 from streamproc.config.ends import END_CHECKS, Sink, Source
@@ -288,6 +289,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_source_topics, ("source",)),
     (_topics_out, ("source", "sink")),
     (_undecided, ("name", "source", "sink", "outcomes")),
+    *CASCADE_CHECKS,
     *CODEC_CHECKS,
     *FEATURE_CHECKS,
     *END_CHECKS,

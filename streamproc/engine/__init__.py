@@ -8,8 +8,10 @@ from streamproc.engine.decide import (
     PythonDecider,
     check_labels,
 )
+from streamproc.engine.doubt import Doubt
 from streamproc.engine.effects import Effect, Infer, Send, Skip
 from streamproc.engine.engine import Engine
+from streamproc.engine.escalation import Escalation, Stages
 from streamproc.engine.event_times import DEADLINE_HEADER, EventTimes, Times
 from streamproc.engine.feature_step import FeatureStep
 from streamproc.engine.feature_tap import FeatureTap
@@ -79,10 +81,12 @@ __all__ = [
     "Deadline",
     "Decider",
     "Destinations",
+    "Doubt",
     "Effect",
     "Engine",
     "EngineParts",
     "Entry",
+    "Escalation",
     "EventTime",
     "EventTimes",
     "FeatureStep",
@@ -114,6 +118,7 @@ __all__ = [
     "Skew",
     "Skip",
     "Span",
+    "Stages",
     "Tap",
     "Times",
     "Witness",

@@ -82,13 +82,23 @@ class Destinations:
 
 
 class Ran(NamedTuple):
-    """When a run began, when it had ended and its turn had come (ns), the variant that ran, its encoders, and the batch."""
+    """A run whose turn has come.
+
+    Attributes:
+        started_ns: when it began.
+        ended_ns: when it had ended and its turn had come.
+        variant: which variant of the model ran.
+        encoders: of decisions, by variant.
+        run: the batch.
+        outcome: what its answers in time are; None for ``on_time`` of the best variant, and ``degraded`` of others.
+    """
 
     started_ns: int
     ended_ns: int
     variant: int
     encoders: Sequence[DecisionEncoder]
     run: BatchRun | None = None
+    outcome: Outcome | None = None
 
 
 class Concluder:
@@ -265,6 +275,7 @@ class Concluder:
             return []  # given up since: another process decides about them
         late = events.deadline_ns < ran.ended_ns + self._scheduler.send_ns
         good = Outcome.DEGRADED if ran.variant else Outcome.ON_TIME
+        good = good if ran.outcome is None else ran.outcome
         if not any_true(late):
             return self._send(owner, events, decisions, good, ran)
         # In the order of the events: those of one key may be late and in time by turns.

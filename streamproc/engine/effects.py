@@ -18,6 +18,7 @@ class Infer:
         variant: which variant of the model, 0 being the best.
         cost: what it takes of the model where events have costs, 1 being an ordinary one; 0 where they have none.
         deadline_ns: the first deadline among the events.
+        alone: True where no other variant may answer in its place.
     """
 
     run: int
@@ -26,6 +27,7 @@ class Infer:
     variant: int = 0
     cost: int = 0
     deadline_ns: int | None = None
+    alone: bool = False
 
 
 @light

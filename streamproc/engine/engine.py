@@ -66,6 +66,7 @@ class Engine:
         self._settlement = parts.settlement
         self._partitions = parts.partitions
         self._accounts = parts.accounts
+        self._escalation = parts.escalation
         self._batch_room = batch_room
         self._keep_order = keep_order
         self._no_lane = UNKNOWN if len(parts.accounts.lanes) > 1 else 0
@@ -168,6 +169,8 @@ class Engine:
             self._intake.forget(partition.index)
             waiting = self._scheduler.withdraw(partition.index)
             self._pending.take(np.sort(waiting))
+            if self._escalation is not None:
+                self._escalation.drop(partition.index)
         return positions
 
     def release_all(self) -> None:
@@ -270,6 +273,8 @@ class Engine:
             for shed in step.shed:
                 for part in self._pending.take(shed.number):
                     self._give_up(part, shed.reason)
+            if step.stand is not None and self._escalation is not None:
+                self._effects += self._escalation.stand(step.stand, now_ns)
             match step.action:
                 case Run() as run:
                     self._start(run, now_ns)
@@ -281,6 +286,10 @@ class Engine:
                 case Idle():
                     self.wake_ns = None
                     going_on = False
+        if self._escalation is not None:
+            self._effects += self._escalation.expire(now_ns)
+            wakes = [self.wake_ns, self._escalation.wake_ns]
+            self.wake_ns = min((at for at in wakes if at is not None), default=None)
         return self.take_effects()
 
     def completed(
@@ -348,6 +357,10 @@ class Engine:
         self._accounts.unread_deadlines = self._intake.times.unread_total
 
     def _start(self, run: Run, now_ns: int) -> None:
+        if run.stage and self._escalation is not None:
+            self._accounts.batch(len(run.number), run.reason, room=self._batch_room)
+            self._effects.append(self._escalation.start(run, self._concluder.encoders, now_ns))
+            return
         parts = self._pending.take(run.number)
         events = EventBatch.concatenate(parts)
         bounds = list(accumulate(map(len, parts), initial=0))
@@ -376,6 +389,10 @@ class Engine:
 
     def _conclude(self, run: int, finished: Finished) -> None:
         """Decide about a run's events; where order is kept, after those of all runs before it."""
+        if self._escalation is not None and self._escalation.runs(run):
+            self._effects += self._escalation.ended(run, finished)
+            return
+        conclude = self._concluder.conclude if self._escalation is None else self._escalation.first
         self._finished[run] = finished
         while self._finished:
             first = next(iter(self._running)) if self._keep_order else next(iter(self._finished))
@@ -396,7 +413,7 @@ class Engine:
                 batch_run(first, in_flight, ended, variant),
             )
             for part in parts_of(in_flight.events, in_flight.bounds, ended.outputs):
-                self._effects += self._concluder.conclude(*part, ran)
+                self._effects += conclude(*part, ran)
 
     def _give_up(self, events: EventBatch, reason: Reason, outcome: Outcome = Outcome.SHED) -> None:
         self._effects += self._concluder.letters(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from streamproc.core import Clock
 from streamproc.engine.conclude import Concluder
+from streamproc.engine.escalation import Escalation
 from streamproc.engine.intake import Intake
 from streamproc.engine.offering import Offering
 from streamproc.engine.partitions import PartitionTable
@@ -27,6 +28,7 @@ class EngineParts:
         settlement: when outcomes are final.
         partitions: the owned partitions.
         accounts: the books.
+        escalation: asks better variants where a cheap one is unsure; None where each event is answered once.
     """
 
     clock: Clock
@@ -38,3 +40,4 @@ class EngineParts:
     settlement: Settlement
     partitions: PartitionTable
     accounts: Accounts
+    escalation: Escalation | None = None

@@ -1,5 +1,6 @@
 """What runs a model: onnxruntime, OpenVINO, a server elsewhere, a Python callable, a pretended device."""
 
+from streamproc.executors.cascade import Cascade
 from streamproc.executors.isolated import Breaker, Isolation
 from streamproc.executors.isolated.executor import IsolatedExecutor
 from streamproc.executors.isolated.health import ProcessHealth
@@ -26,6 +27,7 @@ __all__ = [
     "MANIFEST_NAME",
     "Agreement",
     "Breaker",
+    "Cascade",
     "Golden",
     "IsolatedExecutor",
     "Isolation",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from streamproc.core import Duration, Size
+from streamproc.executors.cascade import Cascade
 from streamproc.executors.isolated.options import Isolation
 from streamproc.executors.models.agreement import Agreement
 from streamproc.executors.models.files import MAX_BYTES, Rules
@@ -152,6 +153,7 @@ class Model:
         inputs: field by model input, for a model with several inputs whose names are not the fields'.
         variants: of the model, in place of ``path``: under load a cheaper one decides, and its decisions are
             ``degraded``.
+        cascade: a cheap variant answers first, and a better one what the cheap one is unsure of.
         isolation: ``true``, or a mapping, runs it in a process of its own, which may crash, hang or run out of
             memory without harm to the stream.
         manifest: the file that says which files the model is made of, and their digests; null takes
@@ -170,6 +172,7 @@ class Model:
     )
     inputs: Mapping[str, str] = field(default_factory=dict)
     variants: Sequence[ModelVariant] = ()
+    cascade: Cascade | None = None
     isolation: bool | Isolation = False
     manifest: str | None = None
     signature: Signature | None = None
@@ -212,3 +215,13 @@ class Model:
             return (ModelVariant("full", self.path, executor=self.executor),)
         whole = [replace(v, executor=v.executor or self.executor) for v in self.variants]
         return tuple(sorted(whole, key=lambda variant: -variant.quality))
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """The places in the ladder of a cascade's variants, the first stage's first; empty without one."""
+        if self.cascade is None:
+            return ()
+        names = [variant.name for variant in self.ladder]
+        if not self.cascade.of:
+            return tuple(reversed(range(len(names))))
+        return tuple(names.index(name) for name in self.cascade.of)

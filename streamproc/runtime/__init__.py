@@ -9,6 +9,7 @@ from streamproc.runtime.assembly import (
     make_decider,
     unwatched,
 )
+from streamproc.runtime.cascade import make_doubt
 from streamproc.runtime.codecs import make_decoder
 from streamproc.runtime.drift import read_reference
 from streamproc.runtime.features import make_features, make_program
@@ -45,6 +46,7 @@ __all__ = [
     "machine_facts",
     "make_decider",
     "make_decoder",
+    "make_doubt",
     "make_features",
     "make_lanes",
     "make_offering",

@@ -35,6 +35,7 @@ from streamproc.engine import (
 )
 from streamproc.executors import sweep
 from streamproc.features import Program
+from streamproc.runtime.cascade import all_slots, first_slots, make_escalation
 from streamproc.runtime.codecs import make_decoder, make_encoder
 from streamproc.runtime.features import make_features, make_program, make_step, remembers, rewind_ns
 from streamproc.runtime.scheduling import (
@@ -74,6 +75,7 @@ class Assembly:
         rewind_ns: how much older than the place where reading begins the records are that features still need.
         decoder: turns values into columns.
         feature_taps: are shown the features that are made; to be added to.
+        slots: how many batches may run at the same time.
     """
 
     engine: Engine
@@ -90,6 +92,7 @@ class Assembly:
     rewind_ns: int = 0
     decoder: Decoder | None = None
     feature_taps: list[FeatureTap] = field(default_factory=list)
+    slots: int = 1
 
 
 class Watch(Protocol):
@@ -151,7 +154,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         if sweeps is None
         else tuple(sweeps)
     )
-    slots = min(e.concurrency for e in executors)
+    slots = first_slots(config, executors)
     unlogged = clock
     if log is not None:
         log.begin(Beginning(tuple((tuple(size), tuple(ns)) for size, ns in swept), slots))
@@ -185,6 +188,17 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         now_ns=unlogged.now_ns if stamped else None,
         step=make_step(config, decoder, program),
     )
+    concluder = Concluder(
+        clock=clock,
+        decider=decider,
+        encoders=[watch("encode", make_encoder(config, model)) for model in models],
+        destinations=_destinations(config, secrets),
+        partitions=partitions,
+        scheduler=scheduler,
+        settlement=settlement,
+        tracer=tracer,
+    )
+    offering = make_offering(config, decoder, keys=scheduler.wants_keys)
     parts = EngineParts(
         clock=clock,
         intake=intake,
@@ -195,21 +209,20 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
             or (remembers(config, program) and config.state.on_gap is None),
             conflates=config.key is None and has_policy(config, Conflate),
         ),
-        offering=make_offering(config, decoder, keys=scheduler.wants_keys),
+        offering=offering,
         scheduler=scheduler,
-        concluder=Concluder(
-            clock=clock,
-            decider=decider,
-            encoders=[watch("encode", make_encoder(config, model)) for model in models],
-            destinations=_destinations(config, secrets),
-            partitions=partitions,
-            scheduler=scheduler,
-            settlement=settlement,
-            tracer=tracer,
-        ),
+        concluder=concluder,
         settlement=settlement,
         partitions=partitions,
         accounts=accounts,
+        escalation=make_escalation(
+            config,
+            models,
+            scheduler=scheduler,
+            concluder=concluder,
+            offering=offering,
+            accounts=accounts,
+        ),
     )
     keep_order = config.ordering != "none"
     engine = (
@@ -236,6 +249,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         reach_ns,
         decoder,
         intake.taps,
+        all_slots(config, executors),
     )
 
 

@@ -50,9 +50,10 @@ class Driver:
         accounts: the books, to see that all is done.
         clock: the pipeline's time.
         revoke_grace_ns: how long a revoked partition's events may take to be finished.
+        slots: how many batches may run at the same time; None for as many as each executor can.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a pipeline is made of
         self,
         *,
         engine: Engine,
@@ -63,6 +64,7 @@ class Driver:
         accounts: Accounts,
         clock: Clock,
         revoke_grace_ns: int = 10 * NS_PER_S,
+        slots: int | None = None,
     ) -> None:
         self._engine = engine
         self._executors = executors
@@ -70,7 +72,7 @@ class Driver:
         self._source = source
         self._compute = compute
         self._threads = ThreadPoolExecutor(
-            min(executor.concurrency for executor in executors),
+            slots or min(executor.concurrency for executor in executors),
             thread_name_prefix="streamproc-executor",
         )
         self._accounts = accounts

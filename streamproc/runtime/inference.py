@@ -42,7 +42,8 @@ def attempt(executors: Sequence[Executor], infer: Infer, clock: Clock) -> Ran:
     started_ns = clock.now_ns()
     variant = infer.variant
     outputs: Columns | Exception = ModelError(Reason.MODEL_UNAVAILABLE, "there is no variant")
-    for variant in _by_choice(len(executors), infer.variant):
+    choice = (infer.variant,) if infer.alone else _by_choice(len(executors), infer.variant)
+    for variant in choice:
         try:
             outputs = _run(executors[variant], infer)
         except Exception as error:  # noqa: BLE001 - a model may raise anything

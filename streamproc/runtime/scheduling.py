@@ -1,14 +1,17 @@
 """From a configuration to the scheduler, its lanes, and the books that are kept of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from streamproc.codecs import Decoder
 from streamproc.config import PipelineConfig, kafka_sink
 from streamproc.core import NS_PER_MS, ConfigError, Problem, Reason
 from streamproc.engine import Lanes, Offering
 from streamproc.features import Expression
+from streamproc.runtime.cascade import stage_specs
 from streamproc.scheduling import (
     SHED_POLICIES,
+    CascadeScheduler,
     LaneSpec,
     LatencyModel,
     Reload,
@@ -92,7 +95,10 @@ def make_scheduler(
     """
     lanes = lane_specs(config)
     smallest_ns = min(lane.budget_ns for lane in lanes)
-    return Scheduler(
+    make: Callable[..., Scheduler] = Scheduler
+    if config.model.cascade is not None:
+        make = partial(CascadeScheduler, first=config.model.stages[0], stages=stage_specs(config))
+    return make(
         batching=config.batching,
         shed=shed_policies(config.shed),
         ordering=config.ordering,

@@ -230,6 +230,7 @@ class Service:
             compute=assembly.compute,
             accounts=assembly.accounts,
             clock=parts.clock,
+            slots=assembly.slots,
         )
         self._reloader = Reloader(
             self._config,

@@ -1,5 +1,6 @@
 """The heart: which event is decided when, with which others, and which not at all. Pure, sans-I/O."""
 
+from streamproc.scheduling.cascade import CascadeScheduler, StageSpec
 from streamproc.scheduling.demand import ArrivalRate, demand_workers
 from streamproc.scheduling.ladder import Variant, VariantLadder
 from streamproc.scheduling.lanes import LaneSpec
@@ -41,6 +42,7 @@ __all__ = [
     "ArrivalRate",
     "BatchReason",
     "Batching",
+    "CascadeScheduler",
     "CoDel",
     "Conflate",
     "DeadlineQueue",
@@ -63,6 +65,7 @@ __all__ = [
     "ShedPolicy",
     "SkipAhead",
     "SkipTo",
+    "StageSpec",
     "Step",
     "TailDrop",
     "Utility",

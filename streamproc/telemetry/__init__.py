@@ -6,9 +6,11 @@ from streamproc.telemetry.accounts import (
     BATCH_SIZE_BOUNDS,
     SKIP_REASONS,
     UNKNOWN,
+    VERDICTS,
     Accounts,
     BatchReason,
     SkipReason,
+    Verdict,
 )
 from streamproc.telemetry.definitions import DEFINITIONS, Definition, definition
 from streamproc.telemetry.drift import DriftMonitor, DriftReference, DriftState, total_drift
@@ -45,6 +47,7 @@ __all__ = [
     "TRACEPARENT",
     "TRACESTATE",
     "UNKNOWN",
+    "VERDICTS",
     "Accounts",
     "BatchReason",
     "BatchRun",
@@ -79,6 +82,7 @@ __all__ = [
     "Told",
     "Tracer",
     "Traces",
+    "Verdict",
     "WorkerStates",
     "definition",
     "family",

@@ -22,7 +22,14 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from streamproc.core import NS_PER_S, ModelInfo, Outcome, Reason
 from streamproc.telemetry import names
-from streamproc.telemetry.accounts import BATCH_SIZE_BOUNDS, E2E, OWN, Accounts, lane_key
+from streamproc.telemetry.accounts import (
+    BATCH_SIZE_BOUNDS,
+    E2E,
+    OWN,
+    VERDICTS,
+    Accounts,
+    lane_key,
+)
 from streamproc.telemetry.definitions import definition
 from streamproc.telemetry.drift_families import drift_families
 from streamproc.telemetry.families import family
@@ -169,6 +176,16 @@ def _batches(accounts: Accounts, variants: Sequence[str]) -> Iterator[Metric]:
     yield family(
         names.EXECUTOR_BUSY, {(name,): busy_ns / NS_PER_S for name, (_, busy_ns) in ran.items()}
     )
+    if accounts.verdicts:
+        judged = {variants[number]: number for number, _ in sorted(accounts.verdicts)}
+        yield family(
+            names.CASCADE,
+            {
+                (name, verdict): accounts.verdicts.get((number, verdict), 0)
+                for name, number in judged.items()
+                for verdict in VERDICTS
+            },
+        )
 
 
 def _counters(accounts: Accounts) -> Iterator[Metric]:

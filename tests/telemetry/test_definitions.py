@@ -43,6 +43,7 @@ def shown() -> dict[str, tuple[str, str, frozenset[str]]]:
     accounts.stage_constant("infer", 1, 1)
     accounts.tail.threshold_ns = 1
     accounts.suppressed(Outcome.SHED, 1)
+    accounts.judged(0, "sure", 1)
     collector = PipelineCollector(
         lambda: accounts,
         gauges=lambda: ALL_GAUGES,
