@@ -9,7 +9,7 @@ from streamproc.engine.decide import (
     check_labels,
 )
 from streamproc.engine.doubt import Doubt
-from streamproc.engine.effects import Effect, Infer, Send, Skip
+from streamproc.engine.effects import Effect, Infer, Send, Skip, Stop
 from streamproc.engine.engine import Engine
 from streamproc.engine.escalation import Escalation, Stages
 from streamproc.engine.event_times import DEADLINE_HEADER, EventTimes, Times
@@ -59,6 +59,7 @@ from streamproc.engine.schedule_log import (
 from streamproc.engine.screen import Screen
 from streamproc.engine.settled import Settled
 from streamproc.engine.settlement import Settlement, Tap, Witness
+from streamproc.engine.stopping import Stopping, salvage, was_stopped
 from streamproc.engine.tracker import AcknowledgementTracker
 from streamproc.engine.transaction import Cut, OpenTransaction
 
@@ -119,10 +120,14 @@ __all__ = [
     "Skip",
     "Span",
     "Stages",
+    "Stop",
+    "Stopping",
     "Tap",
     "Times",
     "Witness",
     "check_labels",
     "decode_ledger",
     "rescue",
+    "salvage",
+    "was_stopped",
 ]

@@ -156,7 +156,7 @@ class Concluder:
         effects: list[Effect] = []
         if isinstance(outputs, Exception):
             for start, stop in pairwise(bounds):
-                effects += self._dead(events.take(slice(start, stop, None)), *reason_of(outputs))
+                effects += self._unanswered(events.take(slice(start, stop, None)), outputs)
             return effects
         done, failed = self._decide(events, outputs)
         finite = finite_rows(outputs, len(events))
@@ -227,6 +227,22 @@ class Concluder:
             redact=self._to.redact,
         )
         return [self._settlement.send(made, settled)]
+
+    def _unanswered(self, events: EventBatch, error: Exception) -> list[Effect]:
+        """What the model did not answer: it is shed where the batch was stopped, else the model is at fault."""
+        reason, detail = reason_of(error)
+        if reason != Reason.STOPPED:
+            return self._dead(events, reason, detail)
+        return self.letters(
+            int(events.partition[0]),
+            Originals.of(events, detail),
+            events.ordinal,
+            row=events.row,
+            lane=lane_of(events),
+            outcome=Outcome.SHED,
+            reason=Reason.STOPPED,
+            passage=partial(passage_of_events, events),
+        )
 
     def _dead(self, events: EventBatch, reason: Reason | str, detail: str) -> list[Effect]:
         if not len(events):

@@ -34,6 +34,7 @@ from streamproc.engine.passages import passage_of_events, passage_of_records
 from streamproc.engine.pending import PendingEvents
 from streamproc.engine.read_so_far import ReadSoFar
 from streamproc.engine.rescue import Rescued, parts_of
+from streamproc.engine.stopping import was_stopped
 from streamproc.scheduling import Idle, Reload, Run, SkipTo, WaitUntil
 from streamproc.telemetry import UNKNOWN
 
@@ -67,6 +68,7 @@ class Engine:
         self._partitions = parts.partitions
         self._accounts = parts.accounts
         self._escalation = parts.escalation
+        self._stopping = parts.stopping
         self._batch_room = batch_room
         self._keep_order = keep_order
         self._no_lane = UNKNOWN if len(parts.accounts.lanes) > 1 else 0
@@ -311,12 +313,13 @@ class Engine:
             executed_ns: when the model began and when it had ended, where that is known more closely.
         """
         as_planned = variant is None and not isinstance(outputs, Rescued)
+        as_planned = as_planned or was_stopped(outputs)  # it was slow, and that is to be learned
         self._scheduler.complete(run, finished_ns, failed=not as_planned)
         self._conclude(run, Finished(outputs, finished_ns, variant, executed_ns))
 
     def failed(self, run: int, error: Exception, finished_ns: int) -> None:
         """The model raised: its events become dead letters."""
-        self._scheduler.complete(run, finished_ns, failed=True)
+        self._scheduler.complete(run, finished_ns, failed=not was_stopped(error))
         self._conclude(run, Finished(error, finished_ns))
 
     def reload(
@@ -373,9 +376,14 @@ class Engine:
             self._accounts.stage_constant("queue", waited_ns, len(events))
         else:
             self._accounts.stage("queue", now_ns - events.admitted_ns)
-        first_ns = int(events.deadline_ns.min())
+        first_ns, stop = int(events.deadline_ns.min()), None
+        if self._stopping is not None:
+            size = run.cost or len(events)
+            stop = self._stopping.of(
+                events.deadline_ns, variant=run.variant, size=size, now_ns=now_ns
+            )
         self._effects.append(
-            Infer(run.run, len(events), events.inputs, run.variant, run.cost, first_ns)
+            Infer(run.run, len(events), events.inputs, run.variant, run.cost, first_ns, stop=stop)
         )
 
     def _skip(self, skip: SkipTo) -> None:

@@ -22,7 +22,7 @@ from streamproc.core import (
 )
 from streamproc.engine.conclude import Concluder, Ran
 from streamproc.engine.doubt import Doubt
-from streamproc.engine.effects import Effect, Infer
+from streamproc.engine.effects import Effect, Infer, Stop
 from streamproc.engine.held import Answers, HeldAnswers
 from streamproc.engine.in_flight import Finished, InFlight, batch_run
 from streamproc.engine.intake import finite_rows
@@ -46,16 +46,20 @@ class Stages:
         variants: the place of each among the model's variants, the first stage's first; the last is the best variant.
         doubt: says which answers are unsure.
         early_ns: so long before its last moment an answer is sent.
+        stops: whether a batch is stopped whose events have had to leave without it.
     """
 
     variants: Sequence[int]
     doubt: Doubt
     early_ns: int
+    stops: bool = True
 
     @classmethod
-    def of(cls, variants: Sequence[int], doubt: Doubt, *, budget_ns: int) -> "Stages":
+    def of(
+        cls, variants: Sequence[int], doubt: Doubt, *, budget_ns: int, stops: bool = True
+    ) -> "Stages":
         """Stages whose answers leave in time for the smallest budget."""
-        return cls(tuple(variants), doubt, min(EARLY_NS, budget_ns // EARLY_SHARE))
+        return cls(tuple(variants), doubt, min(EARLY_NS, budget_ns // EARLY_SHARE), stops)
 
 
 class Escalation:
@@ -124,8 +128,19 @@ class Escalation:
             events, [0, len(events)], now_ns, run.reason, run.variant, encoders
         )
         first_ns = int(events.deadline_ns.min())
+        stop = None
+        if self._stages.stops:  # from then on all its events have the answers that they had before
+            by_ns = events.deadline_ns - (self._scheduler.send_ns + self._stages.early_ns)
+            stop = Stop(int(by_ns.max()), by_ns)
         return Infer(
-            run.run, len(events), events.inputs, run.variant, run.cost, first_ns, alone=True
+            run.run,
+            len(events),
+            events.inputs,
+            run.variant,
+            run.cost,
+            first_ns,
+            alone=True,
+            stop=stop,
         )
 
     def ended(self, run: int, finished: Finished) -> list[Effect]:

@@ -10,6 +10,7 @@ from streamproc.engine.offering import Offering
 from streamproc.engine.partitions import PartitionTable
 from streamproc.engine.screen import Screen
 from streamproc.engine.settlement import Settlement
+from streamproc.engine.stopping import Stopping
 from streamproc.scheduling import Scheduler
 from streamproc.telemetry import Accounts
 
@@ -28,6 +29,7 @@ class EngineParts:
         settlement: when outcomes are final.
         partitions: the owned partitions.
         accounts: the books.
+        stopping: says when a batch is to be stopped; None where none ever is.
         escalation: asks better variants where a cheap one is unsure; None where each event is answered once.
     """
 
@@ -40,4 +42,5 @@ class EngineParts:
     settlement: Settlement
     partitions: PartitionTable
     accounts: Accounts
+    stopping: Stopping | None = None
     escalation: Escalation | None = None

@@ -136,6 +136,7 @@ def load_variant(variant: ModelVariant, key: str, clock: Clock, rules: Rules) ->
                 variant=variant.name,
                 key=key,
                 rules=rules,
+                clock=clock,
             )
 
 

@@ -154,6 +154,10 @@ class Model:
         variants: of the model, in place of ``path``: under load a cheaper one decides, and its decisions are
             ``degraded``.
         cascade: a cheap variant answers first, and a better one what the cheap one is unsure of.
+        stop_late: whether a batch that still runs is stopped once it is worth nothing any more. Null: where a cheaper variant
+            can still answer in time, or where late decisions are dropped (``late: drop``). ``true``: also where late decisions
+            would be published; their events are shed. ``false``: never. onnxruntime in this process stops within about one
+            operator; a model on another machine is not waited for.
         isolation: ``true``, or a mapping, runs it in a process of its own, which may crash, hang or run out of
             memory without harm to the stream.
         manifest: the file that says which files the model is made of, and their digests; null takes
@@ -173,6 +177,7 @@ class Model:
     inputs: Mapping[str, str] = field(default_factory=dict)
     variants: Sequence[ModelVariant] = ()
     cascade: Cascade | None = None
+    stop_late: bool | None = None
     isolation: bool | Isolation = False
     manifest: str | None = None
     signature: Signature | None = None

@@ -13,7 +13,7 @@ from streamproc.runtime.cascade import make_doubt
 from streamproc.runtime.codecs import make_decoder
 from streamproc.runtime.drift import read_reference
 from streamproc.runtime.features import make_features, make_program
-from streamproc.runtime.inference import Ran, attempt, try_again
+from streamproc.runtime.inference import Ran, attempt, saved, try_again
 from streamproc.runtime.machine import machine_facts
 from streamproc.runtime.parts import Parts
 from streamproc.runtime.pipeline import Pipeline
@@ -54,6 +54,7 @@ __all__ = [
     "metadata_of",
     "outcome_columns",
     "read_reference",
+    "saved",
     "sent_batch",
     "transaction_interval_ns",
     "try_again",

@@ -31,6 +31,7 @@ from streamproc.engine import (
     ScheduleLog,
     Screen,
     Settlement,
+    Stopping,
     check_labels,
 )
 from streamproc.executors import sweep
@@ -47,7 +48,7 @@ from streamproc.runtime.scheduling import (
     make_scheduler,
 )
 from streamproc.runtime.schemas import LearningDecoder, client_of
-from streamproc.scheduling import Conflate, LatencyModel
+from streamproc.scheduling import Conflate, LatencyModel, Scheduler
 from streamproc.telemetry import Accounts, Sampler, Told, Tracer
 
 Sweep: TypeAlias = tuple[Sequence[int], Sequence[int]]
@@ -215,6 +216,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         settlement=settlement,
         partitions=partitions,
         accounts=accounts,
+        stopping=make_stopping(config, scheduler),
         escalation=make_escalation(
             config,
             models,
@@ -251,6 +253,15 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         intake.taps,
         all_slots(config, executors),
     )
+
+
+def make_stopping(config: PipelineConfig, scheduler: Scheduler) -> Stopping | None:
+    """What says when a batch is to be stopped; None where none ever is."""
+    stops = config.model.stop_late
+    if stops is False:
+        return None
+    late = config.late == "publish" and stops is None
+    return Stopping(scheduler, variants=len(config.model.ladder), late=late)
 
 
 def make_decider(config: PipelineConfig, models: Sequence[ModelInfo]) -> Decider:

@@ -63,7 +63,12 @@ def make_escalation(
         return None
     budgets_ns = [config.deadline.budget, *(lane.budget for lane in config.lanes if lane.budget)]
     return Escalation(
-        Stages.of(config.model.stages, doubt, budget_ns=int(min(budgets_ns))),
+        Stages.of(
+            config.model.stages,
+            doubt,
+            budget_ns=int(min(budgets_ns)),
+            stops=config.model.stop_late is not False,
+        ),
         scheduler=cast("CascadeScheduler", scheduler),  # it may be watched, and then is no instance
         concluder=concluder,
         offering=offering,

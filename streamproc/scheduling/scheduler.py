@@ -177,6 +177,10 @@ class Scheduler:
         """The variant that the next batch would be run by, 0 being the best."""
         return self._ladder.level
 
+    def predict_ns(self, variant: int, size: int) -> int:
+        """How long a batch of so many events takes a variant."""
+        return self._variants[variant].latency.predict_ns(size)
+
     def demand_workers(self, now_ns: int) -> float:
         """How many workers like this one would meet the objective for what is offered now."""
         return demand_workers(
@@ -387,8 +391,9 @@ class Scheduler:
         return curve
 
     def _soonest_ns(self) -> int:
-        """How long the quickest answer takes: a batch of one of the quickest variant, and its sending."""
-        return min(int(v.latency.run_ns[0]) for v in self._variants) + self._send.send_ns
+        """How long the quickest answer takes: a batch of one of the quickest variant that may decide, and its sending."""
+        may = self._variants[min(self._floor, len(self._variants) - 1) :]
+        return min(int(v.latency.run_ns[0]) for v in may) + self._send.send_ns
 
     def _probe_due(self, now_ns: int) -> bool:
         return not self._running and now_ns - self._last_run_ns >= self._probe_every_ns

@@ -43,7 +43,7 @@ OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8
 
 _SHED: Final = (
     *(Reason.EXPIRED, Reason.PLANNER, Reason.TAIL_DROP, Reason.CONFLATE),
-    *(Reason.PRIORITY, Reason.UTILITY, Reason.CODEL),
+    *(Reason.PRIORITY, Reason.UTILITY, Reason.CODEL, Reason.STOPPED),
 )
 _BEFORE_DECODING: Final = (Reason.EXPIRED, Reason.CONFLATE)
 _AFTER_RUNNING: Final = (
