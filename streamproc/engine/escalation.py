@@ -28,6 +28,7 @@ from streamproc.engine.in_flight import Finished, InFlight, batch_run
 from streamproc.engine.intake import finite_rows
 from streamproc.engine.offering import Offering, key_hashes
 from streamproc.engine.rescue import parts_of
+from streamproc.engine.stopping import was_stopped
 from streamproc.scheduling import CascadeScheduler, Ordering, Run
 from streamproc.telemetry import Accounts, Verdict
 
@@ -153,7 +154,7 @@ class Escalation:
         for events, _, outputs in parts_of(begun.events, begun.bounds, finished.outputs):
             good = self._held.asked(events.number)  # of the others the answers were sent
             if isinstance(outputs, Exception) or not _row_by_row(outputs, len(events)):
-                self._stand(events.number, "failed")
+                self._stand(events.number, "no_time" if was_stopped(outputs) else "failed")
                 continue
             finite = finite_rows(outputs, len(events))
             if finite is not None:
