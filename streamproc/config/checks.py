@@ -19,6 +19,7 @@ from streamproc.config.foreign_names import nearest
 from streamproc.config.recording_checks import RECORDING_CHECKS
 from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
 from streamproc.config.security_checks import SECURITY_CHECKS
+from streamproc.config.serve_checks import SERVE_CHECKS
 from streamproc.config.slo_checks import SLO_CHECKS
 from streamproc.config.spec import PipelineConfig
 from streamproc.config.tree import Finding, Path, dotted
@@ -297,6 +298,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     *SCHEDULING_CHECKS,
     *RECORDING_CHECKS,
     *SECURITY_CHECKS,
+    *SERVE_CHECKS,
     *SLO_CHECKS,
 )
 """Each check and the parts that it takes."""

@@ -48,6 +48,7 @@ from streamproc.engine.options import (
 )
 from streamproc.engine.partitions import PartitionTable
 from streamproc.engine.parts import EngineParts
+from streamproc.engine.requests import ANSWER_KINDS, RequestAnswer, Requests
 from streamproc.engine.rescue import Rescued, rescue
 from streamproc.engine.schedule_log import (
     Beginning,
@@ -64,6 +65,7 @@ from streamproc.engine.tracker import AcknowledgementTracker
 from streamproc.engine.transaction import Cut, OpenTransaction
 
 __all__ = [
+    "ANSWER_KINDS",
     "DEADLINE_HEADER",
     "DETAIL_HEADER",
     "OUTCOME_HEADER",
@@ -110,6 +112,8 @@ __all__ = [
     "PlainDecider",
     "PythonDecider",
     "PythonFunction",
+    "RequestAnswer",
+    "Requests",
     "Rescued",
     "ScheduleLog",
     "Screen",

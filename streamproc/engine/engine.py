@@ -16,6 +16,7 @@ from streamproc.core import (
     Columns,
     EventBatch,
     Int64Array,
+    InvariantError,
     Jump,
     Outcome,
     Reason,
@@ -33,9 +34,10 @@ from streamproc.engine.parts import EngineParts
 from streamproc.engine.passages import passage_of_events, passage_of_records
 from streamproc.engine.pending import PendingEvents
 from streamproc.engine.read_so_far import ReadSoFar
+from streamproc.engine.requests import REQUESTS, Done, apart, split
 from streamproc.engine.rescue import Rescued, parts_of
 from streamproc.engine.stopping import was_stopped
-from streamproc.scheduling import Idle, Reload, Run, SkipTo, WaitUntil
+from streamproc.scheduling import Idle, Offered, Reload, Run, SkipTo, WaitUntil
 from streamproc.telemetry import UNKNOWN
 
 
@@ -54,6 +56,7 @@ class Engine:
             their positions is not believed.
         rewinds: set where records are fetched again from before the place where deciding begins.
         restore_ns: how long that took after the last assignment.
+        requests: of the front door; None where it is closed.
         wake_ns: when ``next_effects`` is to be asked again although nothing has happened; None for never.
     """
 
@@ -69,6 +72,7 @@ class Engine:
         self._accounts = parts.accounts
         self._escalation = parts.escalation
         self._stopping = parts.stopping
+        self.requests = parts.requests
         self._batch_room = batch_room
         self._keep_order = keep_order
         self._no_lane = UNKNOWN if len(parts.accounts.lanes) > 1 else 0
@@ -94,7 +98,7 @@ class Engine:
     @property
     def queue_depths(self) -> list[int]:
         """The same by lane."""
-        return self._scheduler.queue_depths
+        return self._scheduler.queue_depths[: len(self._accounts.lanes)]
 
     @property
     def variant(self) -> int:
@@ -266,6 +270,30 @@ class Engine:
         for events, outcome, reason, _ in admitted.undecided:
             self._give_up(events, reason, outcome)
 
+    def ask(self, inputs: Columns, *, deadline_ns: int, now_ns: int, done: Done) -> None:
+        """Take a request of the front door in; ``next_effects`` is to be asked then.
+
+        Args:
+            inputs: the model's, by name, each [rows, ...].
+            deadline_ns: when it must be answered.
+            now_ns: the present instant.
+            done: is told what became of it, once.
+
+        Raises:
+            InvariantError: the front door is closed.
+        """
+        if self.requests is None:
+            msg = "a request before a closed front door"
+            raise InvariantError(msg)
+        rows = self.requests.add(
+            self._events_total, inputs, deadline_ns=deadline_ns, now_ns=now_ns, done=done
+        )
+        self._events_total += len(rows)
+        self._pending.add(rows)
+        lane = np.full(len(rows), self.requests.lane)
+        offered = Offered(rows.number, rows.deadline_ns, REQUESTS, lane=lane, key=~rows.number)
+        self._scheduler.offer(offered, now_ns)
+
     def next_effects(self, now_ns: int) -> list[Effect]:
         """What is to be done now: runs as long as executors are free, and all that is to be sent."""
         draining = self.draining or self._leaving_total > 0
@@ -364,7 +392,12 @@ class Engine:
             self._accounts.batch(len(run.number), run.reason, room=self._batch_room)
             self._effects.append(self._escalation.start(run, self._concluder.encoders, now_ns))
             return
-        parts = self._pending.take(run.number)
+        parts, asked = self._pending.take(run.number), None
+        if self.requests is not None and self.requests.waiting:
+            parts, asked = apart(parts)
+        if asked is not None:
+            self._start_asked(run, parts, asked, now_ns)
+            return
         events = EventBatch.concatenate(parts)
         bounds = list(accumulate(map(len, parts), initial=0))
         self._running[run.run] = InFlight(
@@ -376,14 +409,42 @@ class Engine:
             self._accounts.stage_constant("queue", waited_ns, len(events))
         else:
             self._accounts.stage("queue", now_ns - events.admitted_ns)
-        first_ns, stop = int(events.deadline_ns.min()), None
+        self._infer(run, events.inputs, events.deadline_ns, now_ns)
+
+    def _start_asked(
+        self, run: Run, parts: Sequence[EventBatch], asked: EventBatch, now_ns: int
+    ) -> None:
+        """Begin a run that has rows of requests; they stand behind the events."""
+        events = EventBatch.concatenate(parts) if parts else asked.take(slice(0, 0, None))
+        bounds = list(accumulate(map(len, parts), initial=0))
+        self._running[run.run] = InFlight(
+            events,
+            bounds,
+            now_ns,
+            run.reason,
+            run.variant,
+            self._concluder.encoders,
+            asked.number,
+        )
+        self._accounts.batch(len(run.number), run.reason, room=self._batch_room)
+        self._accounts.stage("queue", now_ns - events.admitted_ns)
+        inputs = {
+            name: np.concatenate((events.inputs[name], column))
+            for name, column in asked.inputs.items()
+        }
+        deadline_ns = np.concatenate((events.deadline_ns, asked.deadline_ns))
+        self._infer(run, inputs, deadline_ns, now_ns)
+
+    def _infer(self, run: Run, inputs: Columns, deadline_ns: Int64Array, now_ns: int) -> None:
+        """Ask for the model to be run."""
+        count, stop = len(deadline_ns), None
         if self._stopping is not None:
-            size = run.cost or len(events)
             stop = self._stopping.of(
-                events.deadline_ns, variant=run.variant, size=size, now_ns=now_ns
+                deadline_ns, variant=run.variant, size=run.cost or count, now_ns=now_ns
             )
+        first_ns = int(deadline_ns.min())
         self._effects.append(
-            Infer(run.run, len(events), events.inputs, run.variant, run.cost, first_ns, stop=stop)
+            Infer(run.run, count, inputs, run.variant, run.cost, first_ns, stop=stop)
         )
 
     def _skip(self, skip: SkipTo) -> None:
@@ -420,10 +481,21 @@ class Engine:
                 in_flight.encoders,
                 batch_run(first, in_flight, ended, variant),
             )
-            for part in parts_of(in_flight.events, in_flight.bounds, ended.outputs):
+            outputs = ended.outputs
+            if in_flight.asked is not None and self.requests is not None:
+                outputs, theirs = split(outputs, len(in_flight.events))
+                self.requests.conclude(
+                    in_flight.asked, theirs, variant=variant, now_ns=finished.finished_ns
+                )
+                if not len(in_flight.events):
+                    continue
+            for part in parts_of(in_flight.events, in_flight.bounds, outputs):
                 self._effects += conclude(*part, ran)
 
     def _give_up(self, events: EventBatch, reason: Reason, outcome: Outcome = Outcome.SHED) -> None:
+        if self.requests is not None and events.partition[0] == REQUESTS:
+            self.requests.shed(events.number, str(reason))
+            return
         self._effects += self._concluder.letters(
             int(events.partition[0]),
             Originals.of(events),

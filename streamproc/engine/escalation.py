@@ -177,6 +177,18 @@ class Escalation:
         self._scheduler.forget(number)
         return self.stand(number, now_ns)
 
+    def degrades(self, outputs: Columns, variant: int, n: int) -> BoolArray:
+        """Which of n answers of a variant are not as good as the best one's (bool [n]): what a request is told.
+
+        Raises:
+            ValueError, TypeError: the outputs have no scores, where the condition is about them.
+        """
+        if variant not in self._stages.variants:
+            return np.ones(n, np.bool_)
+        if variant == self._stages.variants[-1]:
+            return np.zeros(n, np.bool_)
+        return self._stages.doubt.of(outputs, n)
+
     def drop(self, partition: int) -> None:
         """A partition was given up: what waits of it is handed back."""
         self._held.drop(partition)

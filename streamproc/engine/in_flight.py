@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streamproc.codecs import DecisionEncoder
-from streamproc.core import Columns, EventBatch, light
+from streamproc.core import Columns, EventBatch, Int64Array, light
 from streamproc.engine.rescue import Rescued
 from streamproc.telemetry import BatchRun
 
@@ -22,6 +22,8 @@ class InFlight:
     variant: int
     encoders: Sequence[DecisionEncoder]
     """As they were when it began: a reload does not change what decided about it."""
+    asked: Int64Array | None = None
+    """int64 [m], the numbers of requests' rows, which are the run's last ones."""
 
 
 @light

@@ -8,6 +8,7 @@ from streamproc.engine.escalation import Escalation
 from streamproc.engine.intake import Intake
 from streamproc.engine.offering import Offering
 from streamproc.engine.partitions import PartitionTable
+from streamproc.engine.requests import Requests
 from streamproc.engine.screen import Screen
 from streamproc.engine.settlement import Settlement
 from streamproc.engine.stopping import Stopping
@@ -29,6 +30,7 @@ class EngineParts:
         settlement: when outcomes are final.
         partitions: the owned partitions.
         accounts: the books.
+        requests: of the front door; None where it is closed.
         stopping: says when a batch is to be stopped; None where none ever is.
         escalation: asks better variants where a cheap one is unsure; None where each event is answered once.
     """
@@ -42,5 +44,6 @@ class EngineParts:
     settlement: Settlement
     partitions: PartitionTable
     accounts: Accounts
+    requests: Requests | None = None
     stopping: Stopping | None = None
     escalation: Escalation | None = None

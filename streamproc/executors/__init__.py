@@ -20,7 +20,16 @@ from streamproc.executors.options import (
 )
 from streamproc.executors.profiling import profiled_sessions
 from streamproc.executors.python import PythonExecutor
-from streamproc.executors.remote import Remote, RemoteExecutor
+from streamproc.executors.remote import (
+    ProtocolError,
+    Remote,
+    RemoteExecutor,
+    array_of,
+    datatype_of,
+    listed,
+    raw_of,
+    unlisted,
+)
 from streamproc.executors.simulated import SimulatedExecutor
 
 __all__ = [
@@ -38,6 +47,7 @@ __all__ = [
     "OpenVino",
     "OpenVinoExecutor",
     "ProcessHealth",
+    "ProtocolError",
     "PythonExecutor",
     "PythonModel",
     "Remote",
@@ -46,11 +56,16 @@ __all__ = [
     "Signature",
     "Simulated",
     "SimulatedExecutor",
+    "array_of",
     "check_agreement",
     "check_golden",
+    "datatype_of",
+    "listed",
     "load_executors",
     "look_at",
     "profiled_sessions",
+    "raw_of",
     "sweep",
+    "unlisted",
     "write_manifest",
 ]

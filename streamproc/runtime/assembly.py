@@ -16,6 +16,7 @@ from streamproc.engine import (
     Destinations,
     Engine,
     EngineParts,
+    Escalation,
     EventTimes,
     FeatureTap,
     Intake,
@@ -28,6 +29,7 @@ from streamproc.engine import (
     PlainDecider,
     PythonDecider,
     PythonFunction,
+    Requests,
     ScheduleLog,
     Screen,
     Settlement,
@@ -42,6 +44,7 @@ from streamproc.runtime.features import make_features, make_program, make_step, 
 from streamproc.runtime.scheduling import (
     has_policy,
     lane_budgets_ns,
+    lane_specs,
     make_accounts,
     make_lanes,
     make_offering,
@@ -200,6 +203,14 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         tracer=tracer,
     )
     offering = make_offering(config, decoder, keys=scheduler.wants_keys)
+    escalation = make_escalation(
+        config,
+        models,
+        scheduler=scheduler,
+        concluder=concluder,
+        offering=offering,
+        accounts=accounts,
+    )
     parts = EngineParts(
         clock=clock,
         intake=intake,
@@ -216,15 +227,9 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         settlement=settlement,
         partitions=partitions,
         accounts=accounts,
+        requests=make_requests(config, escalation),
         stopping=make_stopping(config, scheduler),
-        escalation=make_escalation(
-            config,
-            models,
-            scheduler=scheduler,
-            concluder=concluder,
-            offering=offering,
-            accounts=accounts,
-        ),
+        escalation=escalation,
     )
     keep_order = config.ordering != "none"
     engine = (
@@ -262,6 +267,14 @@ def make_stopping(config: PipelineConfig, scheduler: Scheduler) -> Stopping | No
         return None
     late = config.late == "publish" and stops is None
     return Stopping(scheduler, variants=len(config.model.ladder), late=late)
+
+
+def make_requests(config: PipelineConfig, escalation: Escalation | None) -> Requests | None:
+    """The requests of the front door; None where it is closed."""
+    if config.serve is None:
+        return None
+    degrades = None if escalation is None else escalation.degrades
+    return Requests(lane=len(lane_specs(config)), degrades=degrades)
 
 
 def make_decider(config: PipelineConfig, models: Sequence[ModelInfo]) -> Decider:

@@ -141,6 +141,10 @@ class Driver:
         finally:
             await asyncio.to_thread(_close_all, executors)
 
+    def wake(self) -> None:
+        """Something new waits: look at it in the loop's next round."""
+        self._turn_soon()
+
     def told(self) -> None:
         """Events may have got their outcomes, or were given up."""
         self._progress.set()

@@ -33,6 +33,9 @@ UNTRIED_SEND_NS = 25 * NS_PER_MS
 """Allowed for sending until some hundred sends were seen, within that share: a broker's pause, or its slow
 first answers. Where it makes every event look hopeless the scheduler forgets it at the first probe."""
 
+REQUESTS_LANE = "requests"
+"""Of the front door: no lane of the books, for what is in it is no event."""
+
 INTERVAL_MAX_NS = 100 * NS_PER_MS
 INTERVAL_SHARE = 8
 """From one transaction to the next, where nobody says: so long, or this part (an eighth) of the smallest budget."""
@@ -93,8 +96,8 @@ def make_scheduler(
         latency: how long batches of each variant take, the best one first.
         slots: how many batches may run at the same time.
     """
-    lanes = lane_specs(config)
-    smallest_ns = min(lane.budget_ns for lane in lanes)
+    lanes = _scheduled_lanes(config)
+    smallest_ns = min(lane.budget_ns for lane in lane_specs(config))
     make: Callable[..., Scheduler] = Scheduler
     if config.model.cascade is not None:
         make = partial(CascadeScheduler, first=config.model.stages[0], stages=stage_specs(config))
@@ -168,7 +171,7 @@ def _expression(text: str, decoder: Decoder, key: str) -> Expression:
 
 def reload_options(config: PipelineConfig, latency: Sequence[LatencyModel]) -> Reload:
     """What a scheduler goes on with after a reload; see ``make_scheduler``."""
-    lanes = lane_specs(config)
+    lanes = _scheduled_lanes(config)
     return Reload(
         batching=config.batching,
         shed=shed_policies(config.shed),
@@ -176,6 +179,15 @@ def reload_options(config: PipelineConfig, latency: Sequence[LatencyModel]) -> R
         lanes=lanes,
         send_ceiling_ns=min(lane.budget_ns for lane in lanes) // SEND_SHARE,
     )
+
+
+def _scheduled_lanes(config: PipelineConfig) -> tuple[LaneSpec, ...]:
+    """The lanes, and behind all of them that of requests, where there is a front door."""
+    lanes = lane_specs(config)
+    if config.serve is None:
+        return lanes
+    last = lanes[-1]
+    return (*lanes, LaneSpec(REQUESTS_LANE, priority=last.priority + 1, budget_ns=last.budget_ns))
 
 
 def _variants(config: PipelineConfig, latency: Sequence[LatencyModel]) -> list[Variant]:
