@@ -118,7 +118,7 @@ class Requests:
 
     def shed(self, number: Int64Array, reason: str) -> None:
         """These rows (int64 [n], ascending) are given up."""
-        for request, rows in self._of(number):
+        for request, rows, _ in self._of(number):
             if request.failure is None:
                 words = "it was given up: the model has more to do than it can do in time"
                 request.failure = RequestAnswer("shed", reason=reason, detail=words)
@@ -157,7 +157,7 @@ class Requests:
             self.shed(number, reason_of(error)[0])
             return
         reason, detail = reason_of(error)
-        for request, rows in self._of(number):
+        for request, rows, _ in self._of(number):
             request.failure = RequestAnswer("failed", reason=str(reason), detail=detail)
             self._ended(request, len(rows))
 
@@ -174,24 +174,27 @@ class Requests:
         except Exception as error:  # noqa: BLE001 - what a user's model gives may be anything
             self._failed(number, error)
             return
-        begin = 0
-        for request, rows in self._of(number):
-            part = slice(begin, begin + len(rows))
+        for request, rows, part in self._of(number):
             request.rows.append((rows, {name: array[part] for name, array in outputs.items()}))
             request.variant = max(request.variant, variant)
             request.degraded |= bool(worse[part].any())
             request.late |= now_ns > request.deadline_ns
             self._ended(request, len(rows))
-            begin += len(rows)
 
-    def _of(self, number: Int64Array) -> Sequence[tuple[_Request, Int64Array]]:
-        """The requests of rows, each with which rows of it they are."""
+    def _of(self, number: Int64Array) -> Sequence[tuple[_Request, Int64Array, slice]]:
+        """The requests of rows, each with which rows of it they are, and where they stand among those given.
+
+        Those of a request that was answered before, at the end of the pipeline, are left out.
+        """
         found, start = [], 0
         while start < len(number):
-            first = self._first[bisect_right(self._first, int(number[start])) - 1]
-            request = self._open[first]
-            stop = int(np.searchsorted(number, first + request.count))
-            found.append((request, number[start:stop] - first))
+            place = bisect_right(self._first, int(number[start])) - 1
+            first = self._first[place] if place >= 0 else int(number[start])
+            request = self._open.get(first)
+            stop = start + 1
+            if request is not None and number[start] < first + request.count:
+                stop = int(np.searchsorted(number, first + request.count))
+                found.append((request, number[start:stop] - first, slice(start, stop)))
             start = stop
         return found
 

@@ -262,11 +262,11 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
 
 def make_stopping(config: PipelineConfig, scheduler: Scheduler) -> Stopping | None:
     """What says when a batch is to be stopped; None where none ever is."""
-    stops = config.model.stop_late
-    if stops is False:
-        return None
+    stops, variants = config.model.stop_late, len(config.model.ladder)
     late = config.late == "publish" and stops is None
-    return Stopping(scheduler, variants=len(config.model.ladder), late=late)
+    if stops is False or (late and variants == 1):
+        return None
+    return Stopping(scheduler, variants=variants, late=late)
 
 
 def make_requests(config: PipelineConfig, escalation: Escalation | None) -> Requests | None:

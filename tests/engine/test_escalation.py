@@ -295,6 +295,18 @@ def test_what_is_handed_back_is_not_answered() -> None:
     assert test._engine._escalation.wake_ns is None
 
 
+def test_with_transactions_each_is_answered_once() -> None:
+    test = made(delivery="exactly_once", deadline=within("500ms"))
+    for n in range(20):
+        test.send("ticks", {"x": n}, at_ns=test.now_ns + n * 5 * MS)
+    test.call(lambda: test.sink.fail_commits(), at_ns=test.now_ns + 40 * MS)
+    result = test.run()
+    assert_accounts(result.summary)
+    assert result.in_flight == 0
+    assert decided(result) == {n: ("on_time", "full" if n % 2 else "small") for n in range(20)}
+    assert len(result.decisions) == 20
+
+
 def test_a_condition_must_fit_the_model() -> None:
     with pytest.raises(ConfigError, match=r"model\.cascade\.unsure"):
         made(unsure="margn < 0.2")

@@ -87,3 +87,18 @@ def test_unsure_answers_are_degraded_and_the_end_is_told_to_all() -> None:
     requests.close()
     assert [answer.kind for answer in told] == ["degraded", "shed"]
     assert (told[1].reason, requests.waiting) == ("stopping", 0)
+
+
+def test_what_ends_after_the_end_is_nobodys() -> None:
+    requests, told = asked(1, 2)
+    requests.conclude(np.array([10]), {"y": np.array([0])}, variant=0, now_ns=1)
+    requests.close()
+    requests.conclude(np.array([11, 12]), {"y": np.array([1, 2])}, variant=0, now_ns=1)
+    requests.shed(np.array([11, 12]), "expired")
+    assert [answer.kind for answer in told] == ["on_time", "shed"]
+
+
+def test_rows_of_several_requests_may_come_in_one_run() -> None:
+    requests, told = asked(2, 1, 2)
+    requests.conclude(np.array([10, 11, 12, 13, 14]), {"y": np.arange(5)}, variant=0, now_ns=1)
+    assert [answer.outputs["y"].tolist() for answer in told] == [[0, 1], [2], [3, 4]]
