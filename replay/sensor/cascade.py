@@ -13,6 +13,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -116,8 +117,9 @@ def play(
     *,
     unsure: str | None,
     speed: float,
+    count: int | None = None,
 ) -> Found:
-    """The recording through the pipeline: by the teacher alone, or by the cascade."""
+    """The recording, or its first windows, through the pipeline: by the teacher alone, or by the cascade."""
     names = ["teacher", "student"] if unsure else ["teacher"]
     quality = {"teacher": 1.0, "student": 0.9}
     model = Model(
@@ -143,9 +145,9 @@ def play(
         executors.append(FakeExecutor.around(real, fixed_ns=fixed_ns, per_event_ns=per_event_ns))
     test = PipelineTest(config, executor=executors)
     recording = SignalRecording(HERE / "exercises.npz")
-    stamps = recording.timestamp_ns()
+    stamps = recording.timestamp_ns()[:count]
     due_ns = test.now_ns + ((stamps - stamps[0]) / speed).astype(np.int64)
-    for event, at_ns in zip(recording.events(), due_ns.tolist(), strict=True):
+    for event, at_ns in zip(islice(recording.events(), count), due_ns.tolist(), strict=True):
         test.send("windows", event.value, key=event.key, at_ns=at_ns)
     result = test.run()
     outcomes = result.summary["outcomes"]

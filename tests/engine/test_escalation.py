@@ -299,7 +299,7 @@ def test_with_transactions_each_is_answered_once() -> None:
     test = made(delivery="exactly_once", deadline=within("500ms"))
     for n in range(20):
         test.send("ticks", {"x": n}, at_ns=test.now_ns + n * 5 * MS)
-    test.call(lambda: test.sink.fail_commits(), at_ns=test.now_ns + 40 * MS)
+    test.call(test.sink.fail_commits, at_ns=test.now_ns + 40 * MS)
     result = test.run()
     assert_accounts(result.summary)
     assert result.in_flight == 0
