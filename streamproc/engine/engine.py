@@ -341,13 +341,15 @@ class Engine:
             executed_ns: when the model began and when it had ended, where that is known more closely.
         """
         as_planned = variant is None and not isinstance(outputs, Rescued)
-        as_planned = as_planned or was_stopped(outputs)  # it was slow, and that is to be learned
-        self._scheduler.complete(run, finished_ns, failed=not as_planned)
+        stopped = was_stopped(outputs)  # it was slow, and that is to be learned
+        failed = not (as_planned or stopped)
+        self._scheduler.complete(run, finished_ns, failed=failed, stopped=stopped)
         self._conclude(run, Finished(outputs, finished_ns, variant, executed_ns))
 
     def failed(self, run: int, error: Exception, finished_ns: int) -> None:
         """The model raised: its events become dead letters."""
-        self._scheduler.complete(run, finished_ns, failed=not was_stopped(error))
+        stopped = was_stopped(error)
+        self._scheduler.complete(run, finished_ns, failed=not stopped, stopped=stopped)
         self._conclude(run, Finished(error, finished_ns))
 
     def reload(

@@ -130,9 +130,12 @@ class Escalation:
         )
         first_ns = int(events.deadline_ns.min())
         stop = None
-        if self._stages.stops:  # from then on all its events have the answers that they had before
-            by_ns = events.deadline_ns - (self._scheduler.send_ns + self._stages.early_ns)
-            stop = Stop(int(by_ns.max()), by_ns)
+        by_ns = events.deadline_ns - (self._scheduler.send_ns + self._stages.early_ns)
+        last_ns = int(by_ns.max())
+        # From then on all its events have gone with the answers that they had before. One that begins later is run only
+        # to see how long it takes.
+        if self._stages.stops and last_ns > now_ns:
+            stop = Stop(last_ns, by_ns)
         return Infer(
             run.run,
             len(events),

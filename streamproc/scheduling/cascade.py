@@ -212,13 +212,15 @@ class CascadeScheduler(Scheduler):
         first_ns = min(queue.earliest_ns for queue in self._lanes.queues if len(queue))
         return (first_ns - self._send.send_ns - all_ns - now_ns) // SPARE_PART
 
-    def complete(self, run: int, finished_ns: int, *, failed: bool = False) -> None:
+    def complete(
+        self, run: int, finished_ns: int, *, failed: bool = False, stopped: bool = False
+    ) -> None:
         """A run has ended, of whichever stage; see ``Scheduler``."""
         for stage in self._stages:
             if stage.runs(run):
-                stage.complete(run, finished_ns, failed=failed)
+                stage.complete(run, finished_ns, failed=failed, stopped=stopped)
                 return
-        super().complete(run, finished_ns, failed=failed)
+        super().complete(run, finished_ns, failed=failed, stopped=stopped)
 
 
 class _Stage(Scheduler):

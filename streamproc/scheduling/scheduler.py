@@ -337,13 +337,16 @@ class Scheduler:
         cost = formed.size if self._former.has_costs else 0
         return Run(run, number, reason, variant, cost)
 
-    def complete(self, run: int, finished_ns: int, *, failed: bool = False) -> None:
+    def complete(
+        self, run: int, finished_ns: int, *, failed: bool = False, stopped: bool = False
+    ) -> None:
         """A run has ended.
 
         Args:
             run: its number.
             finished_ns: when.
             failed: True where the model raised; its time then teaches nothing.
+            stopped: True where it was stopped: it would have taken longer.
 
         Raises:
             InvariantError: no such run is under way.
@@ -357,6 +360,8 @@ class Scheduler:
             return
         latency = ran.latency  # of the model that ran: it may have been replaced since
         took_ns = finished_ns - ran.started_ns
+        if stopped and took_ns < latency.predict_ns(ran.size):
+            return
         if ran.probe and took_ns < latency.predict_ns(ran.size):
             latency.forget()
         in_time = finished_ns <= ran.end_by_ns

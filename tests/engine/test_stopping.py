@@ -137,3 +137,15 @@ def test_a_cheaper_variant_that_fails_too_saves_nobody() -> None:
     result = test.run()
     assert_accounts(result.summary)
     assert result.accounts.settled == {(Outcome.SHED, Reason.STOPPED): 1}
+
+
+def test_what_was_stopped_before_it_could_be_done_teaches_no_time() -> None:
+    """Events that cannot be in time are run all the same: that they are stopped does not make the model quick."""
+    test = made(late="drop", shed=(), deadline=within("35ms"), full=FakeExecutor(fixed_ns=30 * MS))
+    for n in range(20):
+        test.send("ticks", {"x": n}, at_ns=test.now_ns + n * 50 * MS)
+        test.send("ticks", {"x": n}, at_ns=test.now_ns + n * 50 * MS + 2 * MS)
+    result = test.run()
+    assert_accounts(result.summary)
+    assert test.executor.stopped > 0
+    assert test._engine._scheduler.predict_ns(0, 1) >= 29 * MS
