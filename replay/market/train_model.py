@@ -132,14 +132,14 @@ def load(raw_dir: Path) -> tuple[Period, Period]:
     return Period(train.receive_ns[warm], train.features[warm], train.label[warm]), test
 
 
-def fit(period: Period, classifier: Any) -> Trained:  # noqa: ANN401 - scikit-learn is untyped
+def fit(period: Period, classifier: Any, odd: int = ODD_COUNT) -> Trained:  # noqa: ANN401 - scikit-learn is untyped
     """Fit on the events and their mirror images, every class with the same total weight.
 
-    Swapping bids with asks and buys with sells turns the sign of the odd features and swaps
-    down with up. With both in the training set, the drift of five minutes teaches nothing.
+    Swapping bids with asks and buys with sells turns the sign of the odd features, which come
+    first, and swaps down with up. With both in the training set, the drift of five minutes teaches nothing.
     """
     mirror = period.features.copy()
-    mirror[:, :ODD_COUNT] *= -1.0
+    mirror[:, :odd] *= -1.0
     features = np.concatenate([period.features, mirror]).astype(np.float64)
     label = np.concatenate([period.label, UP - period.label])
     weight = label.size / 3.0 / np.bincount(label, minlength=3)[label]
@@ -180,8 +180,8 @@ def folded_layers(trained: Trained) -> list[Layer]:
     ]
 
 
-def as_onnx(layers: list[Layer]) -> bytes:
-    """Return the network as ONNX: `f` float32 [n, 24] in, `probabilities` float32 [n, 3] out."""
+def as_onnx(layers: list[Layer], names: tuple[str, ...] = FEATURE_NAMES) -> bytes:
+    """Return the network as ONNX: `f` float32 [n, features] in, `probabilities` float32 [n, 3] out."""
     nodes, tensors, value = [], [], "f"
     for place, layer in enumerate(layers):
         tensors.append(numpy_helper.from_array(layer.weight, f"weight_{place}"))
@@ -196,7 +196,7 @@ def as_onnx(layers: list[Layer]) -> bytes:
     graph = helper.make_graph(
         nodes,
         "direction",
-        [helper.make_tensor_value_info("f", TensorProto.FLOAT, ["n", len(FEATURE_NAMES)])],
+        [helper.make_tensor_value_info("f", TensorProto.FLOAT, ["n", len(names)])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3])],
         initializer=tensors,
     )
@@ -207,7 +207,7 @@ def as_onnx(layers: list[Layer]) -> bytes:
         opset_imports=[helper.make_opsetid("", OPSET)],
         doc_string="Sign of the mid-price move over the next second, BTCUSDT.",
     )
-    metadata = {"classes": ",".join(CLASS_NAMES), "features": ",".join(FEATURE_NAMES)}
+    metadata = {"classes": ",".join(CLASS_NAMES), "features": ",".join(names)}
     helper.set_model_props(model, metadata)
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString(deterministic=True))

@@ -16,23 +16,27 @@ from streamproc.cli.demo_report import demo_report, write_demo_report
 from streamproc.cli.demo_session import Ended, Session
 from streamproc.cli.demo_view import show_end, show_start
 from streamproc.cli.failures import DONE, FAILED, located
-from streamproc.cli.init import DEFAULT_TEMPLATE, find_template
+from streamproc.cli.init import DEFAULT_TEMPLATE, TEMPLATES, find_template
 from streamproc.cli.report import Report
 from streamproc.cli.screen import notes_console, print_json, result_console
 from streamproc.connectors.kafka import EmbeddedBroker
-from streamproc.core import Duration
-from streamproc.replay import open_recording
+from streamproc.core import NS_PER_MS, Duration
+from streamproc.replay import SAMPLES, Playable, open_recording
 
 _RECORDINGS = {
-    "market": ("replay", "market", "btcusdt.jsonl.gz"),
-    "sensor": ("replay", "sensor", "exercises.npz"),
+    "market": ("market", "btcusdt.jsonl.gz"),
+    "market-quotes": ("market", "ticks.jsonl.gz"),
+    "sensor": ("sensor", "exercises.npz"),
+    "sensor-samples": ("sensor", "exercises.npz" + SAMPLES),
 }
+_PAUSES_NS = {"sensor-samples": 10 * NS_PER_MS}
+"""Two thousand samples a second come as from gateways, a few together, not each in a request of its own."""
 _EMBEDDED = "embedded"
 
 
 def demo(
     template: Annotated[
-        str, typer.Option(metavar="market|sensor", help="Which pipeline.")
+        str, typer.Option(metavar=TEMPLATES, help="Which pipeline.")
     ] = DEFAULT_TEMPLATE,
     broker: Annotated[
         str, typer.Option(metavar="embedded|HOST:PORT", help="Which Kafka.")
@@ -84,7 +88,7 @@ def demo(
 ) -> int:
     """Play recorded real traffic through a pipeline, and verify its promises from the outside."""
     folder = find_template(template)
-    recording = open_recording(asset(*_RECORDINGS[template]))
+    recording = recording_of(template)
     notes = notes_console()
     with _broker(broker, keep_topics=keep_topics) as place:
         plan = make_plan(
@@ -96,6 +100,7 @@ def demo(
             overload=overload,
             listen=listen,
             record=record,
+            pause_ns=_PAUSES_NS.get(template, 0),
         )
         page = demo_report(report, plan.loaded, wanted=not no_report)
         show_start(notes, plan)
@@ -106,6 +111,13 @@ def demo(
     if json:
         print_json({**ended.as_json(plan), **page.as_json()})
     return DONE if ended.verdict.ok and page.is_done else FAILED
+
+
+def recording_of(template: str) -> Playable:
+    """The recording that a template's demo plays."""
+    folder, name = _RECORDINGS[template]
+    file = asset("replay", folder, name.removesuffix(SAMPLES))
+    return open_recording(file.with_name(name))
 
 
 async def _play(plan: Plan, page: Report) -> Ended:

@@ -58,6 +58,7 @@ def make_plan(
     overload: float | None,
     listen: str,
     record: Path | None = None,
+    pause_ns: int = 0,
 ) -> Plan:
     """Settle speed, device and configuration.
 
@@ -70,6 +71,7 @@ def make_plan(
         overload: see ``Plan``.
         listen: where the endpoints are.
         record: the folder of a recording that is to be made.
+        pause_ns: the player waits at least so long between two sends, where the broker does not ask for more.
 
     Raises:
         ConfigError: an option does not fit.
@@ -111,7 +113,7 @@ def make_plan(
         decisions=place.decisions,
         speed=schedule.speed,
         count=count,
-        pause_ns=place.pause_ns,
+        pause_ns=max(place.pause_ns, pause_ns),
     )
     return Plan(
         config.parent.name, place, loaded, job, duration_ns, mean_per_s, overload, device, record

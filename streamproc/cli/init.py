@@ -13,6 +13,7 @@ from streamproc.cli.screen import line, print_json, result_console
 from streamproc.core import VERSION, ConfigError, ExternalError
 
 DEFAULT_TEMPLATE = "market"
+TEMPLATES = "market|market-quotes|sensor|sensor-samples"
 _LATER = ("audio",)
 _SCHEMA = "config.schema.json"
 
@@ -20,7 +21,7 @@ _SCHEMA = "config.schema.json"
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
     template_name: Annotated[
-        str, typer.Option("--template", metavar="market|sensor", help="What it begins with.")
+        str, typer.Option("--template", metavar=TEMPLATES, help="What it begins with.")
     ] = DEFAULT_TEMPLATE,
     json: options.Json = False,
     traceback: options.Traceback = False,  # noqa: ARG001 - main looks for it

@@ -19,13 +19,15 @@ from streamproc.core import (
     ExternalError,
     ModelInfo,
     Problem,
+    Reason,
     TensorSpec,
     load_function,
     object_column,
 )
 from streamproc.engine import PythonFunction
-from streamproc.executors import load_executors, sweep
+from streamproc.executors import load_runners, sweep
 from streamproc.runtime import (
+    ask_for_decision_schema,
     dead_letter_topic,
     make_decider,
     make_decoder,
@@ -84,7 +86,7 @@ def inspect_parts(loaded: LoadedConfig, clock: Clock) -> Found:
     """Load the model, join the parts, and measure; all problems at once."""
     config, found = loaded.config, Found()
     executors: list[Executor] = []
-    found.attempt(lambda: executors.extend(load_executors(config.model, clock)))
+    found.attempt(lambda: executors.extend(load_runners(config.model, config.rollout, clock)))
     for key, part in (("features", config.features), ("output", config.output)):
         if isinstance(part, PythonFunction) and not executors:  # else the joining looks for it
             found.attempt(lambda r=part.python, k=key: load_function(r, key=f"{k}.python"))  # type: ignore[misc]
@@ -158,7 +160,8 @@ def _measure(loaded: LoadedConfig, executor: Executor, found: Found, clock: Cloc
     budget_ns = int(config.deadline.budget)
     send_ns = SendLatency(ceiling_ns=budget_ns).send_ns
     alone_ns = latency.predict_ns(1) + send_ns
-    if info is found.models[-1] and alone_ns > budget_ns // BUDGET_PART:  # the quickest there is
+    quickest = found.models[len(config.model.ladder) - 1]
+    if info is quickest and alone_ns > budget_ns // BUDGET_PART:
         text = (
             f"an event alone takes {latency.predict_ns(1) / NS_PER_MS:.1f} ms in the model and about "
             f"{send_ns / NS_PER_MS:.0f} ms to the broker: more than half of the {config.deadline.budget} "
@@ -180,7 +183,9 @@ def _rehearse(loaded: LoadedConfig, found: Found) -> None:
     for _ in range(2):
         trial.send(topic, _made_up(config, decoder.fields, trial.now_ns), key="0")
     result = trial.run()
-    if result.summary["outcomes"]["dead_letter"]:
+    # Made-up events have nothing before them that they could be joined with.
+    lonely = set(result.summary["reasons"]) <= {Reason.NO_PARTNER}
+    if result.summary["outcomes"]["dead_letter"] and not lonely:
         why = result.dead_letters[0].detail if result.dead_letters else ""
         why = why or ", ".join(result.summary["reasons"])
         text = f"two made-up events, all zeros and empty texts, became dead letters: {why}"
@@ -224,13 +229,14 @@ def _blank(kind: FieldType) -> Array:
 async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
     """Ask the brokers for the topics that the pipeline names."""
     config = loaded.config
-    source, sink = config.source, config.sink
+    source, sink, changelog = config.source, config.sink, config.state.changelog
     made = {
         topic: key
         for topic, key in (
             (dead_letter_topic(config), "outcomes.dead_letter_topic"),
             (config.outcomes.shed_topic, "outcomes.shed_topic"),
             (config.outcomes.ledger_topic, "outcomes.ledger_topic"),
+            (None if changelog is None else changelog.topic, "state.changelog.topic"),
         )
         if topic is not None
     }
@@ -247,11 +253,20 @@ async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
         _take("sink.kafka.topic", {t: s for t, s in shapes.items() if t not in later}, found)
         found.broker = found.broker or sink.bootstrap_servers
         await _look_at_objectives(config, sink, found)
+        await _look_at_schema(config, found)
     except ConfigError as error:
         found.problems += error.problems
     except ExternalError as error:
         part, _, text = str(error).partition(": ")
         found.problems.append(Problem(text, f"{part}.bootstrap_servers"))
+
+
+async def _look_at_schema(config: PipelineConfig, found: Found) -> None:
+    """The decisions' schema in its registry, which is only looked for."""
+    try:
+        await ask_for_decision_schema(config, register=False)
+    except ExternalError as error:
+        found.problems.append(Problem(str(error), "decisions"))
 
 
 async def _look_at_objectives(config: PipelineConfig, sink: KafkaSink, found: Found) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from streamproc.cli import options
 from streamproc.cli.failures import DONE, FAILED
+from streamproc.cli.optimize_recording import read_recording
 from streamproc.cli.screen import line, notes_console, print_json, result_console, table
 from streamproc.core import ConfigError
 from streamproc.modeling.graphs import load_graph, parameters_total
@@ -18,16 +19,31 @@ from streamproc.modeling.techniques import Techniques
 from streamproc.modeling.traffic import Traffic, read_npz
 from streamproc.modeling.training import Training
 
+_ARRAYS = ".npz"
+
 
 def optimize(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="The ONNX file.")],
     recording: Annotated[
         Path,
         typer.Option(
-            metavar="F.npz",
-            help="Recorded events: an array for each input, and label, group and part where they are known.",
+            metavar="F.mcap|F.npz",
+            help="A recording, or its events as arrays: one for each input, and label, group and part where known.",
         ),
     ],
+    config: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[CONFIG]",
+            help="The pipeline whose features are the model's inputs; by default the recording's own.",
+        ),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD", help="The decoded field of a recording that says what is true."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Write the variants worth serving there, as a ladder."),
@@ -59,13 +75,20 @@ def optimize(
             "--openvino/--no-openvino", help="OpenVINO too; by default where it is there."
         ),
     ] = None,
+    set_: options.Set = None,
     json: options.Json = False,
     log_level: options.Level = options.LogLevel.WARNING,  # noqa: ARG001 - its callback does it
     traceback: options.Traceback = False,  # noqa: ARG001 - main looks for it
 ) -> int:
     """Try what makes a model cheaper; exit 1 where nothing that is faster is good enough."""
     graph = load_graph(model)
-    traffic = read_npz(recording, [tensor.name for tensor in graph.graph.input])
+    if recording.suffix == _ARRAYS:
+        if config is not None or label is not None or set_:
+            msg = "an .npz file holds the inputs and labels themselves: CONFIG, --label and --set are for recordings"
+            raise ConfigError(msg)
+        traffic = read_npz(recording, [tensor.name for tensor in graph.graph.input])
+    else:
+        traffic = read_recording(recording, model, config=config, label=label, overrides=set_ or ())
     techniques = Techniques(
         keep=_numbers(keep, float, "--keep"),
         training=Training(epochs=epochs) if epochs else None,

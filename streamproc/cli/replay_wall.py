@@ -15,7 +15,7 @@ from streamproc.cli.signals import Signals
 from streamproc.config import PipelineConfig
 from streamproc.connectors.kafka import Access, KafkaSink, KafkaSource
 from streamproc.core import NS_PER_MS, ConfigError, Int64Array, SystemClock
-from streamproc.executors import load_executors
+from streamproc.executors import load_runners
 from streamproc.replay.playback import (
     LocalSink,
     PlayedSource,
@@ -40,7 +40,7 @@ def run_wall(job: Job, paced: Pace) -> Result:
         job.pipeline, record=None, serve=None, telemetry=Telemetry(metrics=Metrics(listen=None))
     )
     clock = SystemClock()
-    executors = load_executors(quiet.model, clock)
+    executors = load_runners(quiet.model, quiet.rollout, clock)
     known = timing_of(job, executors)
     source = PlayedSource(
         arrivals(job.chosen.records, job.playback), clock=clock, unbounded=paced.unbounded

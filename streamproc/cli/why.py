@@ -1,6 +1,7 @@
 """``streamproc why``: where an event's time went, and the smallest change that would have saved it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -65,7 +66,8 @@ def why(
     loaded = _loaded(reader, capture, config, set_ or ())
     saved = latency_models(latency_model or (), loaded.config)
     with located(loaded):
-        pipeline = Pipeline.from_file(loaded)
+        # What waits for the model itself waits for no other.
+        pipeline = replace(Pipeline.from_file(loaded), rollout=None)
         executors = _executors(pipeline, reader)
         known = timing(pipeline, executors, reader, saved=saved, send_ns=send)
         if known.measured:

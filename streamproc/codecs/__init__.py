@@ -11,11 +11,13 @@ from streamproc.codecs.decision import (
 )
 from streamproc.codecs.decoded import Decoded, Decoder, RowsRejected
 from streamproc.codecs.fields import FieldType
+from streamproc.codecs.framed_decision import decode_framed_decision, is_framed
 from streamproc.codecs.json import JsonDecoder
 from streamproc.codecs.options import (
     ArrowCodec,
     ArrowDecisions,
     AvroCodec,
+    AvroDecisions,
     Codec,
     Decisions,
     Field,
@@ -24,6 +26,7 @@ from streamproc.codecs.options import (
     JsonDecisions,
     JsonSchemaCodec,
     ProtobufCodec,
+    ProtobufDecisions,
     TensorCodec,
     paths_of,
     types_of,
@@ -37,6 +40,7 @@ __all__ = [
     "ArrowCodec",
     "ArrowDecisions",
     "AvroCodec",
+    "AvroDecisions",
     "Codec",
     "DecisionEncoder",
     "DecisionModel",
@@ -58,6 +62,7 @@ __all__ = [
     "Objects",
     "Outputs",
     "ProtobufCodec",
+    "ProtobufDecisions",
     "RegisteredSchema",
     "Registry",
     "RowsRejected",
@@ -66,7 +71,9 @@ __all__ = [
     "TensorCodec",
     "TensorDecoder",
     "decode_decision",
+    "decode_framed_decision",
     "framed",
+    "is_framed",
     "key_text",
     "paths_of",
     "types_of",

@@ -176,5 +176,31 @@ class ArrowDecisions:
     compression: Literal["none", "lz4", "zstd"] = "none"
 
 
-Decisions: TypeAlias = JsonDecisions | ArrowDecisions
+@dataclass(frozen=True, slots=True)
+class AvroDecisions:
+    """A record of Avro each, behind its schema's id (Confluent's wire format).
+
+    Attributes:
+        registry: where the schema is.
+        auto_register: whether it is registered under ``TOPIC-value`` at the start; else it must be there.
+    """
+
+    registry: Registry
+    auto_register: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProtobufDecisions:
+    """A Protobuf message each, behind its schema's id (Confluent's wire format).
+
+    Attributes:
+        registry: where the schema is.
+        auto_register: whether it is registered under ``TOPIC-value`` at the start; else it must be there.
+    """
+
+    registry: Registry
+    auto_register: bool = False
+
+
+Decisions: TypeAlias = JsonDecisions | ArrowDecisions | AvroDecisions | ProtobufDecisions
 """How decisions are written."""

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+from streamproc.codecs.decision_form import AVRO, PROTO
 from streamproc.config.reference import with_reference
 from streamproc.config.schema import json_schema
 from streamproc.connectors.capture import proto_text
@@ -18,6 +19,9 @@ def write(root: Path) -> None:
     schema = json.dumps(json_schema(), indent=2) + "\n"
     (root / "schemas" / "config.schema.json").write_text(schema, encoding="utf-8")
     (root / "schemas" / "capture.proto").write_text(proto_text(), encoding="utf-8")
+    avro = json.dumps(AVRO, indent=2) + "\n"
+    (root / "schemas" / "decision.avsc").write_text(avro, encoding="utf-8")
+    (root / "schemas" / "decision.proto").write_text(PROTO, encoding="utf-8")
     page = root / "docs" / "configuration.md"
     page.write_text(with_reference(page.read_text(encoding="utf-8")), encoding="utf-8")
 

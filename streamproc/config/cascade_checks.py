@@ -5,7 +5,7 @@ from typing import Any
 
 from streamproc.config.foreign_names import nearest
 from streamproc.config.tree import Finding, Path
-from streamproc.executors import Model
+from streamproc.executors import Model, Rollout
 
 _LEAST = 2
 """Stages: of one there is nobody to ask."""
@@ -37,5 +37,14 @@ def _cascade(model: Model) -> Iterator[Finding]:
         yield (*path, "of"), text
 
 
-CASCADE_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = ((_cascade, ("model",)),)
+def _rollout(model: Model, rollout: Rollout | None) -> Iterator[Finding]:
+    if model.cascade is not None and rollout is not None:
+        text = "a model that is tried is compared with one that decides alone: remove cascade, or rollout"
+        yield ("model", "cascade"), text
+
+
+CASCADE_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    (_cascade, ("model",)),
+    (_rollout, ("model", "rollout")),
+)
 """As those of ``checks``: each check and the parts that it takes."""

@@ -17,6 +17,7 @@ from streamproc.config.ends import END_CHECKS, Sink, Source
 from streamproc.config.feature_checks import FEATURE_CHECKS
 from streamproc.config.foreign_names import nearest
 from streamproc.config.recording_checks import RECORDING_CHECKS
+from streamproc.config.rollout_checks import ROLLOUT_CHECKS
 from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
 from streamproc.config.security_checks import SECURITY_CHECKS
 from streamproc.config.serve_checks import SERVE_CHECKS
@@ -28,7 +29,7 @@ from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Problem
 from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
 from streamproc.executors import Model, OnnxRuntime, OpenVino, PythonModel, Remote, Simulated
-from streamproc.features import Duplicates, Feature
+from streamproc.features import Duplicates, Feature, FeatureState
 
 _TOPIC = re.compile(r"^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$")
 """Kafka's rule: org.apache.kafka.common.internals.Topic."""
@@ -257,6 +258,11 @@ def _undecided(name: str, source: Source, sink: Sink, outcomes: Outcomes) -> Ite
             )
 
 
+def _changelog(state: FeatureState) -> Iterator[Finding]:
+    if state.changelog is not None:
+        yield from _topic(state.changelog.topic, ("state", "changelog", "topic"))
+
+
 def _topic(topic: str, path: Path) -> Iterator[Finding]:
     if not _TOPIC.match(topic):
         yield path, f"must be a topic's name (letters, digits, . _ -, at most 249), was {topic!r}"
@@ -291,6 +297,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_topics_out, ("source", "sink")),
     (_undecided, ("name", "source", "sink", "outcomes")),
     *CASCADE_CHECKS,
+    (_changelog, ("state",)),
     *CODEC_CHECKS,
     *FEATURE_CHECKS,
     *END_CHECKS,
@@ -300,5 +307,6 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     *SECURITY_CHECKS,
     *SERVE_CHECKS,
     *SLO_CHECKS,
+    *ROLLOUT_CHECKS,
 )
 """Each check and the parts that it takes."""

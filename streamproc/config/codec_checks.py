@@ -6,10 +6,13 @@ from pathlib import Path as FilePath
 from streamproc.codecs import (
     ArrowCodec,
     AvroCodec,
+    AvroDecisions,
     Codec,
+    Decisions,
     JsonCodec,
     JsonSchemaCodec,
     ProtobufCodec,
+    ProtobufDecisions,
     TensorCodec,
 )
 from streamproc.config.secrets import Secret
@@ -37,6 +40,11 @@ _NAMES = {
 def codec_name(codec: Codec) -> str:
     """What the file calls it."""
     return _NAMES[type(codec)]
+
+
+def decisions_name(decisions: AvroDecisions | ProtobufDecisions) -> str:
+    """What the file calls it."""
+    return "avro" if isinstance(decisions, AvroDecisions) else "protobuf"
 
 
 def resolve_codec_files(root: Node, folder: FilePath, problems: list[Problem]) -> None:
@@ -68,6 +76,12 @@ def _registry(codec: Codec) -> Iterator[Finding]:
             yield ("codec", codec_name(codec), "registry", *name.split(".")), message
 
 
+def _decisions(decisions: Decisions) -> Iterator[Finding]:
+    if isinstance(decisions, AvroDecisions | ProtobufDecisions):
+        for name, message in registry_problems(decisions.registry):
+            yield ("decisions", decisions_name(decisions), "registry", *name.split(".")), message
+
+
 def _schemas(codec: Codec) -> Iterator[Finding]:
     match codec:
         case AvroCodec(registry=None, schema=None):
@@ -96,5 +110,9 @@ def _protobuf(codec: ProtobufCodec) -> Iterator[Finding]:
         yield ("codec", "protobuf", "message"), text
 
 
-CODEC_CHECKS = ((_registry, ("codec",)), (_schemas, ("codec",)))
+CODEC_CHECKS = (
+    (_registry, ("codec",)),
+    (_schemas, ("codec",)),
+    (_decisions, ("decisions",)),
+)
 """Each check and the parts that it takes."""

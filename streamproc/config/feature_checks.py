@@ -5,12 +5,17 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from streamproc.codecs import ArrowCodec, Codec, FieldType, TensorCodec, types_of
+from streamproc.config.ends import Sink, Source
 from streamproc.config.security_checks import is_there
 from streamproc.config.tree import Finding, Node
+from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Problem
-from streamproc.engine import PythonFunction
+from streamproc.engine import Outcomes, PythonFunction
 from streamproc.features import Expression, Feature, FeatureState, Program
 from streamproc.scheduling import Conflate, ShedName, ShedPolicy, SkipAhead, shed_policies
+
+_RECORD_EXTRA = 1_024
+"""Of a record of a changelog beside the row: its key and what it says of itself."""
 
 Features = Sequence[str | Feature] | PythonFunction
 
@@ -38,11 +43,25 @@ def resolve_tables(root: Node, folder: FilePath, problems: list[Problem]) -> Non
 def _operators(codec: Codec, features: Features, state: FeatureState) -> Iterator[Finding]:
     """Look at the operators one after the other, as far as the fields' types are known."""
     program = _program(codec, features, state)
+    if state.changelog is not None and _remembers_nothing(features):
+        yield ("state", "changelog"), "no feature remembers anything of keys: remove it"
     if isinstance(program, ConfigError):
         for problem in program.problems:
             yield _path(problem.key), problem.message
-    elif program is not None and program.keyed and state.restore == "rewind":
+    elif (
+        program is not None
+        and program.keyed
+        and state.changelog is None
+        and state.restore == "rewind"
+    ):
         yield from _restorable(program, state)
+
+
+def _remembers_nothing(features: Features) -> bool:
+    """Whether no operator could: a list of names, or a function that is given batches."""
+    return isinstance(features, PythonFunction) or all(
+        isinstance(feature, str) for feature in features
+    )
 
 
 def _restorable(program: Program, state: FeatureState) -> Iterator[Finding]:
@@ -51,12 +70,51 @@ def _restorable(program: Program, state: FeatureState) -> Iterator[Finding]:
     if state.ttl is None and program.counts_events:
         yield (
             ("state", "ttl"),
-            "is needed: rewinding must know how far back windows by events look; write 1h, or restore: none",
+            "is needed: rewinding must know how far back windows by events look; write 1h, or a changelog: {topic: NAME}",
         )
     else:
         yield (
             ("state", "restore"),
-            "rewind cannot bring back what custom keeps for ever: write remembers: 1h there, or restore: none",
+            (
+                "rewind cannot bring back what cumulative and custom keep for ever: write changelog: {topic: NAME} beside it, "
+                "remembers: 1h in custom, or restore: none"
+            ),
+        )
+
+
+def _changelog(
+    name: str,
+    codec: Codec,
+    features: Features,
+    state: FeatureState,
+    source: Source,
+    sink: Sink,
+    outcomes: Outcomes,
+) -> Iterator[Finding]:
+    """Where what is remembered is written, and whether a record holds it."""
+    if state.changelog is None:
+        return
+    if not (isinstance(source, KafkaSource) and isinstance(sink, KafkaSink)):
+        yield (
+            ("state", "changelog"),
+            "is a topic beside the source's and the sink's: both must be Kafka",
+        )
+        return
+    path = ("state", "changelog", "topic")
+    topic = state.changelog.topic
+    letters = f"{name}.dlq" if outcomes.dead_letter_topic == "" else outcomes.dead_letter_topic
+    others = (*source.topics, sink.topic, letters, outcomes.shed_topic, outcomes.ledger_topic)
+    if topic in others:
+        yield path, f"{topic!r} has other records: a changelog needs a topic of its own"
+    program = _program(codec, features, state)
+    room = min(int(sink.max_record), int(sink.max_batch)) - _RECORD_EXTRA
+    if isinstance(program, Program) and program.keyed and program.rows.bytes_a_row > room:
+        yield (
+            ("state", "changelog"),
+            (
+                f"what is remembered of a key takes {program.rows.bytes_a_row} bytes, more than a record of "
+                f"sink.kafka.max_record and max_batch holds ({room}): remember fewer events"
+            ),
         )
 
 
@@ -139,6 +197,7 @@ def _path(key: str) -> tuple[str | int, ...]:
 
 FEATURE_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_operators, ("codec", "features", "state")),
+    (_changelog, ("name", "codec", "features", "state", "source", "sink", "outcomes")),
     (_gaps, ("codec", "features", "state", "shed")),
     (_conditions, ("codec", "features", "state", "filter", "absorb")),
 )

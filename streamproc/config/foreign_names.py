@@ -24,7 +24,7 @@ _FOREIGN = {
     "instancegroup": f"Triton's instance_group: write {_THREADS}",
     "defaulttimeoutmicroseconds": "Triton's default_timeout_microseconds: write deadline.budget",
     # KServe
-    "canarytrafficpercent": "KServe's canaryTrafficPercent: model.variants are chosen by load, not by a share of the traffic",
+    "canarytrafficpercent": "KServe's canaryTrafficPercent: write rollout: {canary: {path: ..., share: 0.05}}",
     "maxbatchsize": f"{_BATCH}: write batching: {{max_size: ...}}",
     "maxlatency": f"KServe's maxLatency: {_DELAY}",
     "storageuri": "KServe's storageUri: write model.path",

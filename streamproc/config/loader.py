@@ -16,6 +16,7 @@ from streamproc.config.kafka_names import rename
 from streamproc.config.loaded import LoadedConfig
 from streamproc.config.openslo import read_files
 from streamproc.config.overrides import apply, from_arguments, from_environment
+from streamproc.config.rollout_checks import resolve_rollout
 from streamproc.config.secrets import Secret, read_again, redact, resolve
 from streamproc.config.security_checks import resolve_files
 from streamproc.config.spec import PipelineConfig
@@ -89,6 +90,7 @@ def parse(
     parts = read_parts(root, problems=found)
     _resolve_model_paths(root, parts, folder, found)
     resolve_ends(root, parts, folder, found)
+    resolve_rollout(root, parts, folder, found)
     found += [root.problem(path, message) for path, message in findings(parts)]
     hopeless = {dotted(path) for path in unresolved}
     problems += [problem for problem in found if problem.key not in hopeless]

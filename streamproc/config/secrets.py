@@ -30,7 +30,12 @@ REDACTED_LENGTH_MIN = 4
 """Shorter texts are left in messages: replacing each "a" would hide the message, not the secret."""
 
 REGISTRIES: tuple[Path, ...] = tuple(
-    ("codec", name, "registry") for name in ("avro", "protobuf", "json_schema")
+    (part, name, "registry")
+    for part, names in (
+        ("codec", ("avro", "protobuf", "json_schema")),
+        ("decisions", ("avro", "protobuf")),
+    )
+    for name in names
 )
 """Where schema registries are named."""
 _CLIENTS: tuple[Path, ...] = (

@@ -6,6 +6,7 @@ from typing import Any
 from streamproc.config.security_checks import TOKEN_LENGTH_MIN
 from streamproc.config.tree import Finding
 from streamproc.connectors.capture import Record
+from streamproc.executors import Rollout
 from streamproc.telemetry import Metrics
 from streamproc.web import Serve
 
@@ -34,8 +35,17 @@ def _recording(serve: Serve | None, record: Record | None) -> Iterator[Finding]:
         yield ("serve",), message
 
 
+def _rollout(serve: Serve | None, rollout: Rollout | None) -> Iterator[Finding]:
+    if serve is not None and rollout is not None:
+        yield (
+            ("serve",),
+            "requests have no key that says which model of a rollout decides: remove serve, or rollout",
+        )
+
+
 SERVE_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_token, ("serve",)),
     (_recording, ("serve", "record")),
+    (_rollout, ("serve", "rollout")),
 )
 """As those of ``checks``: each check and the parts that it takes."""

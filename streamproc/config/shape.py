@@ -30,10 +30,12 @@ from streamproc.codecs import (
     ArrowCodec,
     ArrowDecisions,
     AvroCodec,
+    AvroDecisions,
     JsonCodec,
     JsonDecisions,
     JsonSchemaCodec,
     ProtobufCodec,
+    ProtobufDecisions,
     TensorCodec,
 )
 from streamproc.config.docstrings import attributes, summary
@@ -60,7 +62,12 @@ CHOICES: Mapping[frozenset[type], Mapping[str, type]] = {
         "arrow": ArrowCodec,
         "tensor": TensorCodec,
     },
-    frozenset({JsonDecisions, ArrowDecisions}): {"json": JsonDecisions, "arrow": ArrowDecisions},
+    frozenset({JsonDecisions, ArrowDecisions, AvroDecisions, ProtobufDecisions}): {
+        "json": JsonDecisions,
+        "arrow": ArrowDecisions,
+        "avro": AvroDecisions,
+        "protobuf": ProtobufDecisions,
+    },
     frozenset({KafkaSink, FileSink}): {"kafka": KafkaSink, "file": FileSink},
     frozenset({OnnxRuntime, OpenVino, PythonModel, Remote, Simulated}): {
         "onnxruntime": OnnxRuntime,

@@ -9,7 +9,7 @@ from streamproc.connectors.capture import Record
 from streamproc.connectors.files import CaptureSource, FileSink, FileSource
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.engine import Deadline, EventTime, Limits, Outcomes, Output, PythonFunction
-from streamproc.executors import Model
+from streamproc.executors import Model, Rollout
 from streamproc.features import Duplicates, Feature, FeatureState
 from streamproc.scheduling import (
     Batching,
@@ -34,6 +34,7 @@ class PipelineConfig:
         source: where the events come from.
         codec: how a record's bytes become columns.
         model: the model and what runs it.
+        rollout: models that are tried beside it; null tries none.
         sink: where the decisions go.
         decisions: how they are written: each its own record of ``json``, or many as rows of an ``arrow`` record.
         key: a decoded field that is the event's key; None takes the record's key.
@@ -70,6 +71,7 @@ class PipelineConfig:
     codec: Codec
     model: Model
     sink: KafkaSink | FileSink
+    rollout: Rollout | None = None
     decisions: Decisions = field(default_factory=JsonDecisions)
     key: str | None = None
     event_time: EventTime = field(default_factory=EventTime)

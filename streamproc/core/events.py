@@ -1,7 +1,7 @@
 """EventBatch: the unit that flows. A struct of columns, not one Python object an event."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -38,6 +38,8 @@ class EventBatch:
         lane: int64 [n], the place of each event's lane among the pipeline's; None where there is one.
         timestamp_ns: int64 [n], the record's timestamp as it came; negative where it has none. None where nobody tells.
         decoded_ns: int64 [n], when it was decoded, before its features were made; None where nobody tells.
+        arm: int64 [n], the number of the model that is to decide about it, 0 being the model itself; None where there is
+            no other.
     """
 
     number: Int64Array
@@ -58,6 +60,7 @@ class EventBatch:
     lane: Int64Array | None = None
     timestamp_ns: Int64Array | None = None
     decoded_ns: Int64Array | None = None
+    arm: Int64Array | None = None
 
     def __len__(self) -> int:
         return len(self.number)
@@ -103,6 +106,7 @@ class EventBatch:
             lane=None if self.lane is None else self.lane[rows],
             timestamp_ns=None if self.timestamp_ns is None else self.timestamp_ns[rows],
             decoded_ns=None if self.decoded_ns is None else self.decoded_ns[rows],
+            arm=None if self.arm is None else self.arm[rows],
         )
 
     def with_inputs(self, inputs: Columns) -> Self:
@@ -112,6 +116,17 @@ class EventBatch:
     def waiting_since(self, now_ns: int) -> Self:
         """The same events, admitted at this instant."""
         return self._but(self.inputs, constant(now_ns, len(self)))
+
+    def of_arms(self, arm: Int64Array) -> Self:
+        """The same events, to be decided by the models of these numbers (int64 [n])."""
+        return replace(self, arm=arm)
+
+    def renumbered(self, first: int) -> Self:
+        """The same events as if they came now: numbered from ``first`` on, and of the model itself."""
+        numbers = np.arange(first, first + len(self))
+        new = dict(zip(self.number.tolist(), numbers.tolist(), strict=True))
+        headers = {new[number]: held for number, held in self.headers.items()}
+        return replace(self, number=numbers, headers=headers, arm=np.zeros(len(self), np.int64))
 
     def _but(self, inputs: Columns, admitted_ns: Int64Array) -> Self:
         # Not dataclasses.replace, which takes four times as long.
@@ -134,6 +149,7 @@ class EventBatch:
             self.lane,
             self.timestamp_ns,
             self.decoded_ns,
+            self.arm,
         )
 
     @classmethod
@@ -172,7 +188,15 @@ class EventBatch:
             lane=_joined([b.lane for b in batches]),
             timestamp_ns=_joined([b.timestamp_ns for b in batches]),
             decoded_ns=_joined([b.decoded_ns for b in batches]),
+            arm=_joined_arms(batches),
         )
+
+
+def _joined_arms(batches: Sequence[EventBatch]) -> Int64Array | None:
+    """Those that came before there were others are of the model itself."""
+    if all(batch.arm is None for batch in batches):
+        return None
+    return np.concatenate([np.zeros(len(b), np.int64) if b.arm is None else b.arm for b in batches])
 
 
 def _joined(columns: Sequence[Int64Array | None]) -> Int64Array | None:

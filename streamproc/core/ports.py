@@ -4,10 +4,10 @@ Each has a real implementation (``connectors``, ``executors``) and a fake (``tes
 same contract suite (``testing.contracts``).
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from streamproc.core.arrays import Columns, Int64Array
 from streamproc.core.records import OutRecords, RecordBatch, TopicPartition
@@ -149,6 +149,24 @@ class Rewinding(Source, Protocol):
     """
 
     rewind_ns: int
+
+
+Recall: TypeAlias = Callable[
+    [Mapping[TopicPartition, int]], Awaitable[Mapping[TopicPartition, int]]
+]
+"""Brings back what was remembered of partitions that are to be read from these positions; gives where reading begins, at
+or before them."""
+
+
+@runtime_checkable
+class Recalling(Source, Protocol):
+    """A source that reads a partition only when what was remembered of it has been brought back.
+
+    Attributes:
+        recall: is waited for, however long it takes, before the listener is told of partitions; None brings nothing back.
+    """
+
+    recall: Recall | None
 
 
 @runtime_checkable

@@ -1,5 +1,8 @@
 """The pipeline as one synchronous object: bytes and times in, effects out."""
 
+from streamproc.engine.changelog import Changelog
+from streamproc.engine.changelog_records import ChangelogReading, Recalled
+from streamproc.engine.comparer import Compared
 from streamproc.engine.conclude import Concluder, Destinations
 from streamproc.engine.decide import (
     Decider,
@@ -17,6 +20,7 @@ from streamproc.engine.feature_step import FeatureStep
 from streamproc.engine.feature_tap import FeatureTap
 from streamproc.engine.intake import Intake
 from streamproc.engine.isolate import Span
+from streamproc.engine.judge import Limits as CanaryLimits
 from streamproc.engine.lanes import Lanes
 from streamproc.engine.ledger import (
     Ledger,
@@ -50,6 +54,8 @@ from streamproc.engine.partitions import PartitionTable
 from streamproc.engine.parts import EngineParts
 from streamproc.engine.requests import ANSWER_KINDS, RequestAnswer, Requests
 from streamproc.engine.rescue import Rescued, rescue
+from streamproc.engine.rollout import BASE_ARM, Rollout
+from streamproc.engine.rollout_plan import ArmPlan, CanaryPlan, RolloutPlan, ShadowPlan
 from streamproc.engine.schedule_log import (
     Beginning,
     Call,
@@ -66,6 +72,7 @@ from streamproc.engine.transaction import Cut, OpenTransaction
 
 __all__ = [
     "ANSWER_KINDS",
+    "BASE_ARM",
     "DEADLINE_HEADER",
     "DETAIL_HEADER",
     "OUTCOME_HEADER",
@@ -77,8 +84,14 @@ __all__ = [
     "SIZE_HEADER",
     "SOURCE_HEADER",
     "AcknowledgementTracker",
+    "ArmPlan",
     "Beginning",
     "Call",
+    "CanaryLimits",
+    "CanaryPlan",
+    "Changelog",
+    "ChangelogReading",
+    "Compared",
     "Concluder",
     "Cut",
     "Deadline",
@@ -112,14 +125,18 @@ __all__ = [
     "PlainDecider",
     "PythonDecider",
     "PythonFunction",
+    "Recalled",
     "RequestAnswer",
     "Requests",
     "Rescued",
+    "Rollout",
+    "RolloutPlan",
     "ScheduleLog",
     "Screen",
     "Send",
     "Settled",
     "Settlement",
+    "ShadowPlan",
     "Skew",
     "Skip",
     "Span",

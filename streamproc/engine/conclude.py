@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -87,10 +87,11 @@ class Ran(NamedTuple):
     Attributes:
         started_ns: when it began.
         ended_ns: when it had ended and its turn had come.
-        variant: which variant of the model ran.
+        variant: what ran.
         encoders: of decisions, by variant.
         run: the batch.
-        outcome: what its answers in time are; None for ``on_time`` of the best variant, and ``degraded`` of others.
+        degraded: whether it is cheaper than what should have run.
+        outcome: what its answers in time are; None for what ``degraded`` says.
     """
 
     started_ns: int
@@ -98,7 +99,12 @@ class Ran(NamedTuple):
     variant: int
     encoders: Sequence[DecisionEncoder]
     run: BatchRun | None = None
+    degraded: bool = False
     outcome: Outcome | None = None
+
+
+Decision: TypeAlias = Callable[[EventBatch, Outputs, Ran], None]
+"""Is told of events of one partition and what was decided about them."""
 
 
 class Concluder:
@@ -113,6 +119,9 @@ class Concluder:
         scheduler: knows how long the way to the broker takes.
         settlement: keeps what was sent.
         tracer: says which traces go on with the decision; None where no traces are made.
+
+    Attributes:
+        watch: is told of what is decided; None tells nobody.
     """
 
     def __init__(
@@ -137,6 +146,7 @@ class Concluder:
         self._scheduler = scheduler
         self._settlement = settlement
         self._tracer = tracer
+        self.watch: Decision | None = None
 
     def conclude(
         self,
@@ -210,7 +220,7 @@ class Concluder:
         owner = self._partitions.taking(partition)
         if owner is None:
             return []  # given up since: what was fetched of it is handed back
-        settled = Settled(partition, ordinal, outcome, reason, lane=lane, row=row)
+        settled = Settled(partition, ordinal, outcome, reason, lane=lane, row=row, arm=records.arm)
         if self._tracer is not None or self._settlement.tap is not None:
             way = replace(passage(owner.source), outcome=outcome, reason=str(reason), topic=topic)
             settled = replace(settled, passage=way)
@@ -290,7 +300,9 @@ class Concluder:
         if owner is None:
             return []  # given up since: another process decides about them
         late = events.deadline_ns < ran.ended_ns + self._scheduler.send_ns
-        good = Outcome.DEGRADED if ran.variant else Outcome.ON_TIME
+        if self.watch is not None:
+            self.watch(events, decisions, ran)
+        good = Outcome.DEGRADED if ran.degraded else Outcome.ON_TIME
         good = good if ran.outcome is None else ran.outcome
         if not any_true(late):
             return self._send(owner, events, decisions, good, ran)
@@ -415,6 +427,7 @@ def _settled(owner: Partition, events: EventBatch, outcome: Outcome, decided: De
         lane=lane_of(events),
         row=events.row,
         decided=decided,
+        arm=events.arm,
     )
 
 

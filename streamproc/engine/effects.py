@@ -37,6 +37,9 @@ class Infer:
         deadline_ns: the first deadline among the events.
         alone: True where no other variant may answer in its place.
         stop: when it is to be stopped, by an executor that can; None for never.
+        ladder: how many of the executors, from the first on, may stand in for one another; None for all, and 0 for none:
+            then a failure is told as one, and nothing is tried again. What is not of the ladder never runs on the event
+            loop.
     """
 
     run: int
@@ -45,6 +48,7 @@ class Infer:
     variant: int = 0
     cost: int = 0
     deadline_ns: int | None = None
+    ladder: int | None = None
     alone: bool = False
     stop: Stop | None = None
 

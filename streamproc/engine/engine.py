@@ -5,8 +5,9 @@ starts nothing; the service, the tests and the player drive the same one.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import partial
-from itertools import accumulate, groupby
+from dataclasses import replace
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +19,6 @@ from streamproc.core import (
     Int64Array,
     InvariantError,
     Jump,
-    Outcome,
     Reason,
     RecordBatch,
     TopicPartition,
@@ -26,19 +26,22 @@ from streamproc.core import (
 from streamproc.engine.conclude import Ran
 from streamproc.engine.effects import Effect, Infer, Send, Skip
 from streamproc.engine.in_flight import Finished, InFlight, batch_run
-from streamproc.engine.intake import Rejected, in_order
-from streamproc.engine.lanes import lane_of
-from streamproc.engine.letters import Originals
 from streamproc.engine.partitions import Partition
 from streamproc.engine.parts import EngineParts
-from streamproc.engine.passages import passage_of_events, passage_of_records
 from streamproc.engine.pending import PendingEvents
 from streamproc.engine.read_so_far import ReadSoFar
-from streamproc.engine.requests import REQUESTS, Done, apart, split
+from streamproc.engine.requests import REQUESTS, Done, apart, none_of, split, with_rows
 from streamproc.engine.rescue import Rescued, parts_of
+from streamproc.engine.restoring import Restoring
+from streamproc.engine.rollout import usable
+from streamproc.engine.rollout_plan import RolloutPlan
 from streamproc.engine.stopping import was_stopped
-from streamproc.scheduling import Idle, Offered, Reload, Run, SkipTo, WaitUntil
-from streamproc.telemetry import UNKNOWN
+from streamproc.engine.turns import Turns
+from streamproc.engine.undecided import Undecided
+from streamproc.scheduling import Idle, Offered, Reload, Run, SkipTo, Step, WaitUntil
+
+if TYPE_CHECKING:
+    from streamproc.engine.changelog import Changelog
 
 
 class Engine:
@@ -54,8 +57,9 @@ class Engine:
         read: how far each partition was read.
         withheld: partitions of which records were polled and not yet given to the engine: what the source says of
             their positions is not believed.
-        rewinds: set where records are fetched again from before the place where deciding begins.
-        restore_ns: how long that took after the last assignment.
+        restore: brings back what features remember, where records are fetched again for it.
+        rollout: the models that are tried beside the one that decides.
+        changelog: takes what is remembered of keys; None where nobody does.
         requests: of the front door; None where it is closed.
         wake_ns: when ``next_effects`` is to be asked again although nothing has happened; None for never.
     """
@@ -74,20 +78,20 @@ class Engine:
         self._stopping = parts.stopping
         self.requests = parts.requests
         self._batch_room = batch_room
-        self._keep_order = keep_order
-        self._no_lane = UNKNOWN if len(parts.accounts.lanes) > 1 else 0
+        self._undecided = Undecided(parts.concluder, lanes=len(parts.accounts.lanes))
         self._pending = PendingEvents()
         self.read = ReadSoFar()
         self._effects: list[Effect] = []
-        self._running: dict[int, InFlight] = {}
-        self._finished: dict[int, Finished] = {}
+        self._turns = Turns(keep_order=keep_order)
         self._events_total = 0
         self._leaving_total = 0
         self.draining = False
         self.withheld: Collection[TopicPartition] = ()
-        self.rewinds = False
-        self.restore_ns = 0
-        self._assigned_ns: int | None = None
+        self.rollout = parts.rollout
+        self._concluder.watch = self.rollout.decided
+        self._settlement.arms = self.rollout.ended
+        self.restore = Restoring(parts.clock, parts.intake, parts.partitions, parts.accounts)
+        self.changelog: Changelog | None = None
         self.wake_ns: int | None = None
 
     @property
@@ -125,18 +129,15 @@ class Engine:
     ) -> None:
         """These partitions are ours from now on; see ``AssignmentListener``."""
         self._partitions.assign(positions, beyond)
-        if self.rewinds:
-            self._assigned_ns = self._clock.now_ns()
+        if self.changelog is not None:
+            for partition in filter(None, map(self._partitions.find, positions)):
+                self.changelog.begin(partition)
+        self.restore.assigned()
 
     @property
     def owns_partitions(self) -> bool:
         """Whether any partition is ours."""
         return bool(self._partitions.owned())
-
-    @property
-    def restoring(self) -> bool:
-        """Whether what is remembered of a partition's keys is still being read again."""
-        return self.rewinds and any(p.restoring for p in self._partitions.all())
 
     def owned(self) -> list[TopicPartition]:
         """The partitions that are ours."""
@@ -170,6 +171,8 @@ class Engine:
         self.read.released(sources)
         for partition in self._partitions.release(sources):
             self._leaving_total -= partition.leaving
+            if self.changelog is not None:
+                self.changelog.forget(partition)
             positions[partition.source] = partition.tracker.position
             self._accounts.handed_back += partition.tracker.open_total
             self._intake.forget(partition.index)
@@ -213,16 +216,10 @@ class Engine:
         """Take fetched records in: they are shed, become dead letters, or wait for their run."""
         partition = self._partitions.find(batch.source)
         if partition is not None and self._intake.remembers:
-            partition.seen(batch.end_position)
-            for part, done in partition.by_done(batch):
-                if done:
-                    self._accounts.restored += len(part)
-                    self._intake.restore(part, partition.index)
-                else:
-                    self._take_in(partition, part)
-            if self._assigned_ns is not None and not self.restoring:
-                self.restore_ns = self._clock.now_ns() - self._assigned_ns
-                self._assigned_ns = None
+            for part in self.restore.undone(partition, batch):
+                self._take_in(partition, part)
+            if self.changelog is not None and not partition.leaving:
+                self.changelog.read_to(partition, batch.end_position, batch.arrival_ns)
             return
         self._take_in(partition, batch if partition is None else partition.undone(batch))
 
@@ -239,7 +236,7 @@ class Engine:
         times = self._intake.times.of_records(batch)
         screened = self._screen.look(partition, batch, times, self._clock.now_ns())
         for reason, record in screened.shed:
-            self._give_up_records(partition, batch, record, ordinal, reason)
+            self._effects += self._undecided.records(partition, batch, record, ordinal, reason)
         if screened.rows is not None and not screened.rows.any():
             self._account_times()
             return
@@ -259,16 +256,20 @@ class Engine:
         now_ns = self._clock.now_ns()
         for part in admitted.events:
             self._events_total = int(part.number[-1]) + 1
-            waiting = part.waiting_since(now_ns)
-            self._pending.add(waiting)
-            self._scheduler.offer(self._offering.of(waiting, partition.index), now_ns)
+            waiting = self.rollout.assign(part.waiting_since(now_ns), batch.source)
+            self._wait(waiting, partition, now_ns)
             self.read.decoded(batch.source, int(part.event_time_ns[-1]))
             self._accounts.stage("broker", part.arrival_ns - part.event_time_ns)
             self._accounts.stage_constant("decode", now_ns - batch.arrival_ns, len(part))
         if admitted.rejected:
-            self._reject(partition, batch, admitted.rejected, ordinal)
+            self._effects += self._undecided.rejected(partition, batch, admitted.rejected, ordinal)
         for events, outcome, reason, _ in admitted.undecided:
-            self._give_up(events, reason, outcome)
+            self._effects += self._undecided.events(events, reason, outcome)
+
+    def _wait(self, events: EventBatch, partition: Partition, now_ns: int) -> None:
+        """Let events of one partition wait for their runs."""
+        self._pending.add(events)
+        self._scheduler.offer(self._offering.of(events, partition.index), now_ns)
 
     def ask(self, inputs: Columns, *, deadline_ns: int, now_ns: int, done: Done) -> None:
         """Take a request of the front door in; ``next_effects`` is to be asked then.
@@ -297,14 +298,12 @@ class Engine:
     def next_effects(self, now_ns: int) -> list[Effect]:
         """What is to be done now: runs as long as executors are free, and all that is to be sent."""
         draining = self.draining or self._leaving_total > 0
+        for arm in self.rollout.look(self._turns, self._events_total, now_ns):
+            self._retire(arm, now_ns)
         going_on = True
         while going_on:
             step = self._scheduler.next_action(now_ns, draining=draining)
-            for shed in step.shed:
-                for part in self._pending.take(shed.number):
-                    self._give_up(part, shed.reason)
-            if step.stand is not None and self._escalation is not None:
-                self._effects += self._escalation.stand(step.stand, now_ns)
+            self._end_without_run(step, now_ns)
             match step.action:
                 case Run() as run:
                     self._start(run, now_ns)
@@ -318,9 +317,40 @@ class Engine:
                     going_on = False
         if self._escalation is not None:
             self._effects += self._escalation.expire(now_ns)
-            wakes = [self.wake_ns, self._escalation.wake_ns]
-            self.wake_ns = min((at for at in wakes if at is not None), default=None)
+            self.wake_ns = self._escalation.wakes_by(self.wake_ns)
+        if self.rollout.active:
+            self._effects += self.rollout.asides(self._turns, now_ns, self.wake_ns)
+            self.wake_ns = self.rollout.wakes_by(self.wake_ns, self._turns)
         return self.take_effects()
+
+    def _end_without_run(self, step: Step, now_ns: int) -> None:
+        """What a step gives up, and what of a cascade has its last answer."""
+        for shed in step.shed:
+            for part in self._pending.take(shed.number):
+                self._shed(part, shed.reason)
+        if step.stand is not None and self._escalation is not None:
+            self._effects += self._escalation.stand(step.stand, now_ns)
+
+    def _shed(self, events: EventBatch, reason: Reason) -> None:
+        if self.requests is not None and events.partition[0] == REQUESTS:
+            self.requests.shed(events.number, str(reason))
+        else:
+            self._effects += self._undecided.events(events, reason)
+
+    def _retire(self, arm: int, now_ns: int) -> None:
+        """Let the model itself decide about all that another one has not decided."""
+        under_way = [
+            run.events.take(slice(start, stop, None))
+            for run in self._turns.abandon(arm)
+            for start, stop in pairwise(run.bounds)
+        ]
+        waiting = self._pending.take(self._scheduler.remove_arm(arm))
+        self.rollout.forget(arm)
+        for events in (*under_way, *waiting):
+            partition = self._partitions.at(int(events.partition[0]))
+            if partition is not None:  # else it was handed back
+                self._wait(events.renumbered(self._events_total), partition, now_ns)
+                self._events_total += len(events)
 
     def completed(
         self,
@@ -340,6 +370,8 @@ class Engine:
             variant: which variant ran, where it was another than was asked for.
             executed_ns: when the model began and when it had ended, where that is known more closely.
         """
+        if self._is_of_rollout(run, outputs, finished_ns):
+            return
         as_planned = variant is None and not isinstance(outputs, Rescued)
         stopped = was_stopped(outputs)  # it was slow, and that is to be learned
         failed = not (as_planned or stopped)
@@ -348,9 +380,45 @@ class Engine:
 
     def failed(self, run: int, error: Exception, finished_ns: int) -> None:
         """The model raised: its events become dead letters."""
+        if self._is_of_rollout(run, error, finished_ns):
+            return
         stopped = was_stopped(error)
         self._scheduler.complete(run, finished_ns, failed=not stopped, stopped=stopped)
         self._conclude(run, Finished(error, finished_ns))
+
+    def _is_of_rollout(
+        self, run: int, outputs: Columns | Exception | Rescued, finished_ns: int
+    ) -> bool:
+        """Whether nothing is to be concluded of what a run gave: it ran aside, was given up, or the model itself stands in."""
+        if run < 0:
+            if not isinstance(outputs, Rescued):
+                self.rollout.aside_ended(run, outputs, finished_ns)
+            return True
+        if self._escalation is not None and self._escalation.runs(run):
+            return False
+        in_flight = self._turns.of(run)
+        if in_flight is None:
+            return self.rollout.is_gone(run)
+        if not in_flight.own:
+            return False
+        good = usable(outputs, len(in_flight.events))
+        self.rollout.tried(in_flight, failed=not good, now_ns=finished_ns)
+        if good:
+            return False
+        self._turns.begin(
+            run, replace(in_flight, variant=0, own=False, encoders=self._concluder.encoders)
+        )
+        events = in_flight.events
+        first_ns = int(events.deadline_ns.min())
+        ladder = self.rollout.ladder
+        self._effects.append(
+            Infer(run, len(events), events.inputs, deadline_ns=first_ns, ladder=ladder)
+        )
+        return True
+
+    def roll_back(self, why: str) -> None:
+        """Take the canary back, if there is one."""
+        self.rollout.because = why
 
     def reload(
         self,
@@ -359,11 +427,16 @@ class Engine:
         encoders: Sequence[DecisionEncoder],
         lane_budgets_ns: Sequence[int] | None,
         batch_room: int,
+        rollout: RolloutPlan,
         words: str = "",  # noqa: ARG002 - for a log
     ) -> None:
         """Go on with another model or other scheduling, which the words name; runs under way end as they began."""
         self._scheduler.reload(scheduling)
         self._concluder.encoders = encoders
+        now_ns = self._clock.now_ns()
+        for arm in self.rollout.ending(rollout):
+            self._retire(arm, now_ns)
+        self.rollout.change(rollout, self._events_total)
         self._intake.times.set_lane_budgets(lane_budgets_ns)
         self._batch_room = batch_room
 
@@ -390,63 +463,38 @@ class Engine:
         self._accounts.unread_deadlines = self._intake.times.unread_total
 
     def _start(self, run: Run, now_ns: int) -> None:
+        encoders, own = self._concluder.encoders, run.arm != 0
+        self._accounts.batch(len(run.number), run.reason, room=self._batch_room)
         if run.stage and self._escalation is not None:
-            self._accounts.batch(len(run.number), run.reason, room=self._batch_room)
-            self._effects.append(self._escalation.start(run, self._concluder.encoders, now_ns))
+            self._effects.append(self._escalation.start(run, encoders, now_ns))
             return
         parts, asked = self._pending.take(run.number), None
         if self.requests is not None and self.requests.waiting:
             parts, asked = apart(parts)
-        if asked is not None:
-            self._start_asked(run, parts, asked, now_ns)
-            return
-        events = EventBatch.concatenate(parts)
+        events = EventBatch.concatenate(parts) if parts else none_of(asked)
         bounds = list(accumulate(map(len, parts), initial=0))
-        self._running[run.run] = InFlight(
-            events, bounds, now_ns, run.reason, run.variant, self._concluder.encoders
+        numbers = None if asked is None else asked.number
+        begun = InFlight(
+            events, bounds, now_ns, run.reason, run.variant, encoders, run.arm, own, numbers
         )
-        self._accounts.batch(len(events), run.reason, room=self._batch_room)
+        self._turns.begin(run.run, begun)
         if len(parts) == 1:  # they were admitted together
             waited_ns = now_ns - int(events.admitted_ns[0])
             self._accounts.stage_constant("queue", waited_ns, len(events))
         else:
             self._accounts.stage("queue", now_ns - events.admitted_ns)
-        self._infer(run, events.inputs, events.deadline_ns, now_ns)
-
-    def _start_asked(
-        self, run: Run, parts: Sequence[EventBatch], asked: EventBatch, now_ns: int
-    ) -> None:
-        """Begin a run that has rows of requests; they stand behind the events."""
-        events = EventBatch.concatenate(parts) if parts else asked.take(slice(0, 0, None))
-        bounds = list(accumulate(map(len, parts), initial=0))
-        self._running[run.run] = InFlight(
-            events,
-            bounds,
-            now_ns,
-            run.reason,
-            run.variant,
-            self._concluder.encoders,
-            asked.number,
-        )
-        self._accounts.batch(len(run.number), run.reason, room=self._batch_room)
-        self._accounts.stage("queue", now_ns - events.admitted_ns)
-        inputs = {
-            name: np.concatenate((events.inputs[name], column))
-            for name, column in asked.inputs.items()
-        }
-        deadline_ns = np.concatenate((events.deadline_ns, asked.deadline_ns))
-        self._infer(run, inputs, deadline_ns, now_ns)
-
-    def _infer(self, run: Run, inputs: Columns, deadline_ns: Int64Array, now_ns: int) -> None:
-        """Ask for the model to be run."""
-        count, stop = len(deadline_ns), None
-        if self._stopping is not None:
+        inputs, deadline_ns, stop = events.inputs, events.deadline_ns, None
+        if asked is not None:
+            inputs, deadline_ns = with_rows(events, asked)
+        size = len(deadline_ns)
+        if self._stopping is not None and not own:
             stop = self._stopping.of(
-                deadline_ns, variant=run.variant, size=run.cost or count, now_ns=now_ns
+                deadline_ns, variant=run.variant, size=run.cost or size, now_ns=now_ns
             )
         first_ns = int(deadline_ns.min())
+        ladder = 0 if own else self.rollout.ladder
         self._effects.append(
-            Infer(run.run, count, inputs, run.variant, run.cost, first_ns, stop=stop)
+            Infer(run.run, size, inputs, run.variant, run.cost, first_ns, ladder, stop=stop)
         )
 
     def _skip(self, skip: SkipTo) -> None:
@@ -464,99 +512,24 @@ class Engine:
             self._effects += self._escalation.ended(run, finished)
             return
         conclude = self._concluder.conclude if self._escalation is None else self._escalation.first
-        self._finished[run] = finished
-        while self._finished:
-            first = next(iter(self._running)) if self._keep_order else next(iter(self._finished))
-            if first not in self._finished:
-                return
-            in_flight, ended = self._running.pop(first), self._finished.pop(first)
-            self._accounts.stage_constant(
-                "infer", ended.finished_ns - in_flight.started_ns, len(in_flight.events)
-            )
+        for number, in_flight, ended in self._turns.end(run, finished):
+            size, took_ns = len(in_flight.events), ended.finished_ns - in_flight.started_ns
+            self._accounts.stage_constant("infer", took_ns, size)
             variant = in_flight.variant if ended.variant is None else ended.variant
-            took_ns = ended.finished_ns - in_flight.started_ns
-            self._accounts.run(variant, len(in_flight.events), took_ns)
+            self._accounts.run(variant, size, took_ns)
             ran = Ran(
                 in_flight.started_ns,
                 finished.finished_ns,
                 variant,
                 in_flight.encoders,
-                batch_run(first, in_flight, ended, variant),
+                batch_run(number, in_flight, ended, variant),
+                degraded=variant > 0 and not in_flight.own,
             )
             outputs = ended.outputs
             if in_flight.asked is not None and self.requests is not None:
-                outputs, theirs = split(outputs, len(in_flight.events))
-                self.requests.conclude(
-                    in_flight.asked, theirs, variant=variant, now_ns=finished.finished_ns
-                )
-                if not len(in_flight.events):
-                    continue
-            for part in parts_of(in_flight.events, in_flight.bounds, outputs):
-                self._effects += conclude(*part, ran)
-
-    def _give_up(self, events: EventBatch, reason: Reason, outcome: Outcome = Outcome.SHED) -> None:
-        if self.requests is not None and events.partition[0] == REQUESTS:
-            self.requests.shed(events.number, str(reason))
-            return
-        self._effects += self._concluder.letters(
-            int(events.partition[0]),
-            Originals.of(events),
-            events.ordinal,
-            row=events.row,
-            lane=lane_of(events),
-            outcome=outcome,
-            reason=reason,
-            passage=partial(passage_of_events, events),
-        )
-
-    def _give_up_records(
-        self,
-        partition: Partition,
-        batch: RecordBatch,
-        record: Int64Array,
-        ordinal: int,
-        reason: Reason,
-    ) -> None:
-        self._effects += self._concluder.letters(
-            partition.index,
-            Originals.of_records(batch, record),
-            record + ordinal,
-            row=None,
-            lane=self._no_lane,
-            outcome=Outcome.SHED,
-            reason=reason,
-            passage=partial(passage_of_records, batch, record, None),
-        )
-
-    def _reject(
-        self,
-        partition: Partition,
-        batch: RecordBatch,
-        rejected: Sequence[Rejected],
-        ordinal: int,
-    ) -> None:
-        """Make dead letters, in the order of their records; neighbours of one reason together."""
-        for reason, alike in groupby(in_order(rejected), key=lambda some: some.error.reason):
-            some = list(alike)
-            records = [
-                Originals.of_records(batch, one.record, one.row, one.error.detail) for one in some
-            ]
-            record, row = np.concatenate([one.record for one in some]), _rows_of(some)
-            self._effects += self._concluder.letters(
-                partition.index,
-                Originals.joined(records),
-                record + ordinal,
-                row=row,
-                lane=self._no_lane,
-                outcome=Outcome.DEAD_LETTER,
-                reason=reason,
-                passage=partial(passage_of_records, batch, record, row),
-            )
-
-
-def _rows_of(rejected: Sequence[Rejected]) -> Int64Array | None:
-    """The rows of rejected events (int64 [n], -1 for a whole record); None where all are whole records."""
-    if all(some.row is None for some in rejected):
-        return None
-    whole = np.array([-1])
-    return np.concatenate([whole if some.row is None else some.row for some in rejected])
+                outputs, theirs = split(outputs, size)
+                now_ns = finished.finished_ns
+                self.requests.conclude(in_flight.asked, theirs, variant=variant, now_ns=now_ns)
+            if size:
+                for part in parts_of(in_flight.events, in_flight.bounds, outputs):
+                    self._effects += conclude(*part, ran)

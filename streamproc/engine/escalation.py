@@ -96,8 +96,13 @@ class Escalation:
 
     @property
     def wake_ns(self) -> int | None:
-        """When ``next_effects`` is to be asked again; None where nothing waits."""
+        """When ``expire`` is to be asked next; None where nothing waits."""
         return self._held.due_ns
+
+    def wakes_by(self, wake_ns: int | None) -> int | None:
+        """When the engine is to be asked again that would be at an instant without this; None for never."""
+        instants = [at for at in (wake_ns, self.wake_ns) if at is not None]
+        return min(instants, default=None)
 
     def runs(self, run: int) -> bool:
         """Whether a run is one of a further stage."""
@@ -153,7 +158,7 @@ class Escalation:
         variant = begun.variant if finished.variant is None else finished.variant
         self._accounts.run(variant, len(begun.events), now_ns - begun.started_ns)
         told = batch_run(run, begun, finished, variant)
-        ran = Ran(begun.started_ns, now_ns, variant, begun.encoders, told, Outcome.ON_TIME)
+        ran = Ran(begun.started_ns, now_ns, variant, begun.encoders, told, outcome=Outcome.ON_TIME)
         for events, _, outputs in parts_of(begun.events, begun.bounds, finished.outputs):
             good = self._held.asked(events.number)  # of the others the answers were sent
             if isinstance(outputs, Exception) or not _row_by_row(outputs, len(events)):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from streamproc.core import BoolArray, EventBatch, Int64Array, Outcome, Reason
+from streamproc.engine.changelog_records import NO_TIME_NS, Recalled
 from streamproc.engine.isolate import Span, isolate, text_of
 from streamproc.features import Advanced, Duplicates, Expression, KnownValues, Program
 
@@ -56,6 +57,7 @@ class FeatureStep:
     max_future_ns: int | None = None
     duplicates: Duplicates | None = None
     _clocks: dict[int, _Clock] = field(default_factory=dict)
+    _recalled: dict[int, Recalled] = field(default_factory=dict)
     _known: KnownValues | None = None
 
     def __post_init__(self) -> None:
@@ -79,6 +81,49 @@ class FeatureStep:
         Returns:
             those that are to be decided about, with their columns, and the others.
         """
+        partition = int(events.partition[0])
+        if partition in self._recalled:
+            self._reach(partition)
+            del self._recalled[partition]  # its rows hold no event that is decided about
+        return self._take(events, said_ns)
+
+    def restore(self, events: EventBatch, said_ns: Int64Array) -> None:
+        """Take in events of one partition that were decided about before; those that what was recalled holds change nothing.
+
+        Args:
+            events: the events, in the order of their offsets.
+            said_ns: int64 [n], when they say that they happened.
+        """
+        partition = int(events.partition[0])
+        recalled = self._recalled.get(partition)
+        if recalled is None:
+            self._take(events, said_ns)
+            return
+        before = int(np.searchsorted(events.offset, recalled.position))
+        for rows in (slice(0, before, None), slice(before, len(events), None)):
+            if rows.stop > rows.start:
+                if rows.start == before:
+                    self._reach(partition)
+                self._take(events.take(rows), said_ns[rows], recalled)
+
+    def recall(self, partition: int, recalled: Recalled) -> None:
+        """Remember what was written of a partition before it was ours."""
+        self.program.recall(partition, recalled.rows)
+        self._recalled[partition] = recalled
+
+    def newest_ns(self, partition: int) -> int:
+        """When the newest event of a partition happened; ``NO_TIME_NS`` where there was none, or nobody asks."""
+        clock = self._clocks.get(partition)
+        return NO_TIME_NS if clock is None else clock.newest_ns
+
+    def _reach(self, partition: int) -> None:
+        """From here on what was recalled of a partition holds."""
+        clock = self._clocks.setdefault(partition, _Clock())
+        clock.newest_ns = max(clock.newest_ns, self._recalled[partition].newest_ns)
+
+    def _take(
+        self, events: EventBatch, said_ns: Int64Array, recalled: Recalled | None = None
+    ) -> tuple[list[EventBatch], list[Undecided]]:
         ends: list[Undecided] = []
         if self.keep is not None:
             kept = self.keep.mask(events.columns, len(events))
@@ -89,6 +134,9 @@ class FeatureStep:
             values = events.columns[self.duplicates.field]
             repeated = self._known.repeated(int(events.partition[0]), values, said_ns)
             events, said_ns = _without(events, said_ns, repeated, _duplicate, ends)
+        if recalled is not None and len(events):
+            new = np.flatnonzero(events.offset >= _held_up_to(events, recalled))
+            events, said_ns = events.take(new), said_ns[new]
         decided: list[EventBatch] = []
         for start in range(0, len(events), self.program.rows_max):
             rows = slice(start, min(start + self.program.rows_max, len(events)), None)
@@ -98,6 +146,7 @@ class FeatureStep:
     def drop(self, partition: int) -> None:
         """A partition is ours no longer: what was remembered of it is forgotten."""
         self._clocks.pop(partition, None)
+        self._recalled.pop(partition, None)
         self.program.drop([partition])
         if self._known is not None:
             self._known.drop([partition])
@@ -164,6 +213,12 @@ class FeatureStep:
             if len(part):
                 decided.append(part)
         return decided
+
+
+def _held_up_to(events: EventBatch, recalled: Recalled) -> Int64Array:
+    """Up to which position what was recalled of each event's key holds (int64 [n])."""
+    ahead, position = recalled.ahead, recalled.position
+    return np.array([ahead.get(key, position) for key in events.key.tolist()], np.int64)
 
 
 def _without(

@@ -22,6 +22,10 @@ class InFlight:
     variant: int
     encoders: Sequence[DecisionEncoder]
     """As they were when it began: a reload does not change what decided about it."""
+    arm: int = 0
+    """Whose events they are: 0 is the model itself, others are models of a rollout."""
+    own: bool = False
+    """Whether that other model runs it; False once the model itself stands in."""
     asked: Int64Array | None = None
     """int64 [m], the numbers of requests' rows, which are the run's last ones."""
 

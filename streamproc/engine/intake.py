@@ -186,7 +186,7 @@ class Intake:
         events = self._events(batch, decoded, times, ordinal=0, number=0, partition=partition)
         if len(events):
             said_ns = self.times.said_ns(batch, decoded.record, decoded.columns)
-            self._step.take(events, said_ns)
+            self._step.restore(events, said_ns)
 
     def forget(self, partition: int) -> None:
         """A partition is ours no longer."""

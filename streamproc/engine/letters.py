@@ -60,6 +60,7 @@ class Originals:
         headers: their headers, () where there are none.
         rows: which of their rows are meant, such as ``0-16,40``; empty where a record is one event.
         details: for each, what was wrong in words; empty for none.
+        arm: int64 [n], of each of their events, the model that was to decide about it; None where there is one.
     """
 
     offset: Sequence[int]
@@ -68,6 +69,7 @@ class Originals:
     headers: Sequence[Headers] = field(repr=False)
     rows: Sequence[str] = ()
     details: Sequence[str] = field(default=(), repr=False)
+    arm: Int64Array | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -84,6 +86,7 @@ class Originals:
             [events.headers.get(n, ()) for n in numbers],
             rows,
             [detail] * len(firsts) if detail else (),
+            events.arm,
         )
 
     @classmethod

@@ -17,6 +17,7 @@ from streamproc.engine.engine import Engine
 from streamproc.engine.isolate import text_of
 from streamproc.engine.parts import EngineParts
 from streamproc.engine.rescue import Rescued
+from streamproc.engine.rollout_plan import RolloutPlan
 from streamproc.engine.schedule_log import Call, ScheduleLog
 from streamproc.scheduling import Reload
 
@@ -131,6 +132,7 @@ class LoggedEngine(Engine):
         encoders: Sequence[DecisionEncoder],
         lane_budgets_ns: Sequence[int] | None,
         batch_room: int,
+        rollout: RolloutPlan,
         words: str = "",
     ) -> None:
         """See ``Engine``."""
@@ -140,7 +142,13 @@ class LoggedEngine(Engine):
             encoders=encoders,
             lane_budgets_ns=lane_budgets_ns,
             batch_room=batch_room,
+            rollout=rollout,
         )
+
+    def roll_back(self, why: str) -> None:
+        """See ``Engine``."""
+        self._log.note(Call.ROLLED_BACK, self._log.text(why))
+        super().roll_back(why)
 
     def skipped(self, source: TopicPartition, jump: Jump | None) -> None:
         """See ``Engine``."""

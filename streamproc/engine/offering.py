@@ -53,6 +53,7 @@ class Offering:
             key=key_hashes(events.key.tolist(), events.number) if self._keys else None,
             cost=cost,
             value=value,
+            arm=events.arm,
         )
 
 

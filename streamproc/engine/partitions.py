@@ -169,6 +169,10 @@ class PartitionTable:
                 moved[source] = position
         return moved
 
+    def stored(self, source: TopicPartition) -> int:
+        """The position of an owned partition that is stored."""
+        return self._committed[source]
+
     def committed(self, positions: Mapping[TopicPartition, int]) -> None:
         """These positions are stored."""
         for source, position in positions.items():

@@ -9,10 +9,11 @@ from streamproc.engine.intake import Intake
 from streamproc.engine.offering import Offering
 from streamproc.engine.partitions import PartitionTable
 from streamproc.engine.requests import Requests
+from streamproc.engine.rollout import Rollout
 from streamproc.engine.screen import Screen
 from streamproc.engine.settlement import Settlement
 from streamproc.engine.stopping import Stopping
-from streamproc.scheduling import Scheduler
+from streamproc.scheduling import ArmedScheduler
 from streamproc.telemetry import Accounts
 
 
@@ -30,6 +31,7 @@ class EngineParts:
         settlement: when outcomes are final.
         partitions: the owned partitions.
         accounts: the books.
+        rollout: the models that are tried beside the one that decides.
         requests: of the front door; None where it is closed.
         stopping: says when a batch is to be stopped; None where none ever is.
         escalation: asks better variants where a cheap one is unsure; None where each event is answered once.
@@ -39,11 +41,12 @@ class EngineParts:
     intake: Intake
     screen: Screen
     offering: Offering
-    scheduler: Scheduler
+    scheduler: ArmedScheduler
     concluder: Concluder
     settlement: Settlement
     partitions: PartitionTable
     accounts: Accounts
+    rollout: Rollout
     requests: Requests | None = None
     stopping: Stopping | None = None
     escalation: Escalation | None = None

@@ -11,7 +11,14 @@ from typing import Final, Literal
 
 import numpy as np
 
-from streamproc.core import BoolArray, Columns, EventBatch, Int64Array, object_column
+from streamproc.core import (
+    BoolArray,
+    Columns,
+    EventBatch,
+    Int64Array,
+    InvariantError,
+    object_column,
+)
 from streamproc.engine.isolate import Span
 from streamproc.engine.rescue import Rescued, reason_of
 from streamproc.engine.stopping import was_stopped
@@ -228,6 +235,22 @@ def apart(parts: Sequence[EventBatch]) -> tuple[list[EventBatch], EventBatch | N
     asked = [part for part in parts if part.partition[0] == REQUESTS]
     events = [part for part in parts if part.partition[0] != REQUESTS]
     return events, EventBatch.concatenate(asked) if asked else None
+
+
+def none_of(asked: EventBatch | None) -> EventBatch:
+    """No events, with the inputs that rows of requests have."""
+    if asked is None:
+        msg = "a run of nothing"
+        raise InvariantError(msg)
+    return asked.take(slice(0, 0, None))
+
+
+def with_rows(events: EventBatch, asked: EventBatch) -> tuple[Columns, Int64Array]:
+    """The inputs and deadlines of a run: of its events, and of rows of requests behind them."""
+    inputs = {
+        name: np.concatenate((events.inputs[name], column)) for name, column in asked.inputs.items()
+    }
+    return inputs, np.concatenate((events.deadline_ns, asked.deadline_ns))
 
 
 def split(

@@ -57,6 +57,8 @@ class Call(IntEnum):
     """It went on with other settings, which the log does not hold. Numbers: the text that names them."""
     HOLD = 14
     """Numbers: the best variant that may decide."""
+    ROLLED_BACK = 15
+    """A canary was taken back from outside. Numbers: the text that says why."""
     RUN = 11
     """It started a batch. Numbers: run, events, variant."""
 
@@ -76,6 +78,7 @@ NUMBERS: Final[Mapping[Call, int]] = {
     Call.DRAINING: 1,
     Call.RELOADED: 1,
     Call.HOLD: 1,
+    Call.ROLLED_BACK: 1,
     Call.RUN: 3,
 }
 """How many numbers a call has; of the others, the first number says it."""

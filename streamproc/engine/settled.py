@@ -47,6 +47,7 @@ class Settled:
         row: int64 [n], their rows within their records, -1 for a whole record; None where each is one event.
         decided: what was decided; None where nothing was.
         passage: how those that were not decided came through, for their traces; None where nobody asks.
+        arm: int64 [n], the models that were to decide about them; None where there is one.
     """
 
     partition: int
@@ -57,3 +58,4 @@ class Settled:
     row: Int64Array | None = None
     decided: Decided | None = None
     passage: Passage | None = None
+    arm: Int64Array | None = None

@@ -79,6 +79,8 @@ class Settlement:
         witness: is told of every outcome that becomes final, event by event; None tells nobody.
         uncommitted: whether any outcome was handed over since the last ``take_concluded``.
         tap: is told of what is sent and of outcomes, a batch at a time; None tells nobody.
+        arms: is told of the outcomes of events that one of several models was to decide about: their arms (int64 [n]),
+            what became of all of them, and when (ns); None tells nobody.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class Settlement:
         self.witness: Witness | None = None
         self.uncommitted = False
         self.tap: Tap | None = None
+        self.arms: Callable[[Int64Array, Outcome, int], None] | None = None
 
     def send(self, records: OutRecords, settled: Settled) -> Send:
         """The effect of sending the records; the outcome is final when they are acknowledged."""
@@ -168,6 +171,9 @@ class Settlement:
         if self._tracer is not None:
             for passage in passages(partition.source, settled, late, final_ns):
                 self._tracer.ended(passage)
+        if self.arms is not None and settled.arm is not None:
+            self.arms(settled.arm[late], Outcome.LATE, final_ns)
+            self.arms(settled.arm[~late], settled.outcome, final_ns)
         count = len(settled.ordinal)
         if settled.decided is None:
             self._count(settled.outcome, settled.lane, count, settled.reason)

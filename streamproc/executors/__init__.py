@@ -1,5 +1,6 @@
 """What runs a model: onnxruntime, OpenVINO, a server elsewhere, a Python callable, a pretended device."""
 
+from streamproc.executors.candidates import REFERENCE, load_runners, runners
 from streamproc.executors.cascade import Cascade
 from streamproc.executors.isolated import Breaker, Isolation
 from streamproc.executors.isolated.executor import IsolatedExecutor
@@ -8,6 +9,7 @@ from streamproc.executors.load import load_executors, sweep
 from streamproc.executors.models import MANIFEST_NAME, Rules, Signature, look_at, write_manifest
 from streamproc.executors.models.agreement import Agreement, check_agreement
 from streamproc.executors.models.golden import Golden, check_golden
+from streamproc.executors.models.repository import Repository
 from streamproc.executors.onnx import OnnxExecutor
 from streamproc.executors.openvino import OpenVinoExecutor
 from streamproc.executors.options import (
@@ -30,12 +32,17 @@ from streamproc.executors.remote import (
     raw_of,
     unlisted,
 )
+from streamproc.executors.rollout_options import Arm, Canary, Candidate, Rollback, Rollout, Shadow
 from streamproc.executors.simulated import SimulatedExecutor
 
 __all__ = [
     "MANIFEST_NAME",
+    "REFERENCE",
     "Agreement",
+    "Arm",
     "Breaker",
+    "Canary",
+    "Candidate",
     "Cascade",
     "Golden",
     "IsolatedExecutor",
@@ -52,7 +59,11 @@ __all__ = [
     "PythonModel",
     "Remote",
     "RemoteExecutor",
+    "Repository",
+    "Rollback",
+    "Rollout",
     "Rules",
+    "Shadow",
     "Signature",
     "Simulated",
     "SimulatedExecutor",
@@ -62,9 +73,11 @@ __all__ = [
     "datatype_of",
     "listed",
     "load_executors",
+    "load_runners",
     "look_at",
     "profiled_sessions",
     "raw_of",
+    "runners",
     "sweep",
     "unlisted",
     "write_manifest",

@@ -18,6 +18,7 @@ from streamproc.core import (
 )
 from streamproc.executors.isolated.executor import IsolatedExecutor
 from streamproc.executors.isolated.life import Job
+from streamproc.executors.isolated.options import Isolation
 from streamproc.executors.models import Rules
 from streamproc.executors.models.agreement import check_agreement
 from streamproc.executors.models.golden import check_golden
@@ -84,9 +85,35 @@ def _load(
     isolation = model.isolated
     if isolation is None:
         return load_variant(variant, key, clock, model.rules)
+    return load_isolated(variant, key, clock, model.rules, isolation)
+
+
+def load_isolated(
+    variant: ModelVariant,
+    key: str,
+    clock: Clock,
+    rules: Rules,
+    isolation: Isolation,
+    *,
+    background: bool = False,
+) -> Executor:
+    """What runs a variant in a process of its own.
+
+    Args:
+        variant: with what runs it.
+        key: where it stands in the file.
+        clock: the time.
+        rules: what its files must keep to.
+        isolation: how it is isolated.
+        background: whether it only gets what processor time nobody else wants.
+
+    Raises:
+        ConfigError: it does not load.
+        ExternalError: its process does not start.
+    """
     options = variant.executor
     return IsolatedExecutor(
-        Job(variant, model.rules, key, isolation.memory_limit),
+        Job(variant, rules, key, isolation.memory_limit, background),
         isolation,
         concurrency=options.concurrency if isinstance(options, NEED_FILES) else 1,
         clock=clock,

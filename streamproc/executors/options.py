@@ -10,6 +10,7 @@ from streamproc.executors.isolated.options import Isolation
 from streamproc.executors.models.agreement import Agreement
 from streamproc.executors.models.files import MAX_BYTES, Rules
 from streamproc.executors.models.golden import Golden
+from streamproc.executors.models.repository import Repository
 from streamproc.executors.models.signature import Signature
 from streamproc.executors.remote.options import Remote
 
@@ -148,7 +149,7 @@ class Model:
 
     Attributes:
         path: the ONNX file, relative to the configuration file; None only for a Python callable, or where
-            there are ``variants``.
+            there are ``variants`` or a ``repository``.
         executor: what runs it.
         inputs: field by model input, for a model with several inputs whose names are not the fields'.
         variants: of the model, in place of ``path``: under load a cheaper one decides, and its decisions are
@@ -158,6 +159,7 @@ class Model:
             can still answer in time, or where late decisions are dropped (``late: drop``). ``true``: also where late decisions
             would be published; their events are shed. ``false``: never. onnxruntime in this process stops within about one
             operator; a model on another machine is not waited for.
+        repository: a folder of models with versions, as Triton's, in place of ``path``.
         isolation: ``true``, or a mapping, runs it in a process of its own, which may crash, hang or run out of
             memory without harm to the stream.
         manifest: the file that says which files the model is made of, and their digests; null takes
@@ -178,6 +180,7 @@ class Model:
     variants: Sequence[ModelVariant] = ()
     cascade: Cascade | None = None
     stop_late: bool | None = None
+    repository: Repository | None = None
     isolation: bool | Isolation = False
     manifest: str | None = None
     signature: Signature | None = None
@@ -194,10 +197,18 @@ class Model:
         if self.variants and self.path is not None:
             msg = "path must not stand beside variants: make it the first of them"
             raise ValueError(msg)
-        if not self.variants and self.path is None and isinstance(self.executor, NEED_FILES):
+        if self.repository is not None and (self.variants or self.path is not None):
+            msg = "repository must not stand beside path or variants: remove one of them"
+            raise ValueError(msg)
+        file = self.path or self.repository
+        if not self.variants and file is None and isinstance(self.executor, NEED_FILES):
             msg = "path is missing: name the ONNX file, variants, or executor: {python: {callable: ...}}"
             raise ValueError(msg)
-        if self.signature is not None and all(v.path is None for v in self.ladder):
+        if (
+            self.signature is not None
+            and file is None
+            and all(v.path is None for v in self.variants)
+        ):
             msg = "signature must not stand where the model has no file that could be signed: remove it"
             raise ValueError(msg)
 
@@ -215,9 +226,14 @@ class Model:
 
     @property
     def ladder(self) -> tuple[ModelVariant, ...]:
-        """The variants with all that they need to be run, the best first; one named ``full`` of a path alone."""
+        """The variants with all that they need to be run, the best first; one named ``full`` of a path alone.
+
+        Raises:
+            ConfigError: the repository has not the version that is asked for.
+        """
         if not self.variants:
-            return (ModelVariant("full", self.path, executor=self.executor),)
+            path = self.path if self.repository is None else self.repository.file
+            return (ModelVariant("full", path, executor=self.executor),)
         whole = [replace(v, executor=v.executor or self.executor) for v in self.variants]
         return tuple(sorted(whole, key=lambda variant: -variant.quality))
 

@@ -1,5 +1,6 @@
 """From decoded events to the model's inputs, vectorised over a batch."""
 
+from streamproc.features.changelog import ChangelogTopic
 from streamproc.features.duplicates import Duplicates, KnownValues
 from streamproc.features.expressions import Expression
 from streamproc.features.fields import FieldFeatures
@@ -11,6 +12,7 @@ from streamproc.features.python import PythonFeatures
 __all__ = [
     "FEATURES",
     "Advanced",
+    "ChangelogTopic",
     "Duplicates",
     "Expression",
     "Feature",

@@ -53,11 +53,13 @@ class Expression:
         found = self._evaluate(columns)
         if self._node.kind != "bool":
             found = (found != 0) & ~np.isnan(found.astype(np.float64))
-        return np.array(np.broadcast_to(found, n), np.bool_)
+        return np.full(n, found, np.bool_) if found.ndim == 0 else np.array(found, np.bool_)
 
     def values(self, columns: Columns, n: int) -> Float64Array:
         """Its values, float64 [n]; 0 where undefined, and 1 or 0 for a condition."""
-        found = np.array(np.broadcast_to(self._evaluate(columns), n), np.float64)
+        found = np.array(self._evaluate(columns), np.float64)
+        if found.ndim == 0:
+            found = np.full(n, found)
         found[np.isnan(found)] = 0.0
         return found
 

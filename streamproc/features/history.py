@@ -85,6 +85,18 @@ class History:
         rows = [self._time_ns, *self._kept.values()]
         return sum(row.dtype.itemsize * int(np.prod(row.shape[1:])) for row in rows)
 
+    @property
+    def layout(self) -> str:
+        """What the numbers of a slot are, in words."""
+        columns = [
+            f"{name} {column.kept_as}{list(column.shape)}" for name, column in self._columns.items()
+        ]
+        return f"{self.depth} of time, {', '.join(columns)}"
+
+    def tables(self) -> list[Array]:
+        """All that is remembered, each [slots, depth, ...], always in one order."""
+        return [self._time_ns, *self._kept.values()]
+
     def grow(self, capacity: int) -> None:
         """Make room for so many slots."""
         held = len(self._time_ns)

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from streamproc.core import Duration, Size
+from streamproc.features.changelog import ChangelogTopic
 from streamproc.features.operators import (
     AsOf,
     Bucket,
     Cast,
     ClosedWindow,
+    Cumulative,
     Custom,
     Difference,
     Ewm,
@@ -42,6 +44,7 @@ Feature: TypeAlias = (
     | ClosedWindow
     | Quantile
     | Ewm
+    | Cumulative
     | KeySequence
     | AsOf
     | Lookup
@@ -63,6 +66,7 @@ FEATURES: dict[str, type[Feature]] = {
     "window": ClosedWindow,
     "quantile": Quantile,
     "ewm": Ewm,
+    "cumulative": Cumulative,
     "sequence": KeySequence,
     "as_of": AsOf,
     "lookup": Lookup,
@@ -86,8 +90,10 @@ class FeatureState:
         late: what becomes of an event that is too late: a ``dead_letter`` with reason ``too_late``, or it is decided
             with whatever is still remembered, which need not be the same after a restart.
         restore: ``rewind`` reads again what the windows hold when a partition is assigned, without deciding about it;
-            ``none`` begins with nothing.
+            ``none`` begins with nothing. With a changelog it does not matter.
         skew: how much an event's time and its record's timestamp may differ; rewinding goes back so much more.
+        changelog: a topic that what is remembered is written to, and read from when a partition is assigned; null
+            rewinds. Needed for what has no bound in time.
         on_gap: ``keep`` allows that events are shed before they are decoded, so that nothing remembers them; null
             refuses settings that do so, and decodes what would be shed undecoded.
     """
@@ -99,9 +105,13 @@ class FeatureState:
     late: Literal["dead_letter", "decide"] = "dead_letter"
     restore: Literal["rewind", "none"] = "rewind"
     skew: Duration = Duration.parse("5s")  # noqa: RUF009 - immutable
+    changelog: ChangelogTopic | None = None
     on_gap: Literal["keep"] | None = None
 
     def __post_init__(self) -> None:
         if self.max_keys < 1:
             msg = f"max_keys must be at least 1, was {self.max_keys}"
+            raise ValueError(msg)
+        if self.changelog is not None and self.restore == "none":
+            msg = "restore none and a changelog exclude each other: remove one"
             raise ValueError(msg)

@@ -15,16 +15,22 @@ from streamproc.core import (
     ObjectArray,
     Problem,
     UserFunction,
+    object_column,
 )
+from streamproc.features.changes import Changes
 from streamproc.features.expressions import Expression
 from streamproc.features.history import Column, History
-from streamproc.features.keys import KeyTable
-from streamproc.features.operators import Custom, Formula, Need, Table, View
+from streamproc.features.keys import KeyTable, Owner
+from streamproc.features.operators import Cumulative, Custom, Formula, Need, Table, View
 from streamproc.features.options import Feature, FeatureState
+from streamproc.features.state_rows import StateRows
 
 _PLACES_MAX = 1 << 17
 """Places of all windows of a batch that are worked on at once: with time and one field 2 MiB, of a processor's cache."""
 _ROWS_MIN = 64
+_CARRIED_MAX = 1 << 10
+"""Events that are taken at once where something is carried from each to the next: a table of keys and steps has at most
+a quarter of the square."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,8 @@ class Program:
         rows_max: the most events that ``advance`` should be given at once.
         bytes_a_key: what a key takes.
         keys_max: how many keys are remembered at once.
+        rows: what is remembered of keys, as bytes.
+        changes: whose state has changed; noted once ``note_changes`` was called.
 
     Raises:
         ConfigError: an operator does not fit; with all problems.
@@ -84,28 +92,36 @@ class Program:
         self.made_by: list[list[str]] = []
         self.reach_ns = self._bind(state)
         self._custom: dict[str, tuple[UserFunction, Columns]] = {}
+        self._kept: dict[str, Columns] = {}
         for operator in self._operators:
-            if isinstance(operator, Custom):
+            if isinstance(operator, Custom | Cumulative):
                 kept = {
-                    name: np.zeros((0, *(kind := FieldType.parse(text)).shape), kind.numpy)
-                    for name, text in operator.state.items()
+                    name: np.zeros((0, *kind.shape), kind.numpy)
+                    for name, kind in operator.keeps.items()
                 }
-                self._custom[operator.as_] = (operator.load() if load else _not_loaded, kept)
+                self._kept[operator.kept_as] = kept
+            if isinstance(operator, Custom):
+                function = operator.load() if load else _not_loaded
+                self._custom[operator.as_] = (function, self._kept[operator.kept_as])
         self._histories = _histories(self._operators, self.fields, state)
         self._expressions = self._compiled()
-        self.keyed = bool(self._histories) or any(kept for _, kept in self._custom.values())
+        self.keyed = bool(self._histories) or any(self._kept.values())
         self.bytes_a_key = sum(h.bytes_a_key for h in self._histories.values()) + sum(
             column.dtype.itemsize * int(np.prod(column.shape[1:]))
-            for _, kept in self._custom.values()
+            for kept in self._kept.values()
             for column in kept.values()
         )
         self.keys_max = min(
             state.max_keys, max(1, int(state.max_bytes) // max(1, self.bytes_a_key))
         )
-        self.keys = KeyTable(keys_max=self.keys_max, emptied=self._forget)
+        self.keys = KeyTable(keys_max=self.keys_max, emptied=self._forget, evicted=self._evicted)
+        self.changes: Changes | None = None
+        self.rows = StateRows(self._tables_of_keys, self._layout())
         self._capacity = 0
         depth = max((history.depth for history in self._histories.values()), default=1)
         self.rows_max = min(max(_ROWS_MIN, _PLACES_MAX // depth), self.keys_max)
+        if any(isinstance(operator, Cumulative) for operator in self._operators):
+            self.rows_max = min(self.rows_max, _CARRIED_MAX)
 
     def advance(
         self, columns: Columns, *, key: ObjectArray, time_ns: Int64Array, partition: int
@@ -129,6 +145,7 @@ class Program:
             history.begin(slot, entered, time_ns)
         view = View(
             columns,
+            key,
             time_ns,
             self._expressions,
             self._histories,
@@ -136,6 +153,7 @@ class Program:
             {},
             self._tables,
             self._custom,
+            self._kept,
         )
         before = self._kept_of(slot)
         try:
@@ -147,11 +165,28 @@ class Program:
             raise
         for history in self._histories.values():
             history.commit(columns)
+        if self.changes is not None:
+            self.changes.touched(slot)
         return Advanced(columns, view.refused)
 
     def drop(self, partitions: Collection[int]) -> None:
         """Forget the keys of these partitions: they are another's now."""
         self.keys.drop(partitions)
+        if self.changes is not None:
+            self.changes.drop(partitions)
+
+    def note_changes(self) -> Changes:
+        """Note from now on whose state changes."""
+        self.changes = self.changes or Changes(self.keys)
+        return self.changes
+
+    def recall(self, partition: int, rows: Mapping[bytes | None, bytes]) -> None:
+        """Remember of a partition's keys what was packed of them; see ``StateRows``."""
+        keys = list(rows)
+        for start in range(0, len(keys), self.rows_max):
+            some = keys[start : start + self.rows_max]
+            slot = self._slots(partition, object_column(some))
+            self.rows.unpack(slot, [rows[key] for key in some])
 
     def _bind(self, state: FeatureState) -> int | None:
         """Let each operator say what it makes; gives how long before an event the furthest of them looks."""
@@ -161,8 +196,8 @@ class Program:
             try:
                 made = operator.outputs(self.fields)
                 _require_new(made, self.fields)
-                if operator.need is not None and operator.need.when is not None:
-                    _condition(operator.need.when, self.fields, self.made)
+                if (when := _when(operator)) is not None:
+                    _condition(when, self.fields, self.made)
             except ValueError as error:
                 problems.append(Problem(str(error), f"features[{place}]"))
                 continue
@@ -186,7 +221,7 @@ class Program:
     def _compiled(self) -> dict[str, Expression]:
         types = {name: str(kind) for name, kind in self.fields.items()}
         texts = {operator.of for operator in self._operators if isinstance(operator, Formula)}
-        texts |= {when for when in self._histories if when is not None}
+        texts |= {when for operator in self._operators if (when := _when(operator)) is not None}
         return {text: Expression.parse(text, types) for text in texts}
 
     def _slots(self, partition: int, key: ObjectArray) -> Int64Array:
@@ -195,26 +230,47 @@ class Program:
             self._capacity = self.keys.capacity
             for history in self._histories.values():
                 history.grow(self._capacity)
-            for _, kept in self._custom.values():
+            for kept in self._kept.values():
                 for name, old in kept.items():
                     kept[name] = np.zeros((self._capacity, *old.shape[1:]), old.dtype)
                     kept[name][: len(old)] = old
         return slot
 
     def _kept_of(self, slot: Int64Array) -> list[tuple[Array, Array, Int64Array]]:
-        """What the user's functions keep of these slots, to be put back where one raises."""
+        """What operators keep of these slots beside histories, to be put back where one raises."""
         if not self._custom:
             return []
         rows = np.unique(slot)
-        columns = [column for _, kept in self._custom.values() for column in kept.values()]
+        columns = [column for kept in self._kept.values() for column in kept.values()]
         return [(column, column[rows], rows) for column in columns]
 
     def _forget(self, slots: Int64Array) -> None:
         for history in self._histories.values():
             history.forget(slots)
-        for _, kept in self._custom.values():
+        for kept in self._kept.values():
             for column in kept.values():
                 column[slots] = 0
+        if self.changes is not None:
+            self.changes.emptied(slots)
+
+    def _evicted(self, owners: Sequence[Owner]) -> None:
+        if self.changes is not None:
+            self.changes.evicted(owners)
+
+    def _tables_of_keys(self) -> list[Array]:
+        """All that is remembered of keys, each [slots, ...], always in one order."""
+        histories = [table for history in self._histories.values() for table in history.tables()]
+        return histories + [table for kept in self._kept.values() for table in kept.values()]
+
+    def _layout(self) -> str:
+        """What the bytes of a key mean, in words: with another text they mean something else."""
+        histories = [f"{when}: {h.layout}" for when, h in self._histories.items()]
+        return "\n".join(
+            [
+                *histories,
+                *map(repr, (o for o in self._operators if isinstance(o, Custom | Cumulative))),
+            ]
+        )
 
 
 def _histories(
@@ -242,6 +298,8 @@ def _histories(
 
 def _reach_ns(operator: Feature, state: FeatureState) -> int | None:
     """How long before an event an operator looks; None for no bound."""
+    if isinstance(operator, Cumulative):
+        return None
     if isinstance(operator, Custom):
         if not operator.state:
             return 0
@@ -250,6 +308,13 @@ def _reach_ns(operator: Feature, state: FeatureState) -> int | None:
         return 0
     bounds = (operator.need.time_ns, None if state.ttl is None else int(state.ttl))
     return min((ns for ns in bounds if ns is not None), default=None)
+
+
+def _when(operator: Feature) -> str | None:
+    """For which events an operator remembers anything; None for all, or for none."""
+    if isinstance(operator, Cumulative):
+        return operator.when
+    return None if operator.need is None else operator.need.when
 
 
 def _used(operator: Feature, fields: Mapping[str, FieldType]) -> Collection[str]:

@@ -7,6 +7,9 @@ import numpy as np
 
 from streamproc.core import Array, BoolArray, Int64Array
 
+_FEW = 16
+"""For so many windows slices cost less than a view of all that there are."""
+
 
 class Timeline:
     """One array holds for every key of a batch what is remembered of it, then its new entries, oldest first.
@@ -70,7 +73,12 @@ class Timeline:
 
 
 def windows(column: Array, end: Int64Array, size: int) -> Array:
-    """The ``size`` places before each end ([n, size, ...])."""
+    """The ``size`` places before each end ([n, size, ...]); a copy."""
+    if len(end) <= _FEW:
+        found = np.empty((len(end), size, *column.shape[1:]), column.dtype)
+        for row, place in enumerate(end.tolist()):
+            found[row] = column[place - size : place]
+        return found
     view: Any = np.lib.stride_tricks.sliding_window_view(column, size, axis=0)
-    found: Array = view[end - size]
+    found = view[end - size]
     return found if column.ndim == 1 else np.ascontiguousarray(np.moveaxis(found, -1, 1))

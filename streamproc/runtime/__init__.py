@@ -11,6 +11,7 @@ from streamproc.runtime.assembly import (
 )
 from streamproc.runtime.cascade import make_doubt
 from streamproc.runtime.codecs import make_decoder
+from streamproc.runtime.decision_schemas import ask_for_decision_schema
 from streamproc.runtime.drift import read_reference
 from streamproc.runtime.features import make_features, make_program
 from streamproc.runtime.inference import Ran, attempt, saved, try_again
@@ -38,6 +39,7 @@ __all__ = [
     "Sweep",
     "Watch",
     "WorkerGroup",
+    "ask_for_decision_schema",
     "assemble",
     "attempt",
     "dead_letter_topic",

@@ -11,6 +11,7 @@ from streamproc.connectors.kafka import KafkaSink
 from streamproc.core import Clock, ConfigError, Executor, ModelInfo, Problem, load_function
 from streamproc.engine import (
     Beginning,
+    Changelog,
     Concluder,
     Decider,
     Destinations,
@@ -30,6 +31,7 @@ from streamproc.engine import (
     PythonDecider,
     PythonFunction,
     Requests,
+    Rollout,
     ScheduleLog,
     Screen,
     Settlement,
@@ -40,7 +42,15 @@ from streamproc.executors import sweep
 from streamproc.features import Program
 from streamproc.runtime.cascade import all_slots, first_slots, make_escalation
 from streamproc.runtime.codecs import make_decoder, make_encoder
-from streamproc.runtime.features import make_features, make_program, make_step, remembers, rewind_ns
+from streamproc.runtime.features import (
+    make_changelog,
+    make_features,
+    make_program,
+    make_step,
+    remembers,
+    rewind_ns,
+)
+from streamproc.runtime.rollout import rollout_plan
 from streamproc.runtime.scheduling import (
     has_policy,
     lane_budgets_ns,
@@ -80,6 +90,7 @@ class Assembly:
         decoder: turns values into columns.
         feature_taps: are shown the features that are made; to be added to.
         slots: how many batches may run at the same time.
+        changelog: what writes down what is remembered, once the engine is given it; None where nothing does.
     """
 
     engine: Engine
@@ -97,6 +108,7 @@ class Assembly:
     decoder: Decoder | None = None
     feature_taps: list[FeatureTap] = field(default_factory=list)
     slots: int = 1
+    changelog: Changelog | None = None
 
 
 class Watch(Protocol):
@@ -111,7 +123,7 @@ def unwatched(stage: str, part: _Part) -> _Part:  # noqa: ARG001 - see Watch
     return part
 
 
-def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile has otherwise
+def assemble(  # noqa: PLR0913, PLR0915 - each is one thing that a replay or a profile has otherwise; one part a line
     config: PipelineConfig,
     executors: Sequence[Executor],
     clock: Clock,
@@ -127,7 +139,8 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
 
     Args:
         config: what the user wrote.
-        executors: what runs the model's variants, the best one's first.
+        executors: what runs the model's variants, the best one's first, and behind them the models of a rollout; see
+            ``executors.runners``.
         clock: the pipeline's time.
         export: takes the journeys of traced events; None makes no traces.
         sweeps: what each variant takes, where it is known; None measures.
@@ -165,12 +178,16 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         clock = LoggedClock(clock, log)
     latency = [LatencyModel(*measured, size_max=room) for measured in swept]
     accounts = make_accounts(config)
-    scheduler = watch("schedule", make_scheduler(config, latency, slots=slots))
+    ladder = len(config.model.ladder)
+    scheduler = watch("schedule", make_scheduler(config, latency[:ladder], slots=slots))
     transactional = config.delivery == "exactly_once"
     if transactional and decoder.several:
         msg = "exactly_once needs records of one event each, and this codec's may hold several: write at_least_once"
         raise ConfigError(Problem(msg, "delivery"))
     partitions = PartitionTable(transactional=transactional)
+    rollout = Rollout(
+        scheduler=scheduler, partitions=partitions, decider=decider, books=accounts.rollout
+    )
     tracer = None
     traces = config.telemetry.traces
     if traces is not None and export is not None:
@@ -190,7 +207,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         lanes=lanes,
         limits=config.limits,
         now_ns=unlogged.now_ns if stamped else None,
-        step=make_step(config, decoder, program),
+        step=(step := make_step(config, decoder, program)),
     )
     concluder = Concluder(
         clock=clock,
@@ -230,6 +247,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         requests=make_requests(config, escalation),
         stopping=make_stopping(config, scheduler),
         escalation=escalation,
+        rollout=rollout,
     )
     keep_order = config.ordering != "none"
     engine = (
@@ -237,8 +255,10 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         if log is None
         else LoggedEngine(parts, batch_room=room, keep_order=keep_order, log=log)
     )
+    rollout.change(rollout_plan(config, models, latency), 0)
     reach_ns = rewind_ns(config, program)
-    engine.rewinds = reach_ns > 0
+    changelog = make_changelog(config, step, partitions)
+    engine.restore.wanted = reach_ns > 0 or changelog is not None
     compute = tuple(LatencyModel(*measured, size_max=room) for measured in swept)
     transaction = OpenTransaction(partitions, settlement, ledger) if transactional else None
     return Assembly(
@@ -257,6 +277,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         decoder,
         intake.taps,
         all_slots(config, executors),
+        changelog,
     )
 
 

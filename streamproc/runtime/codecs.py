@@ -7,14 +7,17 @@ from streamproc.codecs import (
     ArrowCodec,
     ArrowDecisions,
     AvroCodec,
+    AvroDecisions,
     DecisionEncoder,
     Decoder,
     FieldType,
     JsonCodec,
     JsonDecisionEncoder,
+    JsonDecisions,
     JsonDecoder,
     JsonSchemaCodec,
     ProtobufCodec,
+    ProtobufDecisions,
     TensorCodec,
     TensorDecoder,
 )
@@ -29,6 +32,7 @@ from streamproc.core import (
     TensorSpec,
 )
 from streamproc.engine import PythonFunction
+from streamproc.runtime.decision_schemas import decision_schema_id
 
 _NUMBERS = {"float16": "float32", "float32": "float32", "float64": "float64", "bool": "bool"}
 """Field types of a model's element types; whole numbers are named alike."""
@@ -107,13 +111,35 @@ def make_encoder(config: PipelineConfig, model: ModelInfo) -> DecisionEncoder:
     Raises:
         ConfigError: its package is not installed.
     """
-    if not isinstance(config.decisions, ArrowDecisions):
-        return JsonDecisionEncoder(config.name, model)
+    match config.decisions:
+        case JsonDecisions():
+            return JsonDecisionEncoder(config.name, model)
+        case AvroDecisions() | ProtobufDecisions() as decisions:
+            return _with_schema_id(decisions, config, model)
+        case ArrowDecisions() as decisions:
+            try:
+                from streamproc.codecs.arrow_decision import ArrowDecisionEncoder  # noqa: PLC0415 - an extra
+            except ImportError as error:
+                raise _without_pyarrow("decisions.arrow") from error
+            return ArrowDecisionEncoder(decisions, config.name, model)
+
+
+def _with_schema_id(
+    decisions: AvroDecisions | ProtobufDecisions, config: PipelineConfig, model: ModelInfo
+) -> DecisionEncoder:
+    schema_id = decision_schema_id(config)
+    name = "avro" if isinstance(decisions, AvroDecisions) else "protobuf"
     try:
-        from streamproc.codecs.arrow_decision import ArrowDecisionEncoder  # noqa: PLC0415 - an extra
+        if isinstance(decisions, AvroDecisions):
+            from streamproc.codecs.avro_decision import AvroDecisionEncoder  # noqa: PLC0415 - an extra
+
+            return AvroDecisionEncoder(config.name, model, schema_id)
+        from streamproc.codecs.protobuf_decision import ProtobufDecisionEncoder  # noqa: PLC0415
+
+        return ProtobufDecisionEncoder(config.name, model, schema_id)
     except ImportError as error:
-        raise _without_pyarrow("decisions.arrow") from error
-    return ArrowDecisionEncoder(config.decisions, config.name, model)
+        what = f"needs {error.name or 'a package'}: pip install 'streamproc[{name}]'"
+        raise ConfigError(Problem(what, f"decisions.{name}")) from error
 
 
 def named_fields(config: PipelineConfig, model: ModelInfo) -> dict[str, FieldType]:

@@ -16,6 +16,7 @@ from streamproc.core import (
 )
 from streamproc.engine import ScheduleLog
 from streamproc.runtime.assembly import Assembly
+from streamproc.runtime.changelog_commits import ChangelogCommits
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.ledger_commits import LedgerCommits
 from streamproc.runtime.scheduling import transaction_interval_ns
@@ -60,6 +61,7 @@ class Commits:
         self._interval_ns = interval_ns
         self._schedule = schedule
         self._ledger = _ledger_commits(assembly, driver, sink)
+        self._changelog = _changelog_commits(assembly, driver, sink, clock)
         self._transactions = _transactions(
             config, assembly, driver, source=source, sink=sink, clock=clock
         )
@@ -87,6 +89,8 @@ class Commits:
         try:
             self._engine.moved(await self._source.positions())
             positions = self._engine.positions_to_commit()
+            if self._changelog is not None:
+                await self._changelog.publish()
             if positions:
                 if self._ledger is not None:
                     await self._ledger.publish(positions)
@@ -106,6 +110,23 @@ def _ledger_commits(assembly: Assembly, driver: Driver, sink: Sink) -> LedgerCom
     if assembly.ledger is None or assembly.transaction is not None:
         return None
     commits = LedgerCommits(engine=assembly.engine, ledger=assembly.ledger, sink=sink)
+    driver.before_release = commits.release
+    return commits
+
+
+def _changelog_commits(
+    assembly: Assembly, driver: Driver, sink: Sink, clock: Clock
+) -> ChangelogCommits | None:
+    """What writes the changelog before each commit; None where there is none, or it is in the transactions."""
+    if assembly.changelog is None or assembly.transaction is not None:
+        return None
+    commits = ChangelogCommits(
+        engine=assembly.engine,
+        changelog=assembly.changelog,
+        sink=sink,
+        clock=clock,
+        then=driver.before_release,
+    )
     driver.before_release = commits.release
     return commits
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -21,6 +20,7 @@ from streamproc.core import (
     TopicPartition,
 )
 from streamproc.engine import Effect, Engine, Infer, Rescued, Send, Skip
+from streamproc.runtime.executor_threads import ExecutorThreads
 from streamproc.runtime.inference import Ran, attempt, try_again
 from streamproc.scheduling import LatencyModel
 from streamproc.telemetry import Accounts
@@ -43,7 +43,7 @@ class Driver:
 
     Args:
         engine: the engine.
-        executors: run its batches, one for each variant of the model, the best one's first.
+        executors: run its batches: see ``executors.runners`` for their order.
         sink: sends its records.
         compute: predicts for each variant whether a batch is quick; learns from each.
         source: jumps over what is too old.
@@ -71,15 +71,16 @@ class Driver:
         self._sink = sink
         self._source = source
         self._compute = compute
-        self._threads = ThreadPoolExecutor(
-            slots or min(executor.concurrency for executor in executors),
-            thread_name_prefix="streamproc-executor",
+        self._threads = ExecutorThreads(
+            slots or min(executor.concurrency for executor in executors)
         )
         self._accounts = accounts
         self._clock = clock
         self._revoke_grace_ns = revoke_grace_ns
         self._tasks: set[asyncio.Task[None]] = set()
         self._inferring: set[asyncio.Task[None]] = set()
+        self._of_ladder = 0
+        """Batches of the model itself on their threads: beside them none runs here, where a canary's may have to."""
         self._turn_due = False
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_ns = 0
@@ -140,6 +141,7 @@ class Driver:
                 await asyncio.wait(runs)
         finally:
             await asyncio.to_thread(_close_all, executors)
+            self._threads.forget(executors)
 
     def wake(self) -> None:
         """Something new waits: look at it in the loop's next round."""
@@ -182,7 +184,7 @@ class Driver:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     def _carry_out(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -237,8 +239,13 @@ class Driver:
         """Run a batch here where it is quick, else on a thread: the loop must never wait for a model."""
         executor = self._executors[infer.variant]
         quick = self._compute[infer.variant].predict_ns(infer.size) < INLINE_MAX_NS
-        ran = None
-        if quick and executor.inline and executor.concurrency == 1:
+        ran, aside = None, infer.ladder == 0
+        if (
+            quick
+            and executor.inline
+            and executor.concurrency == 1
+            and not (aside or self._of_ladder)
+        ):
             ran = attempt(self._executors, infer, self._clock)
             if not isinstance(ran.outputs, Exception):
                 self._ended(infer, ran, self._compute)
@@ -292,14 +299,22 @@ class Driver:
             ran = failed or attempt(executors, infer, clock)
             return try_again(executors, infer, ran, clock)
 
+        aside = infer.ladder == 0
+        threads = self._threads.beside(executors[infer.variant]) if aside else self._threads.ladder
+        self._of_ladder += not aside
         try:
-            ran = await loop.run_in_executor(self._threads, run)
+            ran = await loop.run_in_executor(threads, run)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - such as a panic of a Rust extension
             # Its text may hold what the model was given.
-            self.fail(ExternalError(f"the model ended abnormally: {type(error).__name__}"))
-            return
+            abnormal = ExternalError(f"the model ended abnormally: {type(error).__name__}")
+            if not aside:
+                self.fail(abnormal)
+                return
+            ran = Ran(abnormal, 0, infer.variant, clock.now_ns())
+        finally:
+            self._of_ladder -= not aside
         self._guarded(partial(self._ended, infer, ran, compute))
         self._guarded(self.turn)
 

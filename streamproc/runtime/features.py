@@ -5,7 +5,7 @@ import logging
 from streamproc.codecs import Decoder
 from streamproc.config import PipelineConfig
 from streamproc.core import ConfigError, ModelInfo, Problem, Rewinding, Source, load_function
-from streamproc.engine import FeatureStep, PythonFunction
+from streamproc.engine import Changelog, FeatureStep, PartitionTable, PythonFunction
 from streamproc.features import (
     Expression,
     Features,
@@ -107,14 +107,27 @@ def rewind_ns(config: PipelineConfig, program: Program | None) -> int:
     """How much older than the place where reading begins the records are that features still need; 0 for none."""
     if not remembers(config, program) or config.state.restore == "none":
         return 0
-    reach_ns = 0 if program is None else program.reach_ns
+    recalled = config.state.changelog is not None
+    reach_ns = 0 if program is None or recalled else program.reach_ns
     if reach_ns is None:
-        msg = "rewind needs a bound in time: write state: {ttl: 1h}, or state: {restore: none}"
+        msg = "rewind needs a bound in time: write state: {ttl: 1h}, or a changelog"
         raise ConfigError(Problem(msg, "state.restore"))
+    if recalled and config.duplicates is None:
+        return 0
     skew_ns = 0 if config.event_time.field is None else 2 * int(config.state.skew)
     if config.duplicates is not None:  # whose firsts must be known where the operators begin
         reach_ns += int(config.duplicates.within)
     return reach_ns + int(config.state.grace) + skew_ns
+
+
+def make_changelog(
+    config: PipelineConfig, step: FeatureStep | None, partitions: PartitionTable
+) -> Changelog | None:
+    """What writes down what is remembered of keys; None where nothing is, or nobody asked."""
+    asked = config.state.changelog
+    if asked is None or step is None or not step.program.keyed:
+        return None
+    return Changelog(asked.topic, step=step, partitions=partitions, interval_ns=int(asked.interval))
 
 
 def remembers(config: PipelineConfig, program: Program | None) -> bool:

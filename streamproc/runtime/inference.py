@@ -43,8 +43,7 @@ def attempt(executors: Sequence[Executor], infer: Infer, clock: Clock) -> Ran:
     variant = infer.variant
     outputs: Columns | Exception | Rescued
     outputs = ModelError(Reason.MODEL_UNAVAILABLE, "there is no variant")
-    choice = (infer.variant,) if infer.alone else _by_choice(len(executors), infer.variant)
-    for variant in choice:
+    for variant in _by_choice(infer, len(executors)):
         try:
             outputs = _run(executors[variant], infer)
         except Exception as error:  # noqa: BLE001 - a model may raise anything
@@ -68,7 +67,8 @@ def saved(
 
 def try_again(executors: Sequence[Executor], infer: Infer, ran: Ran, clock: Clock) -> Ran:
     """Look for the events at fault in a batch that failed; takes as many runs as that needs."""
-    if not isinstance(ran.outputs, Exception) or was_stopped(ran.outputs):
+    given_up = infer.ladder == 0 or was_stopped(ran.outputs)
+    if not isinstance(ran.outputs, Exception) or given_up:
         return ran
     started_ns = clock.now_ns()
     run = executors[ran.variant].run
@@ -85,7 +85,10 @@ def _run(executor: Executor, infer: Infer) -> Columns:
     return executor.run(infer.inputs)
 
 
-def _by_choice(count: int, first: int) -> Iterator[int]:
+def _by_choice(infer: Infer, count: int) -> Iterator[int]:
     """The variant that is chosen, those that are cheaper, and then those that are better."""
-    yield from range(first, count)
-    yield from range(first - 1, -1, -1)
+    if infer.alone or infer.ladder == 0:
+        yield infer.variant
+        return
+    yield from range(infer.variant, count if infer.ladder is None else infer.ladder)
+    yield from range(infer.variant - 1, -1, -1)

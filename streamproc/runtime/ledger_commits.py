@@ -1,10 +1,10 @@
 """Positions are stored only when the ledger that covers them is with the broker: ``at_least_once``."""
 
-import asyncio
 from collections.abc import Collection, Mapping
 
 from streamproc.core import Sink, TopicPartition
 from streamproc.engine import Engine, Ledger
+from streamproc.runtime.acknowledging import acknowledged
 
 
 class LedgerCommits:
@@ -27,23 +27,7 @@ class LedgerCommits:
         Raises:
             ExternalError: it never will.
         """
-        loop = asyncio.get_running_loop()
-        waiting = []
-        for records in self._ledger.records(positions):
-            acknowledged: asyncio.Future[int] = loop.create_future()
-
-            def done(result: int | Exception, told: asyncio.Future[int] = acknowledged) -> None:
-                if told.done():
-                    return
-                if isinstance(result, Exception):
-                    told.set_exception(result)
-                else:
-                    told.set_result(result)
-
-            self._sink.send(records, done)
-            waiting.append(acknowledged)
-        if waiting:
-            await asyncio.gather(*waiting)
+        await acknowledged(self._sink, self._ledger.records(positions))
 
     async def release(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The positions to commit of partitions that are about to leave, with their ledger published."""

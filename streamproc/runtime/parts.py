@@ -13,7 +13,8 @@ class Parts:
     Attributes:
         source: where records come from.
         sink: where records go.
-        executors: what runs the model's variants, the best one's first.
+        executors: what runs the model's variants, the best one's first, and behind them the models of a rollout; see
+            ``executors.runners``.
         clock: the time.
         commit_interval_ns: how often finished positions are committed.
         progress_timeout_ns: how long nothing may get its outcome while there is something to do, before the

@@ -19,7 +19,7 @@ from streamproc.connectors.kafka import (
     Unread,
 )
 from streamproc.core import NS_PER_S, Clock, ConfigError, Executor, Sink, Source, SystemClock
-from streamproc.executors import load_executors
+from streamproc.executors import load_runners
 from streamproc.runtime.assembly import dead_letter_topic
 from streamproc.runtime.parts import Parts
 from streamproc.runtime.service import Service
@@ -83,7 +83,7 @@ class Pipeline(PipelineConfig):
         Args:
             source: where records come from.
             sink: where records go.
-            executor: what runs the model; several for its variants, the best one's first.
+            executor: what runs the model; several for its variants and a rollout, in the order of ``executors.runners``.
             clock: the time.
 
         Raises:
@@ -93,7 +93,7 @@ class Pipeline(PipelineConfig):
         clock = clock or SystemClock()
         source = source or self._made_source(clock)
         if executor is None:
-            executors = load_executors(self.model, clock)
+            executors = load_runners(self.model, self.rollout, clock)
         else:
             executors = tuple(executor) if isinstance(executor, Sequence) else (executor,)
         # The end of a file has nothing to store and nobody to ask whether it is stuck.
@@ -149,7 +149,8 @@ class Pipeline(PipelineConfig):
 
     def _kafka_sink(self, options: KafkaSink, source: Source, clock: Clock) -> Sink:
         outcomes = self.outcomes
-        asked = (dead_letter_topic(self), outcomes.shed_topic, outcomes.ledger_topic)
+        changelog = None if self.state.changelog is None else self.state.changelog.topic
+        asked = (dead_letter_topic(self), outcomes.shed_topic, outcomes.ledger_topic, changelog)
         made = [topic for topic in asked if topic is not None]
         access = Access.of_sink(options, self.source)
         topics = self.source.topics if isinstance(self.source, KafkaSource) else ()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from streamproc.core import NS_PER_S, Clock, ExternalError, Recoverable, Source
+from streamproc.engine import Changelog
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.watchdog import Advice, ProgressWatch
 from streamproc.telemetry import Accounts
@@ -26,6 +27,7 @@ class Recovery:
         clock: the pipeline's time.
         held: whether the intake is paused by somebody who wants it so.
         patience_ns: how long nothing may get its outcome while there is something to do; None for ever.
+        changelog: what is read of it is work, too; None where there is none.
     """
 
     source: Source
@@ -34,6 +36,7 @@ class Recovery:
     clock: Clock
     held: Callable[[], bool]
     patience_ns: int | None
+    changelog: Changelog | None = None
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -62,7 +65,8 @@ class Recovery:
         """What changes when the work goes on, or is not to go on."""
         if self.held():
             return object()
-        return self.accounts.consumed, self.accounts.restored, self.source.skipped_total
+        read = 0 if self.changelog is None else self.changelog.read_total
+        return self.accounts.consumed, self.accounts.restored, self.source.skipped_total, read
 
     async def _rejoin(self, source: Recoverable, unread: int, under_way: int) -> None:
         log.error(

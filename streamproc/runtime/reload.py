@@ -16,15 +16,16 @@ from streamproc.core import (
     TensorSpec,
 )
 from streamproc.engine import Engine
-from streamproc.executors import Model, load_executors, sweep
+from streamproc.executors import Model, Rollout, load_runners, runners, sweep
 from streamproc.runtime.assembly import make_decider
 from streamproc.runtime.codecs import make_encoder
 from streamproc.runtime.credentials import with_secrets_of, without_secrets
+from streamproc.runtime.rollout import rollout_plan
 from streamproc.runtime.scheduling import lane_budgets_ns, make_accounts, reload_options
 from streamproc.scheduling import Conflate, LatencyModel, SkipAhead, Utility, shed_policies
 from streamproc.slo import latencies_ns
 
-RELOADED = ("model", "batching", "shed", "lanes", "slo")
+RELOADED = ("model", "rollout", "batching", "shed", "lanes", "slo")
 """The keys that a reload may change, some of them in part; besides them the secrets of ``credentials``."""
 _NESTED = ("source", "sink", "telemetry")
 _ADVICE = "a reload cannot change it: restart, or put it back"
@@ -36,7 +37,7 @@ class Prepared:
 
     Attributes:
         config: the pipeline from then on.
-        executors: of the variants, the best one's first.
+        executors: of all that runs; see ``executors.runners`` for their order.
         compute: how long each of them computes, as measured, for the driver.
         latency: the same for the scheduler.
         encoders: of decisions, by variant.
@@ -65,11 +66,13 @@ class Prepared:
 
     def put_into(self, engine: Engine, words: str) -> None:
         """Let the engine go on with it; the words say what is new."""
+        models = [executor.info for executor in self.executors]
         engine.reload(
-            reload_options(self.config, self.latency),
+            reload_options(self.config, self.latency[: len(self.config.model.ladder)]),
             encoders=self.encoders,
             lane_budgets_ns=lane_budgets_ns(self.config),
             batch_room=self.room,
+            rollout=rollout_plan(self.config, models, self.latency),
             words=words,
         )
 
@@ -151,7 +154,7 @@ def prepare(config: PipelineConfig, running: Sequence[Executor], clock: Clock) -
     Raises:
         ConfigError: it does not load, does not answer its golden inputs, or is another kind of model.
     """
-    executors = load_executors(config.model, clock)
+    executors = load_runners(config.model, config.rollout, clock)
     try:
         models = [executor.info for executor in executors]
         _check_alike(running[0].info, models[0])
@@ -192,9 +195,12 @@ def words_of(before: Sequence[ModelInfo], after: Sequence[ModelInfo]) -> str:
     return ", ".join(changed) or "the same model"
 
 
-def files_of(model: Model) -> tuple[str, ...]:
-    """The files that a watch looks at."""
-    paths = [variant.path for variant in model.ladder]
+def files_of(model: Model, rollout: Rollout | None = None) -> tuple[str, ...]:
+    """The files that a watch looks at; of a repository those of the version that is meant now."""
+    try:
+        paths = [variant.path for variant in runners(model, rollout)]
+    except ConfigError:  # such as a version that is being taken away: it is looked at again
+        return ()
     if model.signature is not None:
         signed = [Path(path) for path in paths if path is not None]
         paths += [str(model.signature.beside(path)) for path in signed]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streamproc.config import PipelineConfig, secrets_of
 from streamproc.core import NS_PER_S, Clock, ConfigError, Executor, ExternalError
-from streamproc.executors import Model, PythonModel, look_at
+from streamproc.executors import PythonModel, look_at, runners
 from streamproc.runtime.assembly import Assembly
 from streamproc.runtime.braking import braked, floor_of
 from streamproc.runtime.credentials import Credentials, Renewal
@@ -98,6 +98,8 @@ class Reloader:
     def brake(self, measures: Measures) -> None:
         """Do what a burning budget asks for, between two batches; a reload keeps to it until it is taken back."""
         moved = measures.max_queue != self._measures.max_queue
+        if measures.roll_back and not self._measures.roll_back:
+            self._engine.roll_back(f"the budget of {', '.join(measures.because)} burns")
         self._measures = measures
         if moved:
             self._put_into_engine(
@@ -118,10 +120,12 @@ class Reloader:
 
     async def watch(self) -> None:
         """Reload where a file of the model has changed, and been left alone since; until cancelled."""
-        seen = changed = await asyncio.to_thread(_look, files_of(self.config.model))
+        seen = changed = await asyncio.to_thread(
+            _look, files_of(self.config.model, self.config.rollout)
+        )
         while (every := self.config.model.watch) is not None:
             await asyncio.sleep(every / NS_PER_S)
-            now = await asyncio.to_thread(_look, files_of(self.config.model))
+            now = await asyncio.to_thread(_look, files_of(self.config.model, self.config.rollout))
             if now != seen and now == changed:
                 seen = now
                 try:
@@ -138,13 +142,15 @@ class Reloader:
     def _prepare(self, config: PipelineConfig) -> Prepared:
         # A larger batch is measured with the model.
         same_size = self.config.batching.max_size == config.batching.max_size
-        if same_size and self.config.model == config.model and self._is_loaded(config.model):
+        same_models = (self.config.model, self.config.rollout) == (config.model, config.rollout)
+        if same_size and same_models and self._is_loaded(config):
             return Prepared.of_the_same(config, self.executors, self._compute, self._latency)
         return prepare(config, self.executors, self._clock)
 
-    def _is_loaded(self, model: Model) -> bool:
+    def _is_loaded(self, config: PipelineConfig) -> bool:
         """Whether the files are those that are loaded; a function in a process of its own is always loaded anew."""
-        for variant, executor in zip(model.ladder, self.executors, strict=True):
+        model = config.model
+        for variant, executor in zip(runners(model, config.rollout), self.executors, strict=True):
             if variant.path is not None:
                 if look_at(variant.path, model.rules).digest != executor.info.digest:
                     return False

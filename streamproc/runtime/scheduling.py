@@ -11,11 +11,11 @@ from streamproc.features import Expression
 from streamproc.runtime.cascade import stage_specs
 from streamproc.scheduling import (
     SHED_POLICIES,
+    ArmedScheduler,
     CascadeScheduler,
     LaneSpec,
     LatencyModel,
     Reload,
-    Scheduler,
     SendLatency,
     ShedPolicy,
     SkipAhead,
@@ -88,7 +88,7 @@ def make_accounts(config: PipelineConfig) -> Accounts:
 
 def make_scheduler(
     config: PipelineConfig, latency: Sequence[LatencyModel], *, slots: int
-) -> Scheduler:
+) -> ArmedScheduler:
     """The scheduler of a pipeline.
 
     Args:
@@ -98,7 +98,7 @@ def make_scheduler(
     """
     lanes = _scheduled_lanes(config)
     smallest_ns = min(lane.budget_ns for lane in lane_specs(config))
-    make: Callable[..., Scheduler] = Scheduler
+    make: Callable[..., ArmedScheduler] = ArmedScheduler
     if config.model.cascade is not None:
         make = partial(CascadeScheduler, first=config.model.stages[0], stages=stage_specs(config))
     return make(

@@ -11,6 +11,7 @@ from streamproc.engine import ScheduleLog
 from streamproc.runtime.assembly import Assembly, assemble
 from streamproc.runtime.commits import Commits
 from streamproc.runtime.credentials import Credentials
+from streamproc.runtime.decision_schemas import ask_for_decision_schema
 from streamproc.runtime.drift import DriftWatch, watch_drift
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
@@ -21,6 +22,7 @@ from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collecto
 from streamproc.runtime.intake_loop import IntakeLoop
 from streamproc.runtime.loop_watch import LoopWatch
 from streamproc.runtime.parts import Parts
+from streamproc.runtime.recalling import ChangelogRecall, begin_changelog
 from streamproc.runtime.recovery import Recovery
 from streamproc.runtime.reloader import Reloader, Reread
 from streamproc.runtime.schema_waiting import schema_gate
@@ -77,7 +79,7 @@ class Service:
         self._on_ready = on_ready
         self._on_hang = on_hang
         self._before_join = before_join or _nothing
-        self._telling = Telling(config, parts.clock)
+        self._telling = Telling(config, parts.clock, self.models)
         self._schedule = parts.schedule
         self.on_assembled: Callable[[Assembly], None] | None = None
         if parts.schedule is None and config.record is not None:
@@ -88,6 +90,7 @@ class Service:
         self._skew_watch = SkewWatch(int(config.deadline.budget))
         self._assembly: Assembly | None = None
         self._drift: DriftWatch | None = None
+        self._recall: ChangelogRecall | None = None
         self._reread = reread
         self._reloader: Reloader | None = None
         self._driver: Driver | None = None
@@ -192,7 +195,7 @@ class Service:
             "model": self._assembly is not None,
             "assignment": self._driver is not None and self._driver.owns_partitions,
             "broker": self._driver is not None and self._parts.sink.healthy(),
-            "features": self._assembly is not None and not self._assembly.engine.restoring,
+            "features": self._assembly is not None and not self._assembly.engine.restore.under_way,
         }
 
     async def run(self) -> Summary:
@@ -208,6 +211,7 @@ class Service:
         parts = self._parts
         export = self._telling.begin(self.models())
         try:
+            await ask_for_decision_schema(self._config)
             self._assembly = assembly = assemble(
                 self._config,
                 parts.executors,
@@ -217,6 +221,7 @@ class Service:
                 waits_for_schemas=True,
             )
             rewind(parts.source, assembly.rewind_ns)
+            self._recall = begin_changelog(self._config, assembly, parts.source, parts.clock)
             self._drift = watch_drift(self._config, assembly)
             record = self._telling.record(assembly, self.models())
             if self.on_assembled is not None:
@@ -273,6 +278,7 @@ class Service:
             clock=parts.clock,
             held=lambda: self._paused or (gate is not None and gate.waits),
             patience_ns=parts.progress_timeout_ns,
+            changelog=assembly.changelog,
         )
         self._intake.held = self._paused
         if self.watches:
@@ -324,6 +330,8 @@ class Service:
     ) -> None:
         """Join the group, and read until the end."""
         parts = self._parts
+        if self._recall is not None:
+            await self._recall.prepare()
         await parts.sink.start()
         await parts.source.start(driver)
         self._started_ns, self._cpu_ns = parts.clock.now_ns(), process_cpu_ns()

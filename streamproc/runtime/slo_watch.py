@@ -187,4 +187,6 @@ def _say_measures(before: Measures, now: Measures) -> None:
         done.append(f"variant {now.variant} or a cheaper one decides")
     if now.max_queue is not None:
         done.append(f"what comes while {now.max_queue} wait is shed")
+    if now.roll_back:
+        done.append("a canary is taken back")
     log.warning("the budget of %s burns: %s", ", ".join(now.because), " and ".join(done))

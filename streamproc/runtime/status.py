@@ -81,6 +81,7 @@ class Status:
             "recent": None
             if accounts is None
             else self._recent.look(accounts, gauges.executor_slots, now_ns),
+            "rollout": None if accounts is None else accounts.rollout.view(),
             "slo": running.objectives(),
             "summary": running.summary(),
         }

@@ -9,6 +9,7 @@ from streamproc.core import Clock, ModelInfo, RecordBatch
 from streamproc.runtime.assembly import Assembly
 from streamproc.runtime.exporting import exporter_of
 from streamproc.runtime.recording import RecordingTap, metadata_of, recorder_of
+from streamproc.runtime.shadow_records import ShadowRecords
 from streamproc.telemetry import Told
 
 if TYPE_CHECKING:
@@ -22,16 +23,21 @@ class Telling:
     Args:
         config: the pipeline.
         clock: its time.
+        models: all that runs now.
 
     Attributes:
         exporter: of traces; None where there are none, and before ``begin``.
     """
 
-    def __init__(self, config: PipelineConfig, clock: Clock) -> None:
+    def __init__(
+        self, config: PipelineConfig, clock: Clock, models: Callable[[], list[ModelInfo]]
+    ) -> None:
         self._config = config
+        self._models = models
         self._clock = clock
         self._assembly: Assembly | None = None
         self._recorder: Recorder | None = None
+        self._shadows: ShadowRecords | None = None
         self.exporter: Exporter | None = None
 
     def begin(self, models: list[ModelInfo]) -> Callable[[Told], None] | None:
@@ -48,6 +54,12 @@ class Telling:
             ConfigError: the folder cannot be written to.
         """
         self._assembly = assembly
+        self._shadows = ShadowRecords(
+            self._config,
+            shadow=lambda: assembly.engine.rollout.shadow,
+            variants=lambda: [model.variant for model in self._models()],
+        )
+        assembly.engine.rollout.told = self._shadows.told
         options = self._config.record
         if options is None:
             return None
@@ -81,4 +93,6 @@ class Telling:
             await asyncio.to_thread(self.exporter.close)
         if self._recorder is not None:
             await self._recorder.close()
+        if self._shadows is not None:
+            await self._shadows.close()
         self.count()

@@ -111,11 +111,17 @@ class Transactions:
         self._driver.hand_over()
         # From here to the sink's own cut nothing is waited for.
         progress = self._transaction.progress()
-        if not progress and not self._transaction.has_outcomes:
+        changelog = self._engine.changelog
+        if changelog is not None:
+            changelog.go_on(self._clock.now_ns())
+        remembered = changelog is not None and changelog.ready
+        if not progress and not self._transaction.has_outcomes and not remembered:
             return True
         if not self._sink.can_hold(progress):
             return False
         self._began_ns = self._clock.now_ns()
+        for records in () if changelog is None else changelog.records():
+            self._sink.send(records, _nobody_waits)
         for records in self._transaction.ledger(progress):
             self._sink.send(records, _nobody_waits)
         cut = self._transaction.cut(progress)
@@ -134,4 +140,4 @@ class Transactions:
 
 
 def _nobody_waits(_: int | Exception) -> None:
-    """The ledger is no outcome of its own."""
+    """The ledger and the changelog are no outcomes of their own."""

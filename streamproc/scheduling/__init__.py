@@ -1,5 +1,6 @@
 """The heart: which event is decided when, with which others, and which not at all. Pure, sans-I/O."""
 
+from streamproc.scheduling.arms import ArmedScheduler, ArmSpec, arm_of
 from streamproc.scheduling.cascade import CascadeScheduler, StageSpec
 from streamproc.scheduling.demand import ArrivalRate, demand_workers
 from streamproc.scheduling.ladder import Variant, VariantLadder
@@ -39,6 +40,8 @@ __all__ = [
     "PROBE_EVERY_NS",
     "SHED_POLICIES",
     "Action",
+    "ArmSpec",
+    "ArmedScheduler",
     "ArrivalRate",
     "BatchReason",
     "Batching",
@@ -72,6 +75,7 @@ __all__ = [
     "Variant",
     "VariantLadder",
     "WaitUntil",
+    "arm_of",
     "demand_workers",
     "shed_policies",
 ]

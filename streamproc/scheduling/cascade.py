@@ -12,6 +12,7 @@ from itertools import count
 import numpy as np
 
 from streamproc.core import BoolArray, Int64Array
+from streamproc.scheduling.arms import ArmedScheduler
 from streamproc.scheduling.ladder import Variant
 from streamproc.scheduling.lanes import LaneSpec
 from streamproc.scheduling.offered import Offered
@@ -46,7 +47,7 @@ class StageSpec:
     slots: int | None = None
 
 
-class CascadeScheduler(Scheduler):
+class CascadeScheduler(ArmedScheduler):
     """Schedules the first stage as ``Scheduler`` does, and further stages in the time that it leaves.
 
     Args:

@@ -29,10 +29,11 @@ from streamproc.scheduling.policies import (
     expired,
     superseded,
 )
+from streamproc.scheduling.queue import NUMBER
 from streamproc.scheduling.send_latency import SendLatency
 from streamproc.scheduling.shedding import Shedding
 from streamproc.scheduling.slots import Slots
-from streamproc.scheduling.steps import BatchReason, Idle, Run, SkipTo, Step, WaitUntil
+from streamproc.scheduling.steps import BatchReason, Idle, Run, Shed, SkipTo, Step, WaitUntil
 
 PROBE_EVERY_NS = 250_000_000
 """When no event seems to fit its deadline, one is run so often all the same: the model may be wrong, and
@@ -258,6 +259,20 @@ class Scheduler:
     def withdraw(self, partition: int) -> Int64Array:
         """Take the waiting events of a partition out; gives their numbers."""
         return self._lanes.withdraw(partition)
+
+    def withdraw_all(self) -> Int64Array:
+        """Take all waiting events out; gives their numbers."""
+        return self._lanes.remove(np.ones(len(self._lanes), np.bool_))
+
+    def take_shed(self) -> tuple[Shed, ...]:
+        """What was given up and nobody has asked for."""
+        return self._shedding.pop()
+
+    @property
+    def oldest_waiting(self) -> int | None:
+        """The lowest number among the waiting events; None where none waits."""
+        numbers = [int(q.column(NUMBER).min()) for q in self._lanes.queues if len(q)]
+        return min(numbers, default=None)
 
     def next_action(
         self, now_ns: int, *, draining: bool = False, within_ns: int | None = None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from streamproc.core import Int64Array, Reason, Rows
+from streamproc.core import Int64Array, Reason
 from streamproc.scheduling.lanes import LaneQueues
 from streamproc.scheduling.offered import Offered
 from streamproc.scheduling.policies import (
@@ -76,14 +76,14 @@ class Shedding:
             old = superseded(offered.key)
             if old.any():
                 self._add(Reason.CONFLATE, offered.number[old])
-                offered = _rows(offered, np.flatnonzero(~old))
+                offered = offered.take(np.flatnonzero(~old))
             if len(self._lanes) and offered.key is not None:
                 self._add(Reason.CONFLATE, self._lanes.remove_keys(offered.key))
         if self._queue_max is not None:
             room = max(0, self._queue_max - len(self._lanes))
             if len(offered) > room:
                 self._add(Reason.TAIL_DROP, offered.number[room:])
-                offered = _rows(offered, slice(0, room, None))
+                offered = offered.take(slice(0, room, None))
         if len(offered):
             self._lanes.push(offered, now_ns)
 
@@ -132,16 +132,3 @@ class Shedding:
     def _add(self, reason: Reason, number: Int64Array) -> None:
         if len(number):
             self._given_up.setdefault(reason, []).append(number)
-
-
-def _rows(offered: Offered, rows: Rows) -> Offered:
-    """Some of the offered events."""
-    return Offered(
-        number=offered.number[rows],
-        deadline_ns=offered.deadline_ns[rows],
-        partition=offered.partition,
-        lane=None if offered.lane is None else offered.lane[rows],
-        key=None if offered.key is None else offered.key[rows],
-        cost=None if offered.cost is None else offered.cost[rows],
-        value=None if offered.value is None else offered.value[rows],
-    )

@@ -36,6 +36,7 @@ class Run:
         cost: what it takes of the executor, in units of the latency model, where events have costs; 0 where they
             have none: then it is their number.
         stage: of a cascade; 0 is the first.
+        arm: whose events they are, 0 being the model itself.
     """
 
     run: int
@@ -44,6 +45,7 @@ class Run:
     variant: int = 0
     cost: int = 0
     stage: int = 0
+    arm: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,13 @@ class Measures:
         variant: this variant of the model or a cheaper one decides; None for any.
         max_queue: what comes while so many events wait is shed; None for the configuration's own rule.
         because: the objectives whose budgets burn.
+        roll_back: whether a canary is to be taken back.
     """
 
     variant: str | None = None
     max_queue: int | None = None
     because: tuple[str, ...] = ()
+    roll_back: bool = False
 
 
 class Brake:
@@ -68,4 +70,5 @@ def measures_of(brakes: Iterable[tuple[str, Brake]], ladder: Sequence[str]) -> M
         variant=max(variants, key=lambda name: ladder.index(name or ""), default=None),
         max_queue=min(queues, default=None),
         because=tuple(name for name, _ in engaged),
+        roll_back=any(options.roll_back for _, options in engaged),
     )

@@ -58,6 +58,7 @@ class OnBurn:
     Attributes:
         variant: decide with this variant of the model or a cheaper one; null leaves the choice alone.
         max_queue: shed what comes while so many events wait, as ``tail_drop`` does; null leaves it alone.
+        roll_back: take the canary of ``rollout`` back, which stays so when the budget no longer burns.
         at: what must fire: a ``page``, or already a ``ticket``.
         hold: it is given back when nothing fires and the short windows have burned less than the budget allows for
             so long.
@@ -65,12 +66,13 @@ class OnBurn:
 
     variant: str | None = None
     max_queue: int | None = None
+    roll_back: bool = False
     at: Literal["page", "ticket"] = "page"
     hold: Duration = _MINUTE
 
     def __post_init__(self) -> None:
-        if self.variant is None and self.max_queue is None:
-            msg = "says nothing: name a variant of the model, or max_queue"
+        if self.variant is None and self.max_queue is None and not self.roll_back:
+            msg = "says nothing: name a variant of the model, max_queue, or roll_back"
             raise ValueError(msg)
         if self.max_queue is not None and self.max_queue < 1:
             msg = f"max_queue must be at least 1, was {self.max_queue}"

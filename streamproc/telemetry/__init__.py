@@ -24,6 +24,7 @@ from streamproc.telemetry.latency_counts import LatencyCounts
 from streamproc.telemetry.model_states import ModelProcesses, ModelStates, total_states
 from streamproc.telemetry.options import Drift, Metrics, MetricsOtlp, Telemetry, Tls, Traces
 from streamproc.telemetry.passage import BatchRun, Passage
+from streamproc.telemetry.rollout import Comparison, RolloutBooks
 from streamproc.telemetry.sampling import (
     TRACEPARENT,
     TRACESTATE,
@@ -53,6 +54,7 @@ __all__ = [
     "BatchRun",
     "BatchSpan",
     "Committed",
+    "Comparison",
     "Definition",
     "Drift",
     "DriftMonitor",
@@ -70,6 +72,7 @@ __all__ = [
     "ModelStates",
     "Passage",
     "PipelineCollector",
+    "RolloutBooks",
     "Sampler",
     "SkipReason",
     "SpanIds",

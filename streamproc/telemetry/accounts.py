@@ -14,6 +14,7 @@ from streamproc.core import (
 from streamproc.telemetry.exemplars import Exemplars
 from streamproc.telemetry.histogram import COARSE_NS, LatencyHistogram
 from streamproc.telemetry.names import LANE_DEFAULT, LANE_UNKNOWN
+from streamproc.telemetry.rollout import RolloutBooks
 from streamproc.telemetry.summary import Summary, latency_ms, stage_ms
 from streamproc.telemetry.tail import STAGES, Stage, Tail, TailCounts
 
@@ -94,6 +95,7 @@ class Accounts:
         batch_sizes: how many of them fell into each of ``BATCH_SIZE_BOUNDS``, and behind the last.
         batched: the sum of their sizes.
         batch_room: the sum of what they could have held.
+        rollout: the books of the models that are tried beside the one that decides.
     """
 
     def __init__(
@@ -138,6 +140,7 @@ class Accounts:
         self.batch_sizes = [0] * (len(BATCH_SIZE_BOUNDS) + 1)
         self.batched = 0
         self.batch_room = 0
+        self.rollout = RolloutBooks()
         # One row a lane, and the last for events whose lane was never known.
         self._by_code: Int64Array = np.zeros((len(self.lanes) + 1, len(Outcome)), dtype=np.int64)
         self._by_reason: dict[tuple[int, Outcome, str], int] = {}
@@ -324,6 +327,7 @@ class Accounts:
         for (variant, verdict), count in other.verdicts.items():
             self.judged(variant, verdict, count)
         self._merge_latencies(other)
+        self.rollout.merge(other.rollout)
         for reason, count in other.batches.items():
             self.batches[reason] += count
         self.batch_sizes = [a + b for a, b in zip(self.batch_sizes, other.batch_sizes, strict=True)]

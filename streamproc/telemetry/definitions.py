@@ -38,9 +38,11 @@ class Definition:
 _WORKERS = "with `--workers`"
 _TRACES = "with `telemetry.traces`"
 _REMEMBER = "where features remember something of their keys"
+_CHANGELOG = "with `state.changelog`"
 _DRIFT = "with `telemetry.drift`"
 _SLO = "with `slo`"
 _PROCESSES = "where the model has processes of its own"
+_ROLLOUT = "with `rollout`"
 
 DEFINITIONS: Final = (
     Definition(
@@ -196,6 +198,69 @@ DEFINITIONS: Final = (
         names.RELOADS, "counter", "Reloads of the model and the configuration.", ("result",)
     ),
     Definition(
+        names.ARM_SHARE,
+        "gauge",
+        "The share of the keys that each model decides about now.",
+        ("arm",),
+        when=_ROLLOUT,
+    ),
+    Definition(
+        names.ARM_OUTCOMES,
+        "counter",
+        "Events by the model that was to decide about them, and what became of them.",
+        ("arm", "outcome"),
+        when=_ROLLOUT,
+    ),
+    Definition(
+        names.ARM_FAILED,
+        "counter",
+        "Events on which their model failed, so that the model itself decided.",
+        ("arm",),
+        when=_ROLLOUT,
+    ),
+    Definition(
+        names.ROLLBACKS,
+        "counter",
+        "Canaries that were taken back, by why.",
+        ("arm", "reason"),
+        when=_ROLLOUT,
+    ),
+    Definition(
+        names.COMPARED,
+        "counter",
+        "Events that a candidate and the model itself both decided.",
+        ("candidate",),
+        when=_ROLLOUT,
+    ),
+    Definition(
+        names.DIFFERED,
+        "counter",
+        "Those of them that were decided otherwise.",
+        ("candidate",),
+        when=_ROLLOUT,
+    ),
+    Definition(
+        names.DIFFERENCE,
+        "counter",
+        "The sum over them of how far the numbers of the two decisions lie apart at most.",
+        ("candidate",),
+        when=_ROLLOUT,
+    ),
+    Definition(
+        names.NOT_COMPARED,
+        "counter",
+        "Events that were to be compared and were not: there was no time, or what ran aside failed.",
+        ("candidate", "reason"),
+        when=_ROLLOUT,
+    ),
+    Definition(
+        names.COMPARING,
+        "counter",
+        "Time that a candidate's comparison ran aside.",
+        ("candidate",),
+        when=_ROLLOUT,
+    ),
+    Definition(
         names.MODEL_PROCESSES,
         "gauge",
         "The model's own processes that are ready.",
@@ -242,6 +307,18 @@ DEFINITIONS: Final = (
         "gauge",
         "How long reading again took after the last assignment of partitions.",
         when=_REMEMBER,
+    ),
+    Definition(
+        names.CHANGELOG_RECORDS,
+        "counter",
+        "Records written to the changelog of what features remember.",
+        when=_CHANGELOG,
+    ),
+    Definition(
+        names.CHANGELOG_BYTES,
+        "counter",
+        "Bytes of their keys and values, before compression.",
+        when=_CHANGELOG,
     ),
     Definition(
         names.DRIFT_PSI,

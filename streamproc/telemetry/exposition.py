@@ -37,6 +37,7 @@ from streamproc.telemetry.feature_states import feature_families
 from streamproc.telemetry.gauges import Gauges
 from streamproc.telemetry.latency_family import LatencyFamily, le
 from streamproc.telemetry.model_states import ModelStates, model_families
+from streamproc.telemetry.rollout import rollout_families
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -85,6 +86,7 @@ class PipelineCollector(Collector):
         yield from _batches(accounts, list(dict.fromkeys(model.variant for model in models)))
         yield from _gauges(gauges := self._gauges())
         yield from _counters(accounts)
+        yield from rollout_families(accounts.rollout)
         yield from model_families(gauges.model or ModelStates())
         if gauges.drift is not None:
             yield from drift_families(gauges.drift)

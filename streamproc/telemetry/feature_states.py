@@ -19,6 +19,7 @@ class FeatureStates:
         evicted: keys that were forgotten because there was no room.
         restored: records read again for what is remembered of them.
         restore_seconds: how long that took after the last assignment; 0 before the first.
+        changelog: records and bytes written to a changelog; None where there is none.
     """
 
     keys: int
@@ -26,18 +27,21 @@ class FeatureStates:
     evicted: int
     restored: int
     restore_seconds: float
+    changelog: tuple[int, int] | None = None
 
 
 def total_features(states: Sequence[FeatureStates]) -> FeatureStates | None:
     """Those of several workers as one pipeline's; the longest restore counts."""
     if not states:
         return None
+    written = [one.changelog for one in states if one.changelog is not None]
     return FeatureStates(
         keys=sum(one.keys for one in states),
         bytes_a_key=states[0].bytes_a_key,
         evicted=sum(one.evicted for one in states),
         restored=sum(one.restored for one in states),
         restore_seconds=max(one.restore_seconds for one in states),
+        changelog=(sum(w[0] for w in written), sum(w[1] for w in written)) if written else None,
     )
 
 
@@ -48,3 +52,7 @@ def feature_families(states: FeatureStates) -> Iterator[Metric]:
     yield family(names.FEATURE_KEYS_EVICTED, states.evicted)
     yield family(names.RESTORED, states.restored)
     yield family(names.RESTORE, states.restore_seconds)
+    if states.changelog is not None:
+        records, bytes_total = states.changelog
+        yield family(names.CHANGELOG_RECORDS, records)
+        yield family(names.CHANGELOG_BYTES, bytes_total)

@@ -29,6 +29,7 @@ from streamproc.engine import Effect, Infer, Rescued, Send, Skip
 from streamproc.runtime import assemble, dead_letter_topic, transaction_interval_ns
 from streamproc.telemetry import Journey, Told
 from streamproc.testing.broker import MemoryBroker, Payload, StoredRecord
+from streamproc.testing.recalling import recall_from
 from streamproc.testing.result import Decision, FinalOutcome, Letter, TestResult
 from streamproc.testing.sink import MemorySink
 from streamproc.testing.source import MemorySource
@@ -53,7 +54,7 @@ class PipelineTest:
     Args:
         pipeline: a configuration, or the path of its file.
         executor: answers instead of the configuration's model; for one with variants a list, the best one's
-            first. One that is no ``FakeExecutor`` answers at
+            first, and behind them the models of a rollout: arms, canary, its reference, shadow. One that is no ``FakeExecutor`` answers at
             the cost of 1 ms a batch and 10 us an event; so does the configuration's own model, unless it
             is ``simulated``, which costs what it says.
         clock: the virtual clock; a new one by default.
@@ -85,7 +86,7 @@ class PipelineTest:
         config = config_of(pipeline)
         self._config = config
         self.clock = clock or VirtualClock()
-        self.executors = fakes_for(executor, config.model)
+        self.executors = fakes_for(executor, config.model, config.rollout)
         self.executor = self.executors[0]
         hands = Hands()
         self.journeys: list[Journey] = []
@@ -96,12 +97,17 @@ class PipelineTest:
         self._assembly.settlement.witness = self._witness
         self._topics = (config.sink.topic, dead_letter_topic(config), config.outcomes.shed_topic)
         self._ledger_topic = config.outcomes.ledger_topic
-        out = [topic for topic in (*self._topics, self._ledger_topic) if topic is not None]
+        changelog_topic = None if config.state.changelog is None else config.state.changelog.topic
+        asked = (*self._topics, self._ledger_topic, changelog_topic)
+        out = [topic for topic in asked if topic is not None]
         self._group = group_of(config)
         inputs = config.source.topics or (config.name,)  # a recording may name its own
         self.broker = MemoryBroker(dict.fromkeys([*inputs, *out], partitions), clock=self.clock)
         self._source = MemorySource(self.broker, inputs, group=self._group)
         self._source.rewind_ns = self._assembly.rewind_ns
+        if (changelog := self._assembly.changelog) is not None:
+            self._engine.changelog = changelog
+            self._source.recall_now = partial(recall_from, self.broker, changelog)
         self.sink: Any = MemorySink(self.broker, delay_ns=acknowledge_ns, automatic=False)
         self._engine.assigned(self._source.acquire(self._source.subscribed))
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
@@ -252,6 +258,9 @@ class PipelineTest:
         if self._transactions is not None:
             self._transactions.take_back(sources)
             return
+        if (changelog := self._engine.changelog) is not None:
+            for records in changelog.records():
+                self.sink.send(records, lambda _: None)
         self.broker.group(self._group).committed.update(self._engine.release(sources))
         self._source.drop(sources)
         self._hand_back(sources)
@@ -267,6 +276,10 @@ class PipelineTest:
             return
         self._engine.moved(self._source.positions_now())
         positions = self._engine.positions_to_commit()
+        if (changelog := self._engine.changelog) is not None:
+            changelog.go_on(self.now_ns)
+            for records in changelog.records():
+                self.sink.send(records, lambda _: None)
         if self._assembly.ledger is not None:
             for records in self._assembly.ledger.records(positions):
                 self.sink.send(records, lambda _: None)

@@ -4,7 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from streamproc.codecs import DecisionRecord, decode_decision
+from streamproc.codecs import (
+    DecisionRecord,
+    decode_decision,
+    decode_framed_decision,
+    is_framed,
+)
 from streamproc.core import TopicPartition
 from streamproc.engine import DETAIL_HEADER, OUTCOME_HEADER, REASON_HEADER, SOURCE_HEADER
 from streamproc.telemetry import Accounts, Summary
@@ -59,6 +64,8 @@ class Decision:
             ValueError: the record holds none.
         """
         value = record.value or b""
+        if is_framed(value):
+            return [cls._of(decode_framed_decision(value), record)]
         if not value.startswith(_ARROW_STREAM):
             return [cls._of(decode_decision(value), record)]
         from streamproc.codecs.arrow_decision import decode_arrow_decisions  # noqa: PLC0415 - an extra

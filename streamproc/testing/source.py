@@ -1,8 +1,8 @@
 """A source that reads the broker in memory, with all that a Kafka consumer does to its user."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -15,11 +15,13 @@ from streamproc.core import (
     Int64Array,
     Jump,
     Problem,
+    Recall,
     RecordBatch,
     TopicPartition,
 )
 from streamproc.testing.broker import MemoryBroker, StoredRecord
 
+Positions: TypeAlias = Mapping[TopicPartition, int]
 _END_WAIT_S = 0.001
 """How long ``poll`` waits at the end of what will ever come: it need not, but must not spin either."""
 
@@ -43,6 +45,8 @@ class MemorySource:
         skipped_total: records that were gone before they could be read.
         paused: True between ``pause`` and ``resume``.
         rewind_ns: see ``Rewinding``.
+        recall: see ``Recalling``.
+        recall_now: the same for what drives it without a loop.
         begun: the position that was told of each owned partition.
     """
 
@@ -73,6 +77,8 @@ class MemorySource:
         self.paused = False
         self.skipped_total = 0
         self.rewind_ns = 0
+        self.recall: Recall | None = None
+        self.recall_now: Callable[[Positions], Positions] | None = None
         self.begun: dict[TopicPartition, int] = {}
         broker.watch(self._wake.set)
 
@@ -203,7 +209,8 @@ class MemorySource:
 
     async def assign(self, partitions: Collection[TopicPartition]) -> None:
         """Give partitions to this member, from the group's committed positions."""
-        positions = self.acquire(partitions)
+        starts = None if self.recall is None else await self.recall(self._settled(partitions))
+        positions = self.acquire(partitions, starts)
         if positions and self._listener is not None:
             self._listener.assigned(positions, self.done_beyond(positions))
 
@@ -218,18 +225,30 @@ class MemorySource:
         beyond = self._group.beyond
         return {source: beyond[source] for source in partitions if source in beyond}
 
-    def acquire(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
-        """Take partitions over without telling the listener; gives the positions they are read from."""
+    def acquire(
+        self, partitions: Collection[TopicPartition], starts: Positions | None = None
+    ) -> dict[TopicPartition, int]:
+        """Take partitions over without telling the listener; gives the positions they are read from.
+
+        Args:
+            partitions: which.
+            starts: where what was recalled of them ends, at or before those positions; None where nothing was.
+        """
+        taken = self._settled(partitions)
+        if starts is None:
+            starts = taken if self.recall_now is None else self.recall_now(taken)
+        self.begun.update(taken)
+        self._position.update({s: min(starts[s], self._rewound(s, at)) for s, at in taken.items()})
+        self._wake.set()
+        return taken
+
+    def _settled(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         self._settle_start()
         committed = self._group.committed
-        taken = {
+        return {
             source: committed.setdefault(source, self._broker.start_position(source))
             for source in partitions
         }
-        self.begun.update(taken)
-        self._position.update({source: self._rewound(source, at) for source, at in taken.items()})
-        self._wake.set()
-        return taken
 
     def _rewound(self, source: TopicPartition, position: int) -> int:
         """Where to begin, so that what features remember comes back."""

@@ -17,7 +17,15 @@ from streamproc.core import (
     VirtualClock,
 )
 from streamproc.engine import Infer, Rescued, rescue
-from streamproc.executors import Model, ModelVariant, OnnxRuntime, Simulated, load_executors
+from streamproc.executors import (
+    Model,
+    ModelVariant,
+    OnnxRuntime,
+    Rollout,
+    Simulated,
+    load_executors,
+    runners,
+)
 from streamproc.runtime import Pipeline, saved
 from streamproc.testing.executor import FakeExecutor
 
@@ -75,15 +83,15 @@ def config_of(pipeline: PipelineConfig | LoadedConfig | str | Path) -> PipelineC
 
 
 def fakes_for(
-    executor: Executor | Sequence[Executor] | None, model: Model
+    executor: Executor | Sequence[Executor] | None, model: Model, rollout: Rollout | None = None
 ) -> tuple[FakeExecutor, ...]:
-    """What answers for each variant of the model, the best one's first."""
+    """What answers for each variant of the model, the best one's first, and for the models of a rollout behind them."""
     if executor is not None:
         given = tuple(executor) if isinstance(executor, Sequence) else (executor,)
         return tuple(map(_fake, given))
     # In this process, whatever it says: time is virtual here.
-    here = replace(model, isolation=False, golden=None, agreement=None)
-    return tuple(_fake_variant(here, variant) for variant in model.ladder)
+    here = replace(model, isolation=False, golden=None, agreement=None, repository=None)
+    return tuple(_fake_variant(here, variant) for variant in runners(model, rollout))
 
 
 def _fake(executor: Executor) -> FakeExecutor:
@@ -117,12 +125,14 @@ def _fake_variant(model: Model, variant: ModelVariant) -> FakeExecutor:
     return _fake(inner)
 
 
-def answer_of(executor: FakeExecutor, inputs: Columns, size: int) -> Columns | Rescued:
+def answer_of(executor: FakeExecutor, infer: Infer) -> Columns | Rescued | Exception:
     """A batch's outputs; where it fails the events at fault are looked for, as by the service."""
     try:
-        return executor.run(inputs)
+        return executor.run(infer.inputs)
     except Exception as error:  # noqa: BLE001 - a model may raise anything
-        return rescue(executor.run, inputs, size, error)
+        if infer.ladder == 0:
+            return error
+        return rescue(executor.run, infer.inputs, infer.size, error)
 
 
 def answer_to(
@@ -132,7 +142,7 @@ def answer_to(
     executor, stop = executors[infer.variant], infer.stop
     took_ns = executor.cost_ns(infer.size)
     if stop is None or now_ns + took_ns <= stop.until_ns:
-        return answer_of(executor, infer.inputs, infer.size), took_ns, infer.variant
+        return answer_of(executor, infer), took_ns, infer.variant
     executor.stopped += 1
     stopped = ModelError(Reason.STOPPED, "no answer could be in time any more")
     at_ns = max(stop.until_ns, now_ns)

@@ -100,6 +100,10 @@ class VirtualTransactions:
             self._not_before_ns = self._agenda.now_ns + _AGAIN_NS
             return False
         self._began_ns = self._agenda.now_ns
+        if (changelog := self._engine.changelog) is not None:
+            changelog.go_on(self._agenda.now_ns)
+            for records in changelog.records():
+                self._sink.send(records, _nobody_waits)
         for records in self._transaction.ledger(progress):
             self._sink.send(records, _nobody_waits)
         self._cut = self._transaction.cut(progress)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamproc.cli.assets import asset
+from streamproc.cli.assets import asset, template
+from streamproc.cli.demo import recording_of
 from streamproc.cli.demo_broker import DemoBroker, EmbeddedDemoBroker
 from streamproc.cli.demo_plan import Plan, largest_batch, make_plan, pretended
 from streamproc.cli.demo_verdict import judge
@@ -57,6 +58,22 @@ def test_the_sensor_recording_plays_42_windows_a_second() -> None:
         listen="127.0.0.1:0",
     )
     assert (plan.template, plan.job.speed, plan.job.count) == ("sensor", 1.0, 15 * 42)
+
+
+@pytest.mark.parametrize(
+    ("template_name", "count"), [("market-quotes", 3_935), ("sensor-samples", 30_563)]
+)
+def test_raw_events_are_played_as_recorded(template_name: str, count: int) -> None:
+    plan = make_plan(
+        template(template_name) / "pipeline.yaml",
+        recording_of(template_name),
+        place=EmbeddedDemoBroker("127.0.0.1:5"),
+        duration_ns=15 * NS_PER_S,
+        rate_per_s=None,
+        overload=None,
+        listen="127.0.0.1:0",
+    )
+    assert (plan.template, plan.job.speed, plan.job.count) == (template_name, 1.0, count)
 
 
 def test_a_rate_is_met_in_the_demos_own_duration() -> None:

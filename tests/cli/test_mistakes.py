@@ -65,7 +65,10 @@ MISTAKES = [
         "telemetry.traces.tls: cannot read a certificate of the collector",
     ),
     (["demo", "--template", "audio"], "template audio is not yet in streamproc"),
-    (["demo", "--template", "mraket"], "there is no template 'mraket': there are market, sensor"),
+    (
+        ["demo", "--template", "mraket"],
+        "there is no template 'mraket': there are market, market-quotes, sensor",
+    ),
     (["demo", "--duration", "0s"], "must be longer than 0"),
     (["demo", "--rate", "0"], "Invalid value for '--rate'"),
     (["demo", "--overload", "40"], "could answer none within 50ms: use a --rate above 21 times"),
@@ -74,7 +77,10 @@ MISTAKES = [
     (["init", "{folder}"], "{folder} is not empty"),
     (["init", "{market}"], "{market} is a file"),
     (["init", "new", "--template", "audio"], "template audio is not yet in streamproc"),
-    (["init", "new", "--template", "x"], "there is no template 'x': there are market, sensor"),
+    (
+        ["init", "new", "--template", "x"],
+        "there is no template 'x': there are market, market-quotes, sensor",
+    ),
     (
         ["schema", "decisions"],
         "there is no schema 'decisions': there are alert, config, decision, ledger",

@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from streamproc.cli.app import main
 from tests.modeling.conftest import model_file, recording
+from tests.modeling.recordings import CONFIG, KEYS, drawn, write_model, write_recording
 
 __all__ = ["model_file", "recording"]
 
@@ -64,6 +66,44 @@ def test_optimize_writes_a_ladder(
     assert {"full", "INT8, dynamic", "pruned to 50%"} <= set(names)
     assert (folder / "model.yaml").exists()
     assert code == (0 if len(found["ladder"]) > 1 else 1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_optimize_makes_the_inputs_of_a_recording_as_the_service_does(
+    named: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, day, config = (tmp_path / name for name in ("m.onnx", "day.mcap", "p.yaml"))
+    write_model(model)
+    write_recording(day, configuration="" if named else CONFIG)
+    config.write_text(CONFIG)
+    words = [model, *([config] if named else []), "--recording", day, "--label", "truth"]
+    options = ("--epochs", "0", "--keep", "0.5", "--rounds", "1", "--no-openvino", "--loss", "1")
+    code, found = told(capsys, "optimize", *words, *options)
+    full = next(one for one in found["variants"] if one["name"] == "full")  # type: ignore[attr-defined]
+    x, quote, up = drawn()
+    trades = np.flatnonzero(~quote)
+    of_test = trades[np.isin(trades % KEYS, keys_of_test(trades % KEYS))]
+    # The model says up where x is above 0, and looks at the last three a little: nearly as this rule.
+    assert full["accuracy"] == pytest.approx(((x > 0) == up)[of_test].mean(), abs=0.03)
+    assert code == (0 if len(found["ladder"]) > 1 else 1)  # type: ignore[arg-type]
+
+
+def keys_of_test(keys: np.ndarray) -> np.ndarray:
+    """The last fifth of the keys, as they first appear."""
+    _, first = np.unique(keys, return_index=True)
+    return keys[np.sort(first)][-KEYS // 5 :]
+
+
+def test_a_recording_without_a_configuration_needs_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_model(tmp_path / "m.onnx")
+    write_recording(tmp_path / "day.mcap", configuration="")
+    words = ["optimize", str(tmp_path / "m.onnx"), "--recording", str(tmp_path / "day.mcap")]
+    assert main(words) == 2
+    assert "name its file, optimize MODEL CONFIG" in capsys.readouterr().err
+    assert main([*words[:2], "--recording", "x.npz", "--label", "y"]) == 2
+    assert "are for recordings" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

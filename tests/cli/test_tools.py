@@ -10,6 +10,7 @@ import pytest
 
 from streamproc.cli.app import COMMANDS
 from streamproc.cli.assets import asset, templates
+from streamproc.cli.init import TEMPLATES
 from streamproc.cli.machine import NEEDED
 from tests.cli.support import MARKET, ROOT, SENSOR, environment, streamproc
 
@@ -57,8 +58,15 @@ COMMON = {"README.md", "compose.yaml", "config.schema.json", "pipeline.yaml", "t
             "window float32[n, 100, 6]",
             3,
         ),
+        (["--template", "market-quotes"], {"models/direction.onnx"}, "f float32[n, 7]", 2),
+        (
+            ["--template", "sensor-samples"],
+            {"send_samples.py", "models/activity.onnx"},
+            "window float32[n, 100, 6]",
+            2,
+        ),
     ],
-    ids=["market", "sensor"],
+    ids=["market", "sensor", "market-quotes", "sensor-samples"],
 )
 def test_a_new_project_works(
     words: list[str], own: set[str], model_input: str, passed: int, tmp_path: Path
@@ -85,7 +93,7 @@ def test_a_new_project_works(
 
 
 def test_every_template_is_a_pipeline() -> None:
-    assert templates() == ["market", "sensor"]
+    assert templates() == TEMPLATES.split("|")
     assert {MARKET.is_file(), SENSOR.is_file()} == {True}
 
 
@@ -113,7 +121,10 @@ def test_schemas_are_listed_printed_and_written(tmp_path: Path) -> None:
     assert printed == json.loads(asset("schemas", "decision.schema.json").read_text())
     answer = streamproc("schema", "--out", "here", "--json", cwd=tmp_path)
     names = ("alert", "config", "decision", "ledger")
-    assert answer.json["written"] == [f"here/{name}.schema.json" for name in names]
+    others = ["here/decision.avsc", "here/decision.proto"]
+    assert answer.json["written"] == [f"here/{name}.schema.json" for name in names] + others
+    of_avro = streamproc("schema", "decision-avro", cwd=tmp_path).out
+    assert of_avro == (tmp_path / "here" / "decision.avsc").read_text()
     assert (tmp_path / "here" / "config.schema.json").is_file()
 
 

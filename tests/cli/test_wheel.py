@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from streamproc.cli.init import TEMPLATES
 from tests.cli.support import ROOT, environment, streamproc
 
 PAGE_PARTS = ("page.html.jinja", "parts.html.jinja", "page.css")
@@ -45,7 +46,7 @@ def test_the_demo_works_from_the_wheel(unpacked: Path, tmp_path: Path) -> None:
 
 def test_a_project_can_be_made_from_the_wheel(unpacked: Path, tmp_path: Path) -> None:
     env = environment(unpacked)
-    for name in ("market", "sensor"):
+    for name in TEMPLATES.split("|"):
         assert streamproc("init", name, "--template", name, cwd=tmp_path, env=env).code == 0
         words = ("check", "--offline", f"{name}/pipeline.yaml", "--json")
         answer = streamproc(*words, cwd=tmp_path, env=env)
@@ -59,6 +60,7 @@ def test_nothing_that_is_not_meant_travels(unpacked: Path) -> None:
     assert not [n for n in names if n.startswith("tests/") or n.endswith(".pyc")]
     assert {
         "streamproc/_data/replay/market/LICENSE.hftbacktest.txt",
+        "streamproc/_data/replay/market/ticks.jsonl.gz",
         "streamproc/_data/replay/sensor/LICENSE.seglearn.txt",
         "streamproc/_data/replay/sensor/exercises.npz",
         "streamproc/templates/market/models/direction.onnx",

@@ -50,3 +50,12 @@ def test_one_variant_is_no_cascade(problems: Problems, minimal: str) -> None:
     text = "path: model.onnx\n  cascade: {unsure: top < 0.9}\n"
     (found,) = problems(minimal.replace("path: model.onnx\n", text))
     assert "needs variants" in found.message
+
+
+def test_a_rollout_has_no_cascade(problems: Problems, minimal: str) -> None:
+    text = (
+        minimal.replace("path: model.onnx\n", model()) + "rollout: {canary: {path: model.onnx}}\n"
+    )
+    (found,) = problems(text)
+    assert found.key == "model.cascade"
+    assert "remove cascade, or rollout" in found.message

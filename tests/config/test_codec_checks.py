@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from streamproc.codecs import AvroCodec, Field, JsonCodec
+from streamproc.codecs import AvroCodec, AvroDecisions, Field, JsonCodec, ProtobufDecisions
 from streamproc.config.secrets import Secret
 from tests.config.conftest import Problems, Read
 
@@ -76,3 +76,21 @@ def test_one_way_to_a_protobuf_schema(problems: Problems, minimal: str, tmp_path
     keys = {one.key: one.message for one in problems(codec(minimal, text))}
     assert "one too many" in keys["codec.protobuf.proto"]
     assert "which message" in keys["codec.protobuf.message"]
+
+
+@pytest.mark.parametrize("name", ["avro", "protobuf"])
+def test_the_registry_of_decisions(read: Read, problems: Problems, minimal: str, name: str) -> None:
+    registry = "registry: {url: 'https://r:8081', security: {bearer_token: hunter2222}}"
+    loaded = read(f"{minimal}\ndecisions: {{{name}: {{{registry}}}}}\n")
+    found = loaded.config.decisions
+    assert isinstance(found, AvroDecisions | ProtobufDecisions)
+    assert not found.auto_register
+    assert "hunter2222" in loaded.secrets
+
+    (plain,) = problems(
+        f"{minimal}\ndecisions: {{{name}: {{{registry.replace('https', 'http')}}}}}\n"
+    )
+    assert plain.key == f"decisions.{name}.registry.url"
+    assert "told a secret" in plain.message
+    (missing,) = problems(f"{minimal}\ndecisions: {name}\n")
+    assert "registry" in f"{missing.key} {missing.message}"

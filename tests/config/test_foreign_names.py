@@ -8,7 +8,7 @@ from streamproc.config.foreign_names import nearest, suggestion
     [
         ("max_queue_delay_microseconds", "max_queue_delay: ..."),
         ("preferred_batch_size", "batching.max_size"),
-        ("canaryTrafficPercent", "model.variants"),
+        ("canaryTrafficPercent", "rollout: {canary:"),
         ("max_queue_size", "tail_drop: {max_queue: ...}"),
         ("priority_levels", "lanes: [{name: ..."),
         ("maxBatchSize", "batching.max_size"),

@@ -1,5 +1,6 @@
 """Configuration files that were damaged, and any text: read, or refused with words; never anything else."""
 
+from copy import deepcopy
 from typing import Any
 
 import yaml
@@ -54,7 +55,7 @@ def test_a_value_that_is_another(text: str, data: st.DataObject) -> None:
         inside = tree
         for part in above:
             inside = inside[part]
-        inside[last] = data.draw(SCALARS)
+        inside[last] = deepcopy(data.draw(SCALARS))  # else a drawn {} is in itself the next time
     refused_or_read(yaml.safe_dump(tree, allow_unicode=True))
 
 

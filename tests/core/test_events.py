@@ -25,6 +25,7 @@ ARRAYS = (
     *TIMES,
     "row",
     "lane",
+    "arm",
     "key",
     "record_key",
     "value",
@@ -34,11 +35,11 @@ ARRAYS = (
 def batch_of(count: int, first: int = 0) -> EventBatch:
     """Every value differs; all arrays are read-only; every third event has headers."""
     number = np.arange(first, first + count)
-    columns = {name: number * 100 + place for place, name in enumerate(ARRAYS[:12])}
+    columns = {name: number * 100 + place for place, name in enumerate(ARRAYS[:13])}
     columns["number"] = number
     texts = {
         name: object_column([None if n % 4 == 0 else f"{name}{n}".encode() for n in number])
-        for name in ARRAYS[12:]
+        for name in ARRAYS[13:]
     }
     batch = EventBatch(
         **columns,

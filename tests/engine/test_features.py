@@ -1,12 +1,22 @@
 """Features of what keys did before, through the engine: outcomes, restarts, batches, failures."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from streamproc.codecs import JsonCodec
-from streamproc.core import NS_PER_S, Array, Columns, Duration, Outcome
+from streamproc.core import (
+    NS_PER_S,
+    Array,
+    Columns,
+    Duration,
+    Outcome,
+    TopicPartition,
+    VirtualClock,
+)
+from streamproc.engine import Call, Entry, ScheduleLog
 from streamproc.features import Duplicates, FeatureState
 from streamproc.features.operators import (
     AsOf,
@@ -16,9 +26,12 @@ from streamproc.features.operators import (
     KeyedBatch,
     Rolling,
 )
+from streamproc.runtime import assemble
 from streamproc.testing import FakeExecutor, PipelineTest
 from tests.engine.pipelines import POISON, pipeline, reference_to, within
+from tests.support.captures import batch_of
 
+T = [TopicPartition("ticks", number) for number in (0, 1)]
 T0 = 1_699_990_000 * NS_PER_S
 TTL = FeatureState(ttl=Duration.parse("10s"), grace=Duration.parse("2s"))
 SUM = Rolling(field="x", take=["sum"], time=Duration.parse("5s"), max_events=8)
@@ -170,6 +183,27 @@ def test_a_partition_that_comes_back_is_decided_as_if_nothing_had_been(delivery:
         return {d.id: d.output for d in result.decisions}
 
     assert decided(moved=True) == decided(moved=False)
+
+
+def test_what_the_consumer_says_of_empty_partitions_is_not_needed_to_do_it_again() -> None:
+    batch = batch_of(2, source=T[0], value=[b'{"x": 1, "kind": "t"}'] * 2)
+
+    def calls(*, told: bool) -> list[Call]:
+        entries: list[Entry] = []
+        log = ScheduleLog(lambda data, _: entries.append(Entry.decode(data)))
+        config = replace(keyed()._config, deadline=within("1h", from_="arrival"))
+        clock = VirtualClock(batch.arrival_ns)
+        engine = assemble(config, [FakeExecutor(echo)], clock, log=log).engine
+        engine.assigned(dict.fromkeys(T, 0))
+        engine.ingest(batch)
+        if told:
+            engine.moved({T[1]: 0})
+        assert engine.restore.under_way != told
+        engine.ingest(replace(batch, offset=batch.offset + 2, end_position=4))
+        log.flush()
+        return [Call(call) for entry in entries for call in entry.calls]
+
+    assert calls(told=True) == calls(told=False)
 
 
 def count_seen(batch: KeyedBatch) -> Array:

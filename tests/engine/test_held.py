@@ -18,7 +18,7 @@ def answers(numbers: list[int], variant: int) -> Answers:
     """Of events with these numbers."""
     batch = events_of(len(numbers), number=numbers)
     outputs = {"y": np.array(numbers, np.float64) + variant / 10}
-    return Answers(batch, outputs, Ran(0, 1, variant, (), None, Outcome.ON_TIME))
+    return Answers(batch, outputs, Ran(0, 1, variant, (), None, outcome=Outcome.ON_TIME))
 
 
 class Obvious:

@@ -8,6 +8,7 @@ nowhere else, and then runs the command as ever:
 - ``after_send``: decisions were given to the producer, some of them may be on the wire;
 - ``after_acknowledgement``: the broker has them, nothing of it is committed;
 - ``before_commit``, ``after_commit``: around the storing of positions;
+- ``changelog_sent``: a part of what features remember was given to the producer (a topic that ends with ``-state``);
 
 where decisions are published in transactions:
 
@@ -86,6 +87,9 @@ def arm(point: str, fuse: Fuse) -> None:
         case "after_send":
             for sink in _sinks():
                 _around(sink, "send", fuse, before=False)
+        case "changelog_sent":
+            for sink in _sinks():
+                _when_sent_to("-state", sink, fuse)
         case "in_transaction" | "after_transaction":
             _when_published(fuse, before=point == "in_transaction")
         case "before_commit" | "after_commit":
@@ -126,6 +130,17 @@ def _sinks() -> list[type]:
     """Both kinds, with transactions and without."""
     transactional = getattr(kafka, "KafkaTransactionalSink", None)
     return [KafkaRecordSink, *([transactional] if transactional else [])]
+
+
+def _when_sent_to(suffix: str, sink: Any, fuse: Fuse) -> None:
+    plain = sink.send
+
+    def patched(self: object, records: Any, done: Any) -> None:
+        plain(self, records, done)
+        if records.topic.endswith(suffix):
+            fuse.passed()
+
+    sink.send = patched
 
 
 def _when_published(fuse: Fuse, *, before: bool) -> None:
@@ -211,7 +226,7 @@ def jump() -> None:
 
 
 _FAULTS: dict[str, Callable[[], None]] = {
-    **dict.fromkeys((*KILL_POINTS, *TRANSACTION_POINTS), end_at_once),
+    **dict.fromkeys((*KILL_POINTS, *TRANSACTION_POINTS, "changelog_sent"), end_at_once),
     "hang_in_thread": forever,
     "hang_on_loop": forever,
     "stuck_consumer": get_stuck,

@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from streamproc.features.hashing import fnv1a
 from streamproc.features.operators import (
     AsOf,
     ClosedWindow,
+    Cumulative,
     Difference,
     Ewm,
     KeySequence,
@@ -154,10 +156,51 @@ def _ewm(o: Ewm, event: Event, seen: Any, young: Any) -> dict[str, Any]:
     return {f"{o.field}_ewm_{name}": known[name] for name in o.take}
 
 
+def _cumulative(o: Cumulative, event: Event, seen: Any, young: Any) -> dict[str, Any]:
+    weight = total = squares = 0.0
+    mean, newest, members = o.fill, seen[0]["time_ns"], []
+    for e in seen:
+        reached = max(newest, e["time_ns"])
+        fades = o.half_life is not None
+        factor = 2.0 ** -((reached - newest) / int(o.half_life or 1)) if fades else 1.0
+        own = 2.0 ** -((reached - e["time_ns"]) / int(o.half_life or 1)) if fades else 1.0
+        newest, weight = reached, weight * factor
+        total, squares = total * factor, squares * factor
+        if o.when is None or _holds(o.when, e):
+            members.append(e[o.field])
+            before, had = mean, weight > 0
+            weight, total = weight + own, total + own * e[o.field]
+            mean = total / weight
+            if had:
+                squares += own * ((e[o.field] - before) * (e[o.field] - mean))
+        elif weight > 0:
+            mean = total / weight
+    squares = max(squares, 0.0)
+    enough = len(members) > (o.half_life is None)
+    variance = squares / (weight - (o.half_life is None)) if enough else o.fill
+    known = {
+        "count": weight,
+        "sum": total,
+        "mean": total / weight if members else o.fill,
+        "variance": variance,
+        "std": math.sqrt(variance) if enough else o.fill,
+        "min": min(members, default=o.fill),
+        "max": max(members, default=o.fill),
+    }
+    return {f"{o.field}_cumulative_{name}": known[name] for name in o.take}
+
+
 def _sequence(o: KeySequence, event: Event, seen: Any, young: Any) -> dict[str, Any]:
     steps = [e for e in seen if o.when is None or _holds(o.when, e)][-o.steps :]
     rows = [[e[f] if e in young else o.fill for f in o.fields] for e in steps]
-    return {o.as_: [[o.fill] * len(o.fields)] * (o.steps - len(rows)) + rows}
+    made = {o.as_: [[o.fill] * len(o.fields)] * (o.steps - len(rows)) + rows}
+    if o.every is None:
+        return made
+    shift_ns = fnv1a(event["key"] or b"") % o.every
+    stretches = [(e["time_ns"] + shift_ns) // o.every for e in steps if e in young]
+    whole = len(stretches) == o.steps and (o.when is None or _holds(o.when, event))
+    due = whole and stretches[-1] > max(stretches[:-1])
+    return made | {f"_{o.as_}_due": float(due)}
 
 
 def _as_of(o: AsOf, event: Event, seen: Any, young: Any) -> dict[str, Any]:
@@ -207,6 +250,7 @@ _MEANINGS = {
     ClosedWindow: _closed,
     Quantile: _quantile,
     Ewm: _ewm,
+    Cumulative: _cumulative,
     KeySequence: _sequence,
     AsOf: _as_of,
 }

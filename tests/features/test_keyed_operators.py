@@ -15,6 +15,7 @@ from streamproc.features import Program
 from streamproc.features.operators import (
     AsOf,
     ClosedWindow,
+    Cumulative,
     Difference,
     Ewm,
     KeySequence,
@@ -57,12 +58,18 @@ KEYED: list[Feature] = [
     Quantile(field="x", time=seconds("2s"), when=QUOTE, fill=7.0),
     KeySequence(fields=["x", "y"], steps=5, fill=0.5),
     KeySequence(fields=["y"], steps=3, when=QUOTE, as_="quotes"),
+    KeySequence(fields=["x"], steps=2, every=seconds("1s"), as_="often"),
+    KeySequence(fields=["y"], steps=3, when=QUOTE, every=seconds("2s"), as_="seldom"),
     AsOf(when=QUOTE, fields=["x", "y"], within=seconds("4s"), max_events=3, fill=-3.0),
+    Cumulative(field="x", take=ALL[:-1], fill=4.0),
+    Cumulative(field="y", take=["sum", "min", "std"], when=QUOTE),
 ]  # fmt: skip
 NEARLY: list[Feature] = [
     Return(field="x", log=True),
     Ewm(field="x", take=["mean", "variance", "std"], half_life_events=2.0, events=6),
     Ewm(field="y", take=["mean", "std"], half_life=seconds("1s"), max_events=6, when=QUOTE),
+    Cumulative(field="x", take=["count", "sum", "mean", "std"], half_life=seconds("2s")),
+    Cumulative(field="y", take=["mean", "variance"], half_life=seconds("700ms"), when=QUOTE),
 ]
 """Those with a logarithm or a power, of which the C library's last bit may be another."""
 
@@ -153,9 +160,9 @@ def test_with_a_power_it_is_its_plain_loop_but_for_rounding(
 def test_batches_cut_in_another_way_give_the_same_bits(
     events: list[plain.Event], sizes: list[int]
 ) -> None:
-    closed = [
-        replace(o, as_=f"closed_{n}") for n, o in enumerate(KEYED) if isinstance(o, ClosedWindow)
+    operators = [
+        replace(o, as_=f"own_{n}") if isinstance(o, ClosedWindow | Cumulative) else o
+        for n, o in enumerate([*KEYED, *NEARLY])
     ]
-    operators = [o for o in KEYED if not isinstance(o, ClosedWindow)] + closed + NEARLY
     one_by_one = advanced(operators, events, sizes=[1] * len(events), ttl_ns=3 * S)
     assert bits(advanced(operators, events, sizes=sizes, ttl_ns=3 * S)) == bits(one_by_one)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
+import pytest
 import yaml
 
 from streamproc.codecs import FieldType
 from streamproc.core import Columns, Duration, TopicPartition, object_column
 from streamproc.features import Feature, FeatureState, Program
-from streamproc.features.operators import Difference, Ewm, Rolling
+from streamproc.features.operators import Cumulative, Difference, Ewm, Rolling
 from tests.integration.pipelines import Command, InThread
 from tests.support import wait_until
 from tests.support.kafka import Message, committed, create_topics, end_offsets, fill, read, stream
@@ -25,19 +27,50 @@ if TYPE_CHECKING:
 
 PARTITIONS = 4
 EVENTS = 6_000
-OPERATORS: list[Any] = [
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How state comes back: what is remembered, and the same said twice."""
+
+    operators: list[Any]
+    same: list[Feature]
+    state: dict[str, Any]
+    ttl: Duration | None
+    delivery: str = "at_least_once"
+
+
+BOUNDED: list[Any] = [
     {"rolling": {"field": "x", "take": ["sum", "std"], "time": "5s", "max_events": 64}},
     {"difference": {"field": "x"}},
     {"rolling": {"field": "x_difference_1", "take": ["mean"], "events": 5}},
     {"ewm": {"field": "x", "half_life": "500ms", "max_events": 32}},
 ]
-SAME: list[Feature] = [
+SAME_BOUNDED: list[Feature] = [
     Rolling(field="x", take=("sum", "std"), time=Duration.parse("5s"), max_events=64),
     Difference(field="x"),
     Rolling(field="x_difference_1", take=("mean",), events=5),
     Ewm(field="x", half_life=Duration.parse("500ms"), max_events=32),
 ]
-STATE = {"ttl": "8s", "grace": "2s"}
+UNBOUNDED: list[Any] = [
+    {"cumulative": {"field": "x", "take": ["count", "std"]}},
+    {"cumulative": {"field": "x", "take": ["sum"], "half_life": "500ms", "as": "fading"}},
+    {"difference": {"field": "x"}},
+    {"rolling": {"field": "x_difference_1", "take": ["mean"], "events": 5}},
+]
+SAME_UNBOUNDED: list[Feature] = [
+    Cumulative(field="x", take=("count", "std")),
+    Cumulative(field="x", take=("sum",), half_life=Duration.parse("500ms"), as_="fading"),
+    Difference(field="x"),
+    Rolling(field="x_difference_1", take=("mean",), events=5),
+]
+TTL = {"ttl": "8s", "grace": "2s"}
+CHANGELOG = {"grace": "2s", "changelog": {"interval": "300ms"}}
+KINDS = {
+    "rewound": Kind(BOUNDED, SAME_BOUNDED, TTL, Duration.parse("8s")),
+    "changelog": Kind(UNBOUNDED, SAME_UNBOUNDED, CHANGELOG, None),
+    "changelog in transactions": Kind(UNBOUNDED, SAME_UNBOUNDED, CHANGELOG, None, "exactly_once"),
+}
 
 
 def echo(inputs: Columns) -> Columns:
@@ -45,8 +78,9 @@ def echo(inputs: Columns) -> Columns:
     return {"output": inputs["input"]}
 
 
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_killed_and_moved_decisions_are_those_of_an_undisturbed_run(
-    kafka: KafkaBroker, topic_name: str, tmp_path: Path
+    kafka: KafkaBroker, topic_name: str, tmp_path: Path, kind: Kind
 ) -> None:
     source, sink = topic_name, f"{topic_name}-out"
     create_topics(kafka.bootstrap, source, sink, partitions=PARTITIONS)
@@ -68,6 +102,9 @@ def test_killed_and_moved_decisions_are_those_of_an_undisturbed_run(
         )
     ]
     fill(kafka.bootstrap, source, messages[: EVENTS // 2])
+    state = dict(kind.state)
+    if "changelog" in state:
+        state["changelog"] = {"topic": f"{topic_name}-changelog", **state["changelog"]}
     config = tmp_path / "pipeline.yaml"
     config.write_text(
         yaml.safe_dump(
@@ -83,8 +120,9 @@ def test_killed_and_moved_decisions_are_those_of_an_undisturbed_run(
                     }
                 },
                 "codec": {"json": {"fields": {"x": "float64"}}},
-                "features": OPERATORS,
-                "state": STATE,
+                "features": kind.operators,
+                "state": state,
+                "delivery": kind.delivery,
                 "deadline": {"budget": "10m"},
                 "model": {"executor": {"python": {"callable": f"{__name__}:echo"}}},
                 "batching": {"max_size": 8},
@@ -116,9 +154,11 @@ def test_killed_and_moved_decisions_are_those_of_an_undisturbed_run(
         assert second.service.readiness()["features"]
         summary = second.stop()
     assert summary["restored"] > 0, summary
-    wanted = undisturbed(kafka.bootstrap, source)
+    wanted = undisturbed(kafka.bootstrap, source, kind)
     made = [msgspec.json.decode(record.value or b"") for record in read(kafka.bootstrap, sink)]
     assert {decision["id"] for decision in made} == wanted.keys()
+    if kind.delivery == "exactly_once":
+        assert len(made) == len(wanted)
     for decision in made:
         assert decision["output"] == wanted[decision["id"]], decision["id"]
 
@@ -130,15 +170,15 @@ def owned(pipeline: InThread) -> Collection[TopicPartition]:
     return pipeline.service.gauges().lag_records
 
 
-def undisturbed(bootstrap: str, topic: str) -> dict[str, list[float]]:
+def undisturbed(bootstrap: str, topic: str, kind: Kind) -> dict[str, list[float]]:
     """The features of every record, partition by partition, all of one in one batch."""
     by_partition: dict[int, list[Any]] = {}
     for message in stream(bootstrap, topic):
         by_partition.setdefault(message.partition(), []).append(message)
-    state = FeatureState(ttl=Duration.parse("8s"), grace=Duration.parse("2s"))
+    state = FeatureState(ttl=kind.ttl, grace=Duration.parse("2s"))
     found: dict[str, list[float]] = {}
     for number, messages in by_partition.items():
-        program = Program(SAME, fields={"x": FieldType("float64")}, state=state)
+        program = Program(kind.same, fields={"x": FieldType("float64")}, state=state)
         values = [msgspec.json.decode(m.value())["x"] for m in messages]
         columns = program.advance(
             {"x": np.array(values)},

@@ -5,6 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer
+from confluent_kafka.serialization import MessageField, SerializationContext
+
+from streamproc.codecs import decode_framed_decision
+from streamproc.codecs.protobuf_decision import message_class
 from tests.codecs.schemas import MockRegistry, id_of
 from tests.integration.pipelines import InThread, assert_adds_up, decisions, headers, set_up
 from tests.support.kafka import Message, committed, end_offsets, fill, read
@@ -65,3 +73,31 @@ def test_old_and_new_schema_side_by_side(
     reasons = [headers(letter)["streamproc-reason"] for letter in letters]
     assert reasons == [b"unknown_schema", b"undecodable"]
     assert [letter.value for letter in letters] == [unknown, old[:-3]]
+
+
+@pytest.mark.parametrize("kind", ["avro", "protobuf"])
+def test_decisions_are_read_by_another_client(
+    kafka: KafkaBroker, topic_name: str, tmp_path: Path, kind: str
+) -> None:
+    with RegistryServer().serving() as registry:
+        wanted = {kind: {"registry": {"url": registry.url}, "auto_register": True}}
+        source, sink, config = set_up(kafka, topic_name, tmp_path, partitions=1, decisions=wanted)
+        value = json.dumps({"ts": 1, "features": [0.5] * 16}).encode()
+        fill(kafka.bootstrap, source, [Message(value, b"k")] * 20)
+        with InThread(config, stop_after=20) as pipeline:
+            summary = pipeline.result()
+        assert_adds_up(summary)
+        assert {subject for subject, _ in registry.registered} == {f"{sink}-value"}
+        client = SchemaRegistryClient({"url": registry.url})
+        decode: Any = AvroDeserializer(client)
+        if kind == "protobuf":
+            decode = ProtobufDeserializer(message_class(), {"use.deprecated.format": False})
+        records = read(kafka.bootstrap, sink)
+        context = SerializationContext(sink, MessageField.VALUE)
+        said = [decode(record.value, context) for record in records]
+    ids = [one["id"] if kind == "avro" else one.id for one in said]
+    assert ids == [f"{source}/0/{offset}" for offset in range(20)]
+    labels = [one["output"]["label"] if kind == "avro" else one.output.label for one in said]
+    mine = [decode_framed_decision(record.value or b"") for record in records]
+    assert labels == [record.output["label"] for record in mine]  # type: ignore[index]
+    assert all(headers(record)["streamproc-outcome"] for record in records)

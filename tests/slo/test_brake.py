@@ -52,3 +52,11 @@ def test_the_strictest_holds(
         max_queue,
         engaged,
     )
+
+
+def test_a_canary_is_taken_back_where_one_asks_for_it() -> None:
+    brakes = {"a": Brake(OnBurn(roll_back=True)), "b": Brake(OnBurn(max_queue=9))}
+    brakes["b"].engaged = True
+    assert not measures_of(brakes.items(), ["full"]).roll_back
+    brakes["a"].engaged = True
+    assert measures_of(brakes.items(), ["full"]).roll_back

@@ -40,6 +40,7 @@ class RegistryServer:
         by_subject: schemas by subject and version.
         status: what it answers to everything, where it is not 200.
         authorization: the header that it wants; None for any.
+        registered: ids by subject and schema, of what was posted.
         asked: the paths that were asked for.
         url: where it is.
     """
@@ -48,6 +49,7 @@ class RegistryServer:
     by_subject: dict[tuple[str, int], Registered] = field(default_factory=dict)
     status: int = 200
     authorization: str | None = None
+    registered: dict[tuple[str, str], int] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     url: str = ""
 
@@ -70,6 +72,26 @@ class RegistryServer:
                 return 404, {"error_code": 40401, "message": "Subject not found"}
         return 404, {"error_code": 404, "message": "HTTP 404 Not Found"}
 
+    def post(
+        self, path: str, said: dict[str, Any], authorization: str | None
+    ) -> tuple[int, dict[str, Any]]:
+        """The same for a schema that is put into a subject, or looked for in one."""
+        self.asked.append(path)
+        if self.status != 200:
+            return self.status, {"error_code": self.status, "message": "not like this"}
+        if self.authorization not in (None, authorization):
+            return 401, {"error_code": 401, "message": "Unauthorized"}
+        _, subject, *versions = path.strip("/").split("/")
+        key = (subject, said["schema"])
+        if versions and key not in self.registered:
+            self.registered[key] = number = 100 + len(self.by_id)
+            self.by_id[number] = Registered(said["schema"], said.get("schemaType", "AVRO"))
+        if key in self.registered:
+            return 200, {"id": self.registered[key]}
+        if any(subject == other for other, _ in self.registered):
+            return 404, {"error_code": 40403, "message": "Schema not found"}
+        return 404, {"error_code": 40401, "message": "Subject not found"}
+
     @contextmanager
     def serving(self) -> Iterator[Self]:
         """Serves while the context lasts, on 127.0.0.1."""
@@ -88,7 +110,13 @@ class RegistryServer:
 def _handler_of(registry: RegistryServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, said = registry.answer(self.path, self.headers.get("authorization"))
+            self._send(*registry.answer(self.path, self.headers.get("authorization")))
+
+        def do_POST(self) -> None:
+            said = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            self._send(*registry.post(self.path, said, self.headers.get("authorization")))
+
+        def _send(self, status: int, said: dict[str, Any]) -> None:
             body = json.dumps(said).encode()
             self.send_response(status)
             self.send_header("content-type", "application/vnd.schemaregistry.v1+json")

@@ -31,7 +31,7 @@ ALL_GAUGES = Gauges(
     executor_slots=1,
     loop_lag_seconds=0.0,
     event_time_skew_seconds={"ticks/0": 0.0},
-    features=FeatureStates(1, 8, 0, 0, 0.0),
+    features=FeatureStates(1, 8, 0, 0, 0.0, (1, 1)),
     workers=WorkerStates({"ready": 1}, 0, 0.0),
     model=ModelStates({"full": ModelProcesses(1, 0, {"closed": 1}, 0)}, {}),
 )
@@ -44,6 +44,10 @@ def shown() -> dict[str, tuple[str, str, frozenset[str]]]:
     accounts.tail.threshold_ns = 1
     accounts.suppressed(Outcome.SHED, 1)
     accounts.judged(0, "sure", 1)
+    accounts.rollout.shares["canary"] = 0.5
+    accounts.rollout.outcomes["canary", Outcome.LATE] += 1
+    accounts.rollout.rollbacks["canary", "misses"] += 1
+    accounts.rollout.of("canary")
     collector = PipelineCollector(
         lambda: accounts,
         gauges=lambda: ALL_GAUGES,

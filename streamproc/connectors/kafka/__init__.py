@@ -1,5 +1,6 @@
 """Kafka: source, sink and the embedded broker."""
 
+from streamproc.connectors.kafka.changelog_topic import prepare_changelog, read_changelog
 from streamproc.connectors.kafka.connection import Access, check_reachable
 from streamproc.connectors.kafka.embedded import EmbeddedBroker
 from streamproc.connectors.kafka.options import KafkaSink, KafkaSource
@@ -49,6 +50,8 @@ __all__ = [
     "heed_stored_errors",
     "named",
     "partition_of",
+    "prepare_changelog",
+    "read_changelog",
     "rows_by_partition",
     "security_problems",
     "topic_shapes",

@@ -15,6 +15,7 @@ from streamproc.core import (
     ExternalError,
     Int64Array,
     Jump,
+    Recall,
     RecordBatch,
     TopicPartition,
 )
@@ -51,6 +52,15 @@ class RecoveringSource:
     @rewind_ns.setter
     def rewind_ns(self, rewind_ns: int) -> None:
         self._source.rewind_ns = rewind_ns
+
+    @property
+    def recall(self) -> Recall | None:
+        """See ``Recalling``."""
+        return self._source.recall
+
+    @recall.setter
+    def recall(self, recall: Recall | None) -> None:
+        self._source.recall = recall
 
     @property
     def skipped_total(self) -> int:
@@ -152,11 +162,11 @@ class RecoveringSource:
             await self._commit_last(await old.hand_over())
         await self._source.stop()
         self._skipped_before = self.skipped_total
-        rewind_ns = self.rewind_ns
+        rewind_ns, recall = self.rewind_ns, self.recall
         self._source = self._make()
         if self._renewed is not None:
             self._source.renew(*self._renewed)
-        self.rewind_ns = rewind_ns
+        self.rewind_ns, self.recall = rewind_ns, recall
         self._relay = _Relay(old.listener)
         await self._source.start(self._relay)
         self._changing = False

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Collection, Mapping
+from functools import partial
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka import TopicPartition as KafkaPartition
@@ -26,6 +27,7 @@ from streamproc.connectors.kafka.membership import forget_instance
 from streamproc.connectors.kafka.options import KafkaSource
 from streamproc.connectors.kafka.progress_text import from_stored
 from streamproc.connectors.kafka.raw_records import RawLists, Record, flat, install
+from streamproc.connectors.kafka.recalls import Recalls
 from streamproc.connectors.kafka.renewal import show
 from streamproc.connectors.kafka.rewinding import rewound
 from streamproc.connectors.kafka.start_offsets import positions_of, settle_start
@@ -38,6 +40,7 @@ from streamproc.core import (
     ExternalError,
     Int64Array,
     Jump,
+    Recall,
     RecordBatch,
     TopicPartition,
 )
@@ -80,6 +83,9 @@ class KafkaRecordSource:
         """Records that were gone before they could be read (retention)."""
         self.rewind_ns = 0
         """See ``Rewinding``."""
+        self.recall: Recall | None = None
+        """See ``Recalling``."""
+        self._recalls = Recalls(self.not_taken_over)
         self.leaves_for_good = False
         """True to leave the group at the end though a static member: it will not come back within the session."""
 
@@ -167,7 +173,8 @@ class KafkaRecordSource:
     def resume(self) -> None:
         """Fetch again; see ``Source``."""
         self._paused = False
-        self._client.resume(*self._client.assignment())
+        waiting = self._recalls.waiting
+        self._client.resume(*(tp for tp in self._client.assignment() if tp not in waiting))
 
     async def positions(self) -> dict[TopicPartition, int]:
         """The positions behind the last records given; see ``Source``."""
@@ -249,6 +256,7 @@ class KafkaRecordSource:
     async def stop(self) -> None:
         """Leave the group; see ``Source``."""
         consumer, self._consumer = self._consumer, None
+        await self._recalls.stop()
         if consumer is not None:
             if self.leaves_for_good:
                 forget_instance(consumer)
@@ -288,7 +296,9 @@ class KafkaRecordSource:
         """The group takes these away (aiokafka's listener calls this)."""
         if self._listener is None or not partitions:
             return
-        positions = await self._listener.revoked([TopicPartition(*tp) for tp in partitions])
+        sources = [TopicPartition(*tp) for tp in partitions]
+        await self._recalls.stop(sources)
+        positions = await self._listener.revoked(sources)
         for tp in partitions:
             self._position_of.pop(tp, None)
         try:
@@ -306,7 +316,22 @@ class KafkaRecordSource:
                 positions[source], beyond[source] = from_stored(stored)
         new = [source for source in sources if source not in positions]
         positions |= await positions_of(self._client, new)
-        starts: Mapping[TopicPartition, int] = positions
+        if self.recall is None or not positions:
+            await self._begin(positions, beyond, positions)
+            return
+        owned = self._client.assignment()
+        positions = {s: at for s, at in positions.items() if KafkaPartition(*s) in owned}
+        self._client.pause(*map(KafkaPartition._make, positions))
+        self._recalls.start(self.recall, positions, partial(self._begin, positions, beyond))
+
+    async def _begin(
+        self,
+        positions: dict[TopicPartition, int],
+        beyond: Mapping[TopicPartition, Int64Array],
+        recalled: Mapping[TopicPartition, int],
+    ) -> None:
+        """Read partitions from where what was remembered of them ends, or from where it begins."""
+        starts = recalled
         if self.rewind_ns and positions:
             # What an aborted transaction wrote tells nothing of the time of what counts.
             isolation = {"isolation_level": self._options.isolation_level}
@@ -316,8 +341,9 @@ class KafkaRecordSource:
                 reach_ns=self.rewind_ns,
                 now_ns=self._clock.now_ns(),
             )
-            if self._consumer is None:
-                return  # stopped while this was waiting
+            starts = {source: min(at, recalled[source]) for source, at in starts.items()}
+        if self._consumer is None:
+            return  # stopped while this was waiting
         gone = set(positions) - {TopicPartition(*tp) for tp in self._client.assignment()}
         for source in gone:  # revoked while this was waiting
             del positions[source]
@@ -325,6 +351,8 @@ class KafkaRecordSource:
             self._client.seek(KafkaPartition(*source), starts[source])
         if self._paused:
             self._client.pause(*map(KafkaPartition._make, positions))
+        elif self.recall is not None:
+            self._client.resume(*map(KafkaPartition._make, positions))
         self._assignments_total += 1  # whatever was asked while this was waiting is out of date
         if self._listener is not None:
             if self._transactional:

@@ -1,5 +1,6 @@
-"""Writes single records to one topic, seldom: each is waited for."""
+"""Writes records to one topic, beside what the pipeline itself writes: all are waited for."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -39,8 +40,10 @@ class TopicWriter:
         try:
             if self._producer is None:
                 self._producer = await self._producers.connect()
-            for key, value in records:
-                await self._producer.send_and_wait(self._topic, value, key=key)
+            sent = [
+                await self._producer.send(self._topic, value, key=key) for key, value in records
+            ]
+            await asyncio.gather(*sent)
         except (KafkaError, ConfigError, ExternalError) as error:
             await self.stop()
             msg = f"{self._topic} takes nothing: {error}"

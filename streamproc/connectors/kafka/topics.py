@@ -1,6 +1,7 @@
 """The topics of a cluster: what there is, and making what is missing."""
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -62,7 +63,11 @@ def absent(topics: Collection[str], settings: Mapping[str, object]) -> str:
 
 
 async def create_topics(
-    settings: Mapping[str, object], shapes: Mapping[str, TopicShape], *, key: str
+    settings: Mapping[str, object],
+    shapes: Mapping[str, TopicShape],
+    *,
+    key: str,
+    configs: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Make topics.
 
@@ -70,6 +75,7 @@ async def create_topics(
         settings: of the client.
         shapes: how each is to be laid out.
         key: the configuration's key that names them, for the message.
+        configs: their settings, where they are not the broker's own.
 
     Raises:
         ConfigError: the broker refuses.
@@ -79,7 +85,10 @@ async def create_topics(
     await admin.start()
     try:
         answer = await admin.create_topics(
-            [NewTopic(topic, *shape) for topic, shape in shapes.items()]
+            [
+                NewTopic(topic, *shape, topic_configs=dict(configs))
+                for topic, shape in shapes.items()
+            ]
         )
     finally:
         await admin.close()

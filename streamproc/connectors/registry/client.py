@@ -1,8 +1,8 @@
 """Asks a schema registry, one request at a time; blocks, so it is called on a thread."""
 
 import ssl
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -26,6 +26,9 @@ _ANSWER_BYTES_MAX: Final = 4 << 20
 _REFERENCES_MAX: Final = 256
 _NOT_FOUND: Final = {40401: "subject", 40402: "version", 40403: "schema"}
 """The registry's own codes; a 404 without one is of somebody else, such as a proxy or a wrong path."""
+_UNFIT: Final = (409, 422)
+"""A schema that does not go with those before it in its subject, or is none."""
+_CONTENT: Final = "application/vnd.schemaregistry.v1+json"
 _ACCEPT: Final = "application/vnd.schemaregistry.v1+json, application/json"
 
 
@@ -47,8 +50,18 @@ class _Answer(msgspec.Struct, frozen=True, rename="camel"):
     references: list[_Reference] | None = None
 
 
+class _Registered(msgspec.Struct, frozen=True):
+    """What ``/subjects/SUBJECT`` and ``/subjects/SUBJECT/versions`` answer to a schema."""
+
+    id: int
+
+
 class _Refused(msgspec.Struct, frozen=True):
     error_code: int = 0
+    message: str = ""
+
+
+_Form = TypeVar("_Form", _Answer, _Registered)
 
 
 class RegistryClient:
@@ -94,6 +107,24 @@ class RegistryClient:
         main, files = as_serialised(answer.schema, texts)
         return RegisteredSchema(found, main, files)
 
+    def id_of(self, subject: str, text: str, kind: SchemaType, *, register: bool) -> int:
+        """The id under which a schema stands in a subject.
+
+        Args:
+            subject: such as ``decisions-value``.
+            text: the schema.
+            kind: its language.
+            register: whether it is put there where it is not.
+
+        Raises:
+            UnknownSchemaError: it is not there.
+            ExternalError: the registry cannot be asked, or refuses the schema.
+        """
+        path = f"/subjects/{quote(subject, safe='')}" + ("/versions" if register else "")
+        said = msgspec.json.encode({"schema": text, "schemaType": kind})
+        answer = self._of_any(lambda url: self._ask(url, path, {}, said))
+        return _read(answer, _Registered).id
+
     def close(self) -> None:
         """Let go of the connections."""
         self._pool.clear()
@@ -123,23 +154,31 @@ class RegistryClient:
         fields = {"deleted": "true"} if path.startswith("/subjects") else {}
         if kind == "PROTOBUF":
             fields["format"] = "serialized"
+        return _read(self._of_any(lambda url: self._ask(url, path, fields)), _Answer)
+
+    def _of_any(self, ask: Callable[[str], bytes]) -> bytes:
+        """What the first registry answers that does."""
         failures: list[str] = []
         for url in self._urls:
             try:
-                return self._ask(url, path, fields)
+                return ask(url)
             except UnknownSchemaError:
                 raise
             except ExternalError as error:
                 failures.append(str(error))
         raise ExternalError("; ".join(failures), retriable=True)
 
-    def _ask(self, url: str, path: str, fields: Mapping[str, str]) -> _Answer:
+    def _ask(
+        self, url: str, path: str, fields: Mapping[str, str], said: bytes | None = None
+    ) -> bytes:
+        """What is answered to a question, or to what is said."""
+        headers = self._headers if said is None else {**self._headers, "content-type": _CONTENT}
         try:
             answer = self._pool.request(
-                "GET",
+                "GET" if said is None else "POST",
                 url + path,
-                fields=dict(fields),
-                headers=self._headers,
+                **({"fields": dict(fields)} if said is None else {"body": said}),
+                headers=headers,
                 timeout=self._timeout_s,
                 retries=False,
                 redirect=False,  # credentials go where the configuration says, and nowhere else
@@ -154,8 +193,11 @@ class RegistryClient:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             msg = f"the schema registry {url} does not answer: {type(error).__name__}"
             raise ExternalError(msg, retriable=True) from error
+        if len(body) > _ANSWER_BYTES_MAX:
+            msg = f"the schema registry {url} answers with more than {_ANSWER_BYTES_MAX} bytes"
+            raise UnknownSchemaError(msg)
         if answer.status == 200:  # noqa: PLR2004 - HTTP's OK
-            return _read(body, url)
+            return body
         raise _refused(answer.status, body, url)
 
 
@@ -207,24 +249,24 @@ def _trust(security: Mapping[str, str], key: str) -> ssl.SSLContext:
     return context
 
 
-def _read(body: bytes, url: str) -> _Answer:
-    if len(body) > _ANSWER_BYTES_MAX:
-        msg = f"the schema registry {url} answers with more than {_ANSWER_BYTES_MAX} bytes"
-        raise UnknownSchemaError(msg)
+def _read(body: bytes, form: type[_Form]) -> _Form:
     try:
-        return msgspec.json.decode(body, type=_Answer)
+        return msgspec.json.decode(body, type=form)
     except msgspec.MsgspecError:
-        msg = f"{url} answers as no schema registry does"
+        msg = "the schema registry answers as none does"
         raise ExternalError(msg, retriable=True) from None
 
 
 def _refused(status: int, body: bytes, url: str) -> ExternalError:
     try:
-        code = msgspec.json.decode(body, type=_Refused).error_code
+        said = msgspec.json.decode(body, type=_Refused)
     except msgspec.MsgspecError:
-        code = 0
-    if status == 404 and code in _NOT_FOUND:  # noqa: PLR2004 - HTTP's not found
-        return UnknownSchemaError(f"the schema registry does not know the {_NOT_FOUND[code]}")
+        said = _Refused()
+    if status == 404 and said.error_code in _NOT_FOUND:  # noqa: PLR2004 - HTTP's not found
+        name = _NOT_FOUND[said.error_code]
+        return UnknownSchemaError(f"the schema registry does not know the {name}")
+    if status in _UNFIT:
+        return ExternalError(f"the schema registry {url} refuses the schema: {said.message[:200]}")
     why = {401: ": wrong credentials", 403: ": not allowed"}.get(status, "")
     msg = f"the schema registry {url} refuses with status {status}{why}"
     return ExternalError(msg, retriable=True)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG = 1
 _OOM_SCORE = "500"
 """Of 1000: where the machine has no memory left, the kernel kills this before the service."""
+_LEAST_NICE = 19
 _NO_MEMORY = ("bad_alloc", "Failed to allocate memory", "out of memory")
 """What onnxruntime says, whose exceptions have no type for it."""
 
@@ -60,6 +61,8 @@ def main(channel: int, inbox: int, outbox: int, parent: int) -> None:
     except Exception as error:  # noqa: BLE001 - the user's model may raise anything
         end.send(encode(_raised(error)))
         sys.exit(1)
+    if job.background:
+        _let_others_go_first()
     end.send(encode(Ready(executor.info, executor.inline)))
     # What onnxruntime reads it has done with when it answers; a user's function may keep it.
     copy = isinstance(cast("ModelVariant", job.model).executor, PythonModel)
@@ -76,6 +79,13 @@ def _obey_nobody_but(parent: int) -> None:
         os._exit(1)
     with contextlib.suppress(OSError):  # where it is not allowed, the kernel chooses as it likes
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
+
+
+def _let_others_go_first() -> None:
+    """Once it is loaded, or a busy machine would let it load for ever; the threads that the model made included."""
+    for thread in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):  # one that has ended
+            os.setpriority(os.PRIO_PROCESS, int(thread.name), _LEAST_NICE)
 
 
 def _load(job: Job) -> Executor:

@@ -55,12 +55,14 @@ class Job:
         rules: what its files must keep to, as ``load_variant`` takes it.
         key: where it stands in the configuration.
         memory_limit: bytes of its own; None for no limit.
+        background: whether it only gets what processor time nobody else wants.
     """
 
     model: object
     rules: object
     key: str
     memory_limit: Size | None
+    background: bool = False
 
 
 class ModelRaisedError(Exception):

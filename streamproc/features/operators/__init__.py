@@ -3,6 +3,7 @@
 from streamproc.features.operators.as_of import AsOf
 from streamproc.features.operators.categories import Bucket, Hash, OneHot
 from streamproc.features.operators.closed import ClosedWindow
+from streamproc.features.operators.cumulative import Cumulative
 from streamproc.features.operators.custom import Custom, KeyedBatch
 from streamproc.features.operators.ewm import Ewm
 from streamproc.features.operators.lookup import Lookup, Table
@@ -14,6 +15,6 @@ from streamproc.features.operators.scaling import Cast, Formula, Scale
 from streamproc.features.operators.sequence import KeySequence
 
 __all__ = [
-    "AsOf", "Bucket", "Cast", "ClosedWindow", "Custom", "Difference", "Ewm", "Formula", "Hash", "KeySequence", "KeyedBatch", "Lag",
+    "AsOf", "Bucket", "Cast", "ClosedWindow", "Cumulative", "Custom", "Difference", "Ewm", "Formula", "Hash", "KeySequence", "KeyedBatch", "Lag",
     "Last", "Lookup", "Need", "OneHot", "Operator", "Quantile", "Return", "Rolling", "Scale", "Table", "TimeSince", "View",
 ]  # fmt: skip

@@ -81,6 +81,16 @@ class Custom:
         """No history; its keyed state is its own."""
         return None
 
+    @property
+    def keeps(self) -> Mapping[str, FieldType]:
+        """What it keeps of each key."""
+        return {name: FieldType.parse(text) for name, text in self.state.items()}
+
+    @property
+    def kept_as(self) -> str:
+        """By which name the view has it."""
+        return self.as_
+
     def load(self) -> UserFunction:
         """The function.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from streamproc.codecs import FieldType
-from streamproc.core import BoolArray, Columns, Float64Array, Int64Array, UserFunction
+from streamproc.core import BoolArray, Columns, Float64Array, Int64Array, ObjectArray, UserFunction
 from streamproc.features.expressions import Expression
 from streamproc.features.history import History
 
@@ -42,16 +42,19 @@ class View:
 
     Attributes:
         columns: the decoded fields and what operators before it made, each [n, ...].
+        key: object [n], the events' keys.
         time_ns: int64 [n], when the events happened.
         expressions: the operators' expressions, compiled, by their texts.
         histories: what is remembered, by condition.
         slot: int64 [n], the places of the events' keys in keyed state.
         custom: the user's functions with what they keep, by the name of what they make.
+        kept: what other operators keep of keys, by the operator and by name, an array [keys, ...].
         tables: what lookups look into, by their names.
         refused: events for which an operator finds no value that it must have, by reason.
     """
 
     columns: Columns
+    key: ObjectArray
     time_ns: Int64Array
     expressions: Mapping[str, Expression]
     histories: Mapping[str | None, History]
@@ -59,6 +62,7 @@ class View:
     refused: dict[str, BoolArray]
     tables: Mapping[str, "Table"]
     custom: Mapping[str, tuple[UserFunction, Columns]]
+    kept: Mapping[str, Columns]
 
     def __len__(self) -> int:
         return len(self.time_ns)

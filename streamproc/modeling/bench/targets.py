@@ -56,7 +56,10 @@ def targets(
         model = replace(loaded.config.model, isolation=False, golden=None, agreement=None)
         for variant in model.ladder:
             yield from _of(
-                replace(model, path=None, variants=(variant,)), variant.name, threads, clock
+                replace(model, path=None, repository=None, variants=(variant,)),
+                variant.name,
+                threads,
+                clock,
             )
         return
     for name in executors:
@@ -81,7 +84,9 @@ def _of(model: Model, name: str, threads: Sequence[int], clock: Clock) -> Iterat
             else replace(options, threads=count)
         )
         one = replace(variant, executor=changed)
-        (executor,) = load_executors(replace(model, path=None, variants=(one,)), clock)
+        (executor,) = load_executors(
+            replace(model, path=None, repository=None, variants=(one,)), clock
+        )
         yield Target(name, count, executor)
 
 

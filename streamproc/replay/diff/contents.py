@@ -6,6 +6,7 @@ from typing import NamedTuple
 import msgspec
 from typing_extensions import TypeIs
 
+from streamproc.codecs import decode_framed_decision, is_framed
 from streamproc.replay.diff.tolerances import ROOT, Tolerances
 
 _ABSENT = "(absent)"
@@ -66,7 +67,7 @@ class Compared(NamedTuple):
 def compare(baseline: bytes, candidate: bytes, tolerances: Tolerances, *, label: str) -> Compared:
     """Compare the values of two decision records.
 
-    What is no JSON decision (an Arrow one, or what somebody has rewritten) is compared byte by byte.
+    What is no decision of JSON, Avro or Protobuf (an Arrow one, or what somebody has rewritten) is compared byte by byte.
 
     Args:
         baseline: a record's value.
@@ -75,7 +76,7 @@ def compare(baseline: bytes, candidate: bytes, tolerances: Tolerances, *, label:
         label: where in the output the label is, such as ``label``; empty: the output itself.
     """
     try:
-        old, new = _DECODER.decode(baseline), _DECODER.decode(candidate)
+        old, new = _read(baseline), _read(candidate)
     except msgspec.DecodeError:
         changed = [FieldChange("value", "value", f"{len(baseline)} bytes", f"{len(candidate)} bytes")]  # fmt: skip
         return Compared(changed if baseline != candidate else [], None)
@@ -90,6 +91,16 @@ def compare(baseline: bytes, candidate: bytes, tolerances: Tolerances, *, label:
     fields += _differences(said, says, ROOT, ROOT, tolerances)
     labels = (_at(said, label), _at(says, label))
     return Compared(fields, None if None in labels else labels)
+
+
+def _read(value: bytes) -> _Decision:
+    if not is_framed(value):
+        return _DECODER.decode(value)
+    try:
+        read = decode_framed_decision(value)
+    except ValueError as error:
+        raise msgspec.DecodeError(str(error)) from error
+    return _Decision(key=read.key, output=msgspec.Raw(msgspec.json.encode(read.output)))
 
 
 def _differences(

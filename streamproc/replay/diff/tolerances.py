@@ -10,7 +10,8 @@ import numpy as np
 ROOT = "output"
 """What every path begins with: the decision's ``output``."""
 DTYPES = ("int", "float32", "float64")
-_FLOAT32_MAX = float(np.finfo(np.float32).max)
+_FLOAT32_MAX = float(str(np.finfo(np.float32).max))
+"""As it is written, which is a little more than what it is."""
 
 
 @dataclass(frozen=True, slots=True)

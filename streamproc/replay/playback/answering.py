@@ -10,7 +10,7 @@ import numpy as np
 from streamproc.config import PipelineConfig
 from streamproc.connectors.capture import CaptureReader
 from streamproc.core import NS_PER_MS, ConfigError, Executor, Int64Array, Problem, SystemClock
-from streamproc.executors import Model, ModelVariant, Simulated, load_executors, sweep
+from streamproc.executors import Model, ModelVariant, Simulated, load_executors, runners, sweep
 from streamproc.replay.playback.machine import ReplayMachine, Silent
 from streamproc.replay.playback.of_capture import recorded_sends_ns, recorded_sweeps, schedule_of
 from streamproc.runtime import Sweep
@@ -32,12 +32,12 @@ def answering(config: PipelineConfig, *, outputs: bool = True) -> tuple[Executor
     Raises:
         ConfigError: the model does not load.
     """
-    ladder = config.model.ladder
-    # A pretended device gives its model's outputs; its time is the latency model's to tell.
+    ladder = runners(config.model, config.rollout)
+    # A pretended device gives its model's outputs; its time is the latency model's to tell. All stay in this order.
     real = tuple(
-        replace(variant, executor=None)
+        replace(variant, executor=None, quality=1.0)
         if isinstance(variant.executor, Simulated) and variant.path is not None
-        else variant
+        else replace(variant, quality=1.0)
         for variant in ladder
     )
     loaded = load_executors(Model(variants=real), SystemClock())
@@ -54,8 +54,10 @@ def answering(config: PipelineConfig, *, outputs: bool = True) -> tuple[Executor
 
 def without_transactions(config: Config) -> Config:
     """The pipeline where there is no broker: what it decides is the same, and final when it is acknowledged."""
-    outcomes = replace(config.outcomes, ledger_topic=None)
-    return replace(config, delivery="at_least_once", outcomes=outcomes)
+    outcomes, state = replace(config.outcomes, ledger_topic=None), config.state
+    if state.changelog is not None:
+        state = replace(state, changelog=None, restore="none")
+    return replace(config, delivery="at_least_once", outcomes=outcomes, state=state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def timing(
     known = {} if capture is None else _recorded(capture)
     sweeps: list[Sweep] = []
     origins: dict[str, str] = {}
-    for variant, executor in zip(config.model.ladder, executors, strict=True):
+    for variant, executor in zip(runners(config.model, config.rollout), executors, strict=True):
         told, origins[variant.name] = _sweep(
             variant, executor, known, saved, size_max=config.batching.max_size
         )

@@ -261,6 +261,8 @@ class _Replay:
                 engine.skipped(source, None if start < 0 else Jump(start, end))
             case Call.HOLD:
                 engine.hold_variant(tape.number())
+            case Call.ROLLED_BACK:
+                engine.roll_back(tape.texts[tape.number()])
             case Call.DRAINING:
                 engine.draining = bool(tape.number())
             case Call.CLOCK | Call.RUN | Call.RELOADED:

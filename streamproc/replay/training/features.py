@@ -74,7 +74,9 @@ def features_of(
     Raises:
         ConfigError: the features do not fit the model.
     """
-    plain = replace(without_transactions(config), shed=(), output=Output(), record=None)
+    plain = replace(
+        without_transactions(config), shed=(), output=Output(), record=None, rollout=None
+    )
     executors = answering(plain, outputs=False)
     sizes = (1, plain.batching.max_size)
     machine = ReplayMachine(

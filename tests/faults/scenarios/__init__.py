@@ -12,6 +12,7 @@ from tests.faults.scenarios import (
     random_minute,
     recordings,
     speed,
+    state,
     topics,
     upgrade,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "random_minute",
     "recordings",
     "speed",
+    "state",
     "topics",
     "upgrade",
 ]

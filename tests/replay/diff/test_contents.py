@@ -1,7 +1,11 @@
 import json
 
+from streamproc.codecs import JsonDecisionEncoder, Labelled
+from streamproc.codecs.avro_decision import AvroDecisionEncoder
+from streamproc.codecs.protobuf_decision import ProtobufDecisionEncoder
 from streamproc.replay.diff.contents import compare
 from streamproc.replay.diff.tolerances import Tolerances
+from tests.codecs.test_arrow_decision import CHOICE, LABELS, MODEL, SCORES, encode, events
 
 EXACT = Tolerances()
 
@@ -26,6 +30,25 @@ def test_each_field_with_its_place_and_by_how_much() -> None:
     label, score = found.fields
     assert (label.path, label.baseline, label.candidate, label.difference) == ("output.label", "up", "down", None)  # fmt: skip
     assert (score.path, score.place, score.difference) == ("output.scores", "output.scores[1]", 0.4)
+
+
+def test_forms_of_decisions_are_compared_by_what_they_say() -> None:
+    outputs = Labelled(LABELS, Labelled.texts_of(LABELS, scores=True), CHOICE, SCORES)
+    (plain, *_), *framed = [
+        encode(encoder, events(), outputs)
+        for encoder in (
+            JsonDecisionEncoder("p", MODEL),
+            AvroDecisionEncoder("p", MODEL, 1),
+            AvroDecisionEncoder("p", MODEL, 2),
+            ProtobufDecisionEncoder("p", MODEL, 3),
+        )
+    ]
+    for value, *others in framed:
+        found = compare(plain, value, EXACT, label="label")
+        assert (found.fields, found.labels) == ([], ("down", "down"))
+        assert compare(value, others[0], EXACT, label="label").has_flipped
+    broken = framed[0][0][:-3]
+    assert compare(framed[0][0], broken, EXACT, label="label").fields[0].path == "value"
 
 
 def test_within_the_tolerance_it_is_told_and_has_not_changed() -> None:

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streamproc.replay.diff.tolerances import Tolerances, dtype_of
@@ -40,6 +40,7 @@ def test_two_nan_are_the_same() -> None:
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+@example(float(np.finfo(np.float32).max))
 def test_what_was_a_float32_is_told_from_its_digits(value: float) -> None:
     written = float(str(np.float32(value)))
     assert dtype_of(written, written) == "float32"

@@ -21,7 +21,17 @@ from streamproc.core import (
     TopicPartition,
 )
 from streamproc.engine import Entry, ScheduleLog
-from streamproc.executors import Cascade, Model, ModelVariant, Simulated
+from streamproc.executors import (
+    Arm,
+    Canary,
+    Cascade,
+    Model,
+    ModelVariant,
+    Rollback,
+    Rollout,
+    Shadow,
+    Simulated,
+)
 from streamproc.replay.playback import Replayed, replay_recorded
 from streamproc.runtime import Assembly, Pipeline, Service
 from streamproc.scheduling import Batching
@@ -285,3 +295,32 @@ async def test_what_was_stopped_comes_again() -> None:
     assert live.ends.counts()[Outcome.SHED, "stopped"]
     _, ends = live.again(config, FakeExecutor())
     assert ends.found == live.ends.found
+
+
+async def test_a_canary_is_taken_back_at_the_same_event_and_arms_are_the_same() -> None:
+    config = pipeline(
+        rollout=Rollout(
+            arms=(Arm(name="b", path="b.onnx", share=0.2),),
+            canary=Canary(path="c.onnx", share=0.6, rollback=Rollback(min_events=100)),
+            shadow=Shadow(path="s.onnx", share=0.5),
+        ),
+        batching=Batching(max_size=16),
+        deadline=within("60s"),
+    )
+
+    def executors() -> list[FakeExecutor]:
+        names = ("full", "b", "canary", "reference", "shadow")
+        return [
+            FakeExecutor(lambda x, n=name: x["input"] + (n == "canary"), variant=name)
+            for name in names
+        ]
+
+    live = Live(config, executors(), ({"x": n} for n in range(4_000)))
+    await live.run()
+    played, ends = live.again(config, executors())
+    assert ends.found == live.ends.found
+    mine, its = played.accounts.rollout, live._service.accounts()
+    assert its is not None
+    assert mine.outcomes == its.rollout.outcomes
+    assert mine.rollbacks == its.rollout.rollbacks == {("canary", "disagreement"): 1}
+    assert mine.comparisons["shadow"].compared == its.rollout.comparisons["shadow"].compared

@@ -15,6 +15,7 @@ from streamproc.core import EventBatch, RecordBatch, SystemClock
 from streamproc.engine import EventTime, PythonFunction, ScheduleLog
 from streamproc.replay.training import FeatureRows
 from streamproc.runtime import Assembly, Pipeline, Service
+from streamproc.runtime.assembly import dead_letter_topic
 from streamproc.testing import MemoryBroker, MemorySink, MemorySource
 from tests.engine.pipelines import pipeline, within
 
@@ -80,15 +81,33 @@ class _Kept(MemorySource):
         return found
 
 
-async def live(config: Pipeline, recording: Path) -> Seen:
-    """Run a service over events in memory, and record what it read and when; the features that it made."""
-    clock = SystemClock()
-    broker = MemoryBroker({"ticks": 2, "decisions": 2, "p.dlq": 2}, clock=clock)
-    now_ms = clock.now_ns() // 1_000_000
+def produce(broker: MemoryBroker, now_ns: int) -> None:
+    """A few hundred events of five keys, just now."""
+    now_ms = now_ns // 1_000_000
     for n in range(EVENTS):
         event = {"x": float(n % 37), "ts": now_ms - 5, "quote_ts": now_ms - 10}
         broker.produce("ticks", event, key=f"k{n % 5}".encode(), partition=n % 2)
-    source = _Kept(broker, ["ticks"], group="p", ends=True)
+
+
+async def live(
+    config: Pipeline,
+    recording: Path,
+    fill: Callable[[MemoryBroker, int], None] = produce,
+    topic: str = "ticks",
+) -> Seen:
+    """Run a service over events in memory, and record what it read and when; the features that it made.
+
+    Args:
+        config: the pipeline.
+        recording: where to.
+        fill: puts the events into the broker; is told the time.
+        topic: theirs.
+    """
+    clock = SystemClock()
+    topics = {topic, config.sink.topic, dead_letter_topic(config)}
+    broker = MemoryBroker({name: 2 for name in topics if name}, clock=clock)
+    fill(broker, clock.now_ns())
+    source = _Kept(broker, [topic], group="p", ends=True)
     source.given = []
     entries: list[bytes] = []
     parts = config.parts(source=source, sink=MemorySink(broker), clock=clock)
