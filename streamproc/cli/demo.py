@@ -29,7 +29,7 @@ _RECORDINGS = {
     "sensor": ("sensor", "exercises.npz"),
     "sensor-samples": ("sensor", "exercises.npz" + SAMPLES),
 }
-_PAUSES_NS = {"sensor-samples": 10 * NS_PER_MS}
+_PAUSES_NS = {"sensor-samples": 25 * NS_PER_MS}
 """Two thousand samples a second come as from gateways, a few together, not each in a request of its own."""
 _EMBEDDED = "embedded"
 

@@ -14,6 +14,7 @@ from streamproc.codecs.fields import FieldType
 from streamproc.codecs.framed_decision import decode_framed_decision, is_framed
 from streamproc.codecs.json import JsonDecoder
 from streamproc.codecs.options import (
+    TOPIC_FIELD,
     ArrowCodec,
     ArrowDecisions,
     AvroCodec,
@@ -25,18 +26,22 @@ from streamproc.codecs.options import (
     JsonCodec,
     JsonDecisions,
     JsonSchemaCodec,
+    OneCodec,
     ProtobufCodec,
     ProtobufDecisions,
     TensorCodec,
+    TopicCodecs,
     paths_of,
     types_of,
 )
 from streamproc.codecs.outputs import Fields, Labelled, Numbers, Objects, Outputs
 from streamproc.codecs.registry import RegisteredSchema, Registry, SchemaDecoder, SchemaType, framed
 from streamproc.codecs.tensor import TensorDecoder
+from streamproc.codecs.topics import Decoders, TopicDecoders, decoder_of
 
 __all__ = [
     "SCHEMA_VERSION",
+    "TOPIC_FIELD",
     "ArrowCodec",
     "ArrowDecisions",
     "AvroCodec",
@@ -48,6 +53,7 @@ __all__ = [
     "Decisions",
     "Decoded",
     "Decoder",
+    "Decoders",
     "Field",
     "FieldType",
     "FieldTypes",
@@ -60,6 +66,7 @@ __all__ = [
     "Labelled",
     "Numbers",
     "Objects",
+    "OneCodec",
     "Outputs",
     "ProtobufCodec",
     "ProtobufDecisions",
@@ -70,8 +77,11 @@ __all__ = [
     "SchemaType",
     "TensorCodec",
     "TensorDecoder",
+    "TopicCodecs",
+    "TopicDecoders",
     "decode_decision",
     "decode_framed_decision",
+    "decoder_of",
     "framed",
     "is_framed",
     "key_text",

@@ -151,8 +151,40 @@ class ArrowCodec:
     max_rows: int = 65_536
 
 
-Codec: TypeAlias = (
+OneCodec: TypeAlias = (
     JsonCodec | AvroCodec | ProtobufCodec | JsonSchemaCodec | ArrowCodec | TensorCodec
+)
+"""All that read values of one kind."""
+TOPIC_FIELD = "topic"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicCodecs:
+    """Each topic has a codec of its own.
+
+    All events have the fields of all topics, so that one expression and one feature can be about several, and the
+    field ``topic``, its topic's name. Of a field that the event's own topic does not have, ``fill`` stands for
+    numbers with a point, 0 for whole ones, False, and the empty text.
+
+    Attributes:
+        codecs: by topic. A field that several have is of one type.
+        fill: stands for float32 and float64 fields of other topics; null is NaN, of which no condition holds.
+    """
+
+    codecs: Mapping[str, OneCodec]
+    fill: float | None = None
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """The types of all topics' fields, and of ``topic``."""
+        found: dict[str, str] = {}
+        for codec in self.codecs.values():
+            found |= types_of(codec.fields)
+        return found | {TOPIC_FIELD: "str"}
+
+
+Codec: TypeAlias = (
+    JsonCodec | AvroCodec | ProtobufCodec | JsonSchemaCodec | ArrowCodec | TensorCodec | TopicCodecs
 )
 """All there are."""
 

@@ -9,9 +9,17 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
-from streamproc.codecs import ArrowCodec, Codec, FieldType, TensorCodec, types_of
+from streamproc.codecs import (
+    ArrowCodec,
+    Codec,
+    FieldType,
+    OneCodec,
+    TensorCodec,
+    TopicCodecs,
+    types_of,
+)
 from streamproc.config.cascade_checks import CASCADE_CHECKS
-from streamproc.config.codec_checks import CODEC_CHECKS, codec_name
+from streamproc.config.codec_checks import CODEC_CHECKS, codec_name, codecs_at
 from streamproc.config.delivery_checks import DELIVERY_CHECKS
 from streamproc.config.ends import END_CHECKS, Sink, Source
 from streamproc.config.feature_checks import FEATURE_CHECKS
@@ -23,6 +31,7 @@ from streamproc.config.security_checks import SECURITY_CHECKS
 from streamproc.config.serve_checks import SERVE_CHECKS
 from streamproc.config.slo_checks import SLO_CHECKS
 from streamproc.config.spec import PipelineConfig
+from streamproc.config.topic_checks import TOPIC_CHECKS
 from streamproc.config.tree import Finding, Path, dotted
 from streamproc.connectors.files import FileSource
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
@@ -30,6 +39,7 @@ from streamproc.core import ConfigError, Problem
 from streamproc.engine import Deadline, EventTime, Outcomes, Output, PythonFunction
 from streamproc.executors import Model, OnnxRuntime, OpenVino, PythonModel, Remote, Simulated
 from streamproc.features import Duplicates, Feature, FeatureState
+from streamproc.features.operators import Lookup
 
 _TOPIC = re.compile(r"^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$")
 """Kafka's rule: org.apache.kafka.common.internals.Topic."""
@@ -70,17 +80,22 @@ def _name(name: str) -> Iterator[Finding]:
 
 
 def _field_types(codec: Codec) -> Iterator[Finding]:
+    for path, one in codecs_at(codec):
+        yield from _types_of_one(one, path)
+
+
+def _types_of_one(codec: OneCodec, at: Path) -> Iterator[Finding]:
     if isinstance(codec, TensorCodec):
         try:
             kind = FieldType.parse(codec.type)
         except ValueError as error:
-            yield ("codec", "tensor", "type"), str(error)
+            yield (*at, "type"), str(error)
         else:
             if not (kind.is_float or kind.is_integer):
-                yield ("codec", "tensor", "type"), f"must be numbers, was {kind}"
+                yield (*at, "type"), f"must be numbers, was {kind}"
         return
     name = codec_name(codec)
-    path: Path = ("codec", name, "fields")
+    path: Path = (*at, "fields")
     if not codec.fields and name != "arrow":
         yield path, "is empty: name at least one field and its type, such as {price: float64}"
     for field, text in types_of(codec.fields).items():
@@ -146,6 +161,9 @@ def _features(
         if field and field.dtype == "str":
             yield path, f"must be a field of numbers, {name} is a str"
     yield from _repeated([f for f in features if isinstance(f, str)], ("features",))
+    for position, feature in enumerate(features):
+        if isinstance(feature, Lookup) and feature.python is not None:
+            yield from _function(feature.python, ("features", position, "lookup", "python"))
 
 
 def _field(codec: Codec, name: str, path: Path) -> Generator[Finding, None, FieldType | None]:
@@ -157,7 +175,7 @@ def _field(codec: Codec, name: str, path: Path) -> Generator[Finding, None, Fiel
             return FieldType.parse(types_of(codec.fields)[name])
         except ValueError:
             return None  # reported with the codec
-    where = f"codec.{codec_name(codec)}.fields"
+    where = f"codec.{codec_name(codec)}.{'codecs' if isinstance(codec, TopicCodecs) else 'fields'}"
     if isinstance(codec, TensorCodec):
         where = "the tensor"
     near = nearest(name, codec.fields)
@@ -299,6 +317,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     *CASCADE_CHECKS,
     (_changelog, ("state",)),
     *CODEC_CHECKS,
+    *TOPIC_CHECKS,
     *FEATURE_CHECKS,
     *END_CHECKS,
     *DELIVERY_CHECKS,

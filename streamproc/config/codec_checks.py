@@ -11,9 +11,11 @@ from streamproc.codecs import (
     Decisions,
     JsonCodec,
     JsonSchemaCodec,
+    OneCodec,
     ProtobufCodec,
     ProtobufDecisions,
     TensorCodec,
+    TopicCodecs,
 )
 from streamproc.config.secrets import Secret
 from streamproc.config.tree import Finding, Node, Path
@@ -34,12 +36,22 @@ _NAMES = {
     JsonSchemaCodec: "json_schema",
     ArrowCodec: "arrow",
     TensorCodec: "tensor",
+    TopicCodecs: "by_topic",
 }
 
 
 def codec_name(codec: Codec) -> str:
     """What the file calls it."""
     return _NAMES[type(codec)]
+
+
+def codecs_at(codec: Codec) -> Iterator[tuple[Path, OneCodec]]:
+    """The codec and its place in the file; where each topic has its own, all of them."""
+    if not isinstance(codec, TopicCodecs):
+        yield ("codec", codec_name(codec)), codec
+        return
+    for topic, one in codec.codecs.items():
+        yield ("codec", "by_topic", "codecs", topic, codec_name(one)), one
 
 
 def decisions_name(decisions: AvroDecisions | ProtobufDecisions) -> str:
@@ -55,7 +67,10 @@ def resolve_codec_files(root: Node, folder: FilePath, problems: list[Problem]) -
         folder: the configuration's.
         problems: takes what is missing.
     """
-    for path in CODEC_FILES:
+    begin: Path = ("codec", "by_topic", "codecs")
+    below = [(*begin, topic) for topic in root.mapping(begin)]
+    nested = [(*at, *path[1:]) for at in below for path in CODEC_FILES if path[0] == "codec"]
+    for path in (*CODEC_FILES, *nested):
         node = root.at(path)
         if node is None or not isinstance(node.value, str):
             continue
@@ -71,9 +86,10 @@ def resolve_codec_files(root: Node, folder: FilePath, problems: list[Problem]) -
 
 
 def _registry(codec: Codec) -> Iterator[Finding]:
-    if isinstance(codec, AvroCodec | ProtobufCodec | JsonSchemaCodec) and codec.registry:
-        for name, message in registry_problems(codec.registry):
-            yield ("codec", codec_name(codec), "registry", *name.split(".")), message
+    for path, one in codecs_at(codec):
+        if isinstance(one, AvroCodec | ProtobufCodec | JsonSchemaCodec) and one.registry:
+            for name, message in registry_problems(one.registry):
+                yield (*path, "registry", *name.split(".")), message
 
 
 def _decisions(decisions: Decisions) -> Iterator[Finding]:
@@ -83,31 +99,30 @@ def _decisions(decisions: Decisions) -> Iterator[Finding]:
 
 
 def _schemas(codec: Codec) -> Iterator[Finding]:
-    match codec:
-        case AvroCodec(registry=None, schema=None):
-            text = (
-                "is missing: name a file (.avsc), or a registry: {url: ...} where the schemas are"
-            )
-            yield ("codec", "avro", "schema"), text
-        case JsonSchemaCodec(registry=None, validate=True):
-            yield ("codec", "json_schema", "registry"), "is missing: validate needs the schemas"
-        case ProtobufCodec():
-            yield from _protobuf(codec)
-        case _:
-            pass
+    for path, one in codecs_at(codec):
+        match one:
+            case AvroCodec(registry=None, schema=None):
+                text = "is missing: name a file (.avsc), or a registry: {url: ...} where the schemas are"
+                yield (*path, "schema"), text
+            case JsonSchemaCodec(registry=None, validate=True):
+                yield (*path, "registry"), "is missing: validate needs the schemas"
+            case ProtobufCodec():
+                yield from _protobuf(one, path)
+            case _:
+                pass
 
 
-def _protobuf(codec: ProtobufCodec) -> Iterator[Finding]:
+def _protobuf(codec: ProtobufCodec, path: Path) -> Iterator[Finding]:
     files = [n for n in ("descriptor", "proto") if getattr(codec, n) is not None]
     if codec.registry is None and not files:
         text = "is missing: name a descriptor or proto file, or a registry: {url: ...}"
-        yield ("codec", "protobuf", "descriptor"), text
+        yield (*path, "descriptor"), text
     if len(files) + (codec.registry is not None) > 1:
         text = "is one too many: write a registry, a descriptor or a proto file"
-        yield ("codec", "protobuf", files[-1]), text
+        yield (*path, files[-1]), text
     if files and codec.message is None:
         text = "is missing: which message of the file is it, such as shop.Order?"
-        yield ("codec", "protobuf", "message"), text
+        yield (*path, "message"), text
 
 
 CODEC_CHECKS = (

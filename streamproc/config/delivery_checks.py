@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from streamproc.codecs import ArrowCodec, Codec
+from streamproc.config.codec_checks import codecs_at
 from streamproc.config.ends import Sink, Source
 from streamproc.config.tree import Finding
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
@@ -42,7 +43,9 @@ def _one_cluster(delivery: str, source: Source, sink: Sink) -> Iterator[Finding]
 
 
 def _one_event_each(delivery: str, codec: Codec) -> Iterator[Finding]:
-    if delivery == "exactly_once" and isinstance(codec, ArrowCodec):
+    if delivery == "exactly_once" and any(
+        isinstance(one, ArrowCodec) for _, one in codecs_at(codec)
+    ):
         yield (
             ("delivery",),
             "exactly_once needs records of one event each, codec.arrow has several: write at_least_once",

@@ -12,6 +12,7 @@ from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Problem
 from streamproc.engine import Outcomes, PythonFunction
 from streamproc.features import Expression, Feature, FeatureState, Program
+from streamproc.features.operators import Lookup
 from streamproc.scheduling import Conflate, ShedName, ShedPolicy, SkipAhead, shed_policies
 
 _RECORD_EXTRA = 1_024
@@ -50,11 +51,28 @@ def _operators(codec: Codec, features: Features, state: FeatureState) -> Iterato
             yield _path(problem.key), problem.message
     elif (
         program is not None
-        and program.keyed
+        and program.remembers
         and state.changelog is None
         and state.restore == "rewind"
     ):
         yield from _restorable(program, state)
+
+
+def _lookups(features: Features, source: Source) -> Iterator[Finding]:
+    if isinstance(features, PythonFunction):
+        return
+    for place, feature in enumerate(features):
+        if not isinstance(feature, Lookup) or feature.topic is None:
+            continue
+        path = ("features", place, "lookup", "topic")
+        if not isinstance(source, KafkaSource):
+            yield (
+                path,
+                "is read of source.kafka's cluster, and there is none: name a file, or python",
+            )
+        elif feature.topic in source.topics:
+            text = f"{feature.topic!r} is a source topic: join it with as_of, or remove it from source.kafka.topics"
+            yield path, text
 
 
 def _remembers_nothing(features: Features) -> bool:
@@ -125,7 +143,7 @@ def _gaps(
     shed: Sequence[ShedPolicy | ShedName],
 ) -> Iterator[Finding]:
     program = _program(codec, features, state)
-    if not isinstance(program, Program) or not program.keyed or state.on_gap is not None:
+    if not isinstance(program, Program) or not program.remembers or state.on_gap is not None:
         return
     for place, policy in enumerate(shed):
         try:
@@ -197,6 +215,7 @@ def _path(key: str) -> tuple[str | int, ...]:
 
 FEATURE_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_operators, ("codec", "features", "state")),
+    (_lookups, ("features", "source")),
     (_changelog, ("name", "codec", "features", "state", "source", "sink", "outcomes")),
     (_gaps, ("codec", "features", "state", "shed")),
     (_conditions, ("codec", "features", "state", "filter", "absorb")),

@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 
 from streamproc.codecs import Codec, JsonCodec
+from streamproc.config.codec_checks import codecs_at
 from streamproc.config.tree import Finding
 from streamproc.connectors.capture import Record
 
 
 def _redacted_fields(codec: Codec, record: Record | None) -> Iterator[Finding]:
     """Fields are found in JSON alone: elsewhere what was to be hidden would be recorded."""
-    if record is None or record.redact is None or isinstance(codec, JsonCodec):
+    json = all(isinstance(one, JsonCodec) for _, one in codecs_at(codec))
+    if record is None or record.redact is None or json:
         return
     for name in ("fields", "drop"):
         if getattr(record.redact, name):

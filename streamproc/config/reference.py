@@ -8,7 +8,14 @@ from typing import Any, Literal, get_args, get_origin
 
 from streamproc.config.docstrings import attributes, summary
 from streamproc.config.scalars import SCALARS
-from streamproc.config.shape import choice_of, is_required, is_section, keys_of, plain_default
+from streamproc.config.shape import (
+    CODECS,
+    choice_of,
+    is_required,
+    is_section,
+    keys_of,
+    plain_default,
+)
 from streamproc.config.spec import PipelineConfig
 
 BEGIN = "<!-- reference: begin (python -m streamproc.config writes it) -->"
@@ -85,6 +92,8 @@ def _sections(path: str, annotation: Any) -> Iterator[tuple[str, type]]:  # noqa
     if is_section(annotation):
         yield path, annotation
         return
+    if get_origin(annotation) is Mapping and choice_of(get_args(annotation)[1]) == CODECS:
+        return  # each as where it stands alone
     for member in get_args(annotation):
         yield from _sections(path, member)
 

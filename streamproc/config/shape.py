@@ -37,6 +37,7 @@ from streamproc.codecs import (
     ProtobufCodec,
     ProtobufDecisions,
     TensorCodec,
+    TopicCodecs,
 )
 from streamproc.config.docstrings import attributes, summary
 from streamproc.config.foreign_names import nearest
@@ -48,20 +49,22 @@ from streamproc.executors import OnnxRuntime, OpenVino, PythonModel, Remote, Sim
 from streamproc.features import FEATURES
 from streamproc.scheduling import SHED_POLICIES
 
+CODECS: Mapping[str, type] = {
+    "json": JsonCodec,
+    "avro": AvroCodec,
+    "protobuf": ProtobufCodec,
+    "json_schema": JsonSchemaCodec,
+    "arrow": ArrowCodec,
+    "tensor": TensorCodec,
+}
 CHOICES: Mapping[frozenset[type], Mapping[str, type]] = {
     frozenset({KafkaSource, CaptureSource, FileSource}): {
         "kafka": KafkaSource,
         "capture": CaptureSource,
         "file": FileSource,
     },
-    frozenset({JsonCodec, AvroCodec, ProtobufCodec, JsonSchemaCodec, ArrowCodec, TensorCodec}): {
-        "json": JsonCodec,
-        "avro": AvroCodec,
-        "protobuf": ProtobufCodec,
-        "json_schema": JsonSchemaCodec,
-        "arrow": ArrowCodec,
-        "tensor": TensorCodec,
-    },
+    frozenset(CODECS.values()): CODECS,
+    frozenset({*CODECS.values(), TopicCodecs}): {**CODECS, "by_topic": TopicCodecs},
     frozenset({JsonDecisions, ArrowDecisions, AvroDecisions, ProtobufDecisions}): {
         "json": JsonDecisions,
         "arrow": ArrowDecisions,

@@ -8,7 +8,7 @@ from streamproc.codecs import Codec, Decisions, JsonDecisions
 from streamproc.connectors.capture import Record
 from streamproc.connectors.files import CaptureSource, FileSink, FileSource
 from streamproc.connectors.kafka import KafkaSink, KafkaSource
-from streamproc.engine import Deadline, EventTime, Limits, Outcomes, Output, PythonFunction
+from streamproc.engine import Deadline, EventTime, Limits, Outcomes, Output, PythonFunction, Reorder
 from streamproc.executors import Model, Rollout
 from streamproc.features import Duplicates, Feature, FeatureState
 from streamproc.scheduling import (
@@ -43,6 +43,8 @@ class PipelineConfig:
         lanes: events that are served before others or after them, each in the first lane that matches; none
             of them makes one queue.
         late: what happens to a decision after its deadline: it is published, flagged ``late``, or dropped.
+        reorder: events are taken in the order in which they happened, those of several topics together; null takes
+            them as they come, each topic for itself.
         features: the model's inputs: decoded fields, and what operators make of them and of what a key did before
             (one whose name begins with ``_`` is for the operators behind it only); or a function that makes them.
         state: bounds of what is remembered of keys.
@@ -78,6 +80,7 @@ class PipelineConfig:
     deadline: Deadline = field(default_factory=Deadline)
     lanes: Sequence[Lane] = ()
     late: Literal["publish", "drop"] = "publish"
+    reorder: Reorder | None = None
     features: Sequence[str | Feature] | PythonFunction = ()
     state: FeatureState = field(default_factory=FeatureState)
     filter: str | None = None

@@ -170,6 +170,17 @@ class Recalling(Source, Protocol):
 
 
 @runtime_checkable
+class Selective(Source, Protocol):
+    """A source of which some partitions can be read and others left for a while.
+
+    Attributes:
+        withheld: of these ``poll`` gives nothing; what was fetched of them is kept.
+    """
+
+    withheld: Collection[TopicPartition]
+
+
+@runtime_checkable
 class Recoverable(Protocol):
     """A source whose client may get stuck without an error, and can be made anew."""
 

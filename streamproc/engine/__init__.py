@@ -15,6 +15,7 @@ from streamproc.engine.doubt import Doubt
 from streamproc.engine.effects import Effect, Infer, Send, Skip, Stop
 from streamproc.engine.engine import Engine
 from streamproc.engine.escalation import Escalation, Stages
+from streamproc.engine.event_order import EventOrder
 from streamproc.engine.event_times import DEADLINE_HEADER, EventTimes, Times
 from streamproc.engine.feature_step import FeatureStep
 from streamproc.engine.feature_tap import FeatureTap
@@ -48,6 +49,7 @@ from streamproc.engine.options import (
     Outcomes,
     Output,
     PythonFunction,
+    Reorder,
     Skew,
 )
 from streamproc.engine.partitions import PartitionTable
@@ -103,6 +105,7 @@ __all__ = [
     "EngineParts",
     "Entry",
     "Escalation",
+    "EventOrder",
     "EventTime",
     "EventTimes",
     "FeatureStep",
@@ -126,6 +129,7 @@ __all__ = [
     "PythonDecider",
     "PythonFunction",
     "Recalled",
+    "Reorder",
     "RequestAnswer",
     "Requests",
     "Rescued",

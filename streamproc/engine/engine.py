@@ -133,6 +133,10 @@ class Engine:
             for partition in filter(None, map(self._partitions.find, positions)):
                 self.changelog.begin(partition)
         self.restore.assigned()
+        order = self._intake.order
+        if order is not None:
+            for partition in filter(None, map(self._partitions.find, positions)):
+                order.assigned(partition.source, partition.index, self._clock.now_ns())
 
     @property
     def owns_partitions(self) -> bool:
@@ -155,11 +159,12 @@ class Engine:
             if partition is not None and not partition.leaving:
                 partition.leaving = True
                 self._leaving_total += 1
+        self._take_back(sources)
 
     def open_in(self, sources: Collection[TopicPartition]) -> int:
         """Records of these partitions that were taken in and have no final outcome yet."""
         found = map(self._partitions.find, sources)
-        return sum(partition.tracker.open_total for partition in found if partition)
+        return sum(partition.open_total for partition in found if partition)
 
     def release(self, sources: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         """Give partitions up; what of them has no outcome yet is handed back.
@@ -174,7 +179,7 @@ class Engine:
             if self.changelog is not None:
                 self.changelog.forget(partition)
             positions[partition.source] = partition.tracker.position
-            self._accounts.handed_back += partition.tracker.open_total
+            self._accounts.handed_back += partition.open_total
             self._intake.forget(partition.index)
             waiting = self._scheduler.withdraw(partition.index)
             self._pending.take(np.sort(waiting))
@@ -214,6 +219,7 @@ class Engine:
 
     def ingest(self, batch: RecordBatch) -> None:
         """Take fetched records in: they are shed, become dead letters, or wait for their run."""
+        self._release(batch.arrival_ns)
         partition = self._partitions.find(batch.source)
         if partition is not None and self._intake.remembers:
             for part in self.restore.undone(partition, batch):
@@ -255,16 +261,21 @@ class Engine:
         self._account_times()
         now_ns = self._clock.now_ns()
         for part in admitted.events:
-            self._events_total = int(part.number[-1]) + 1
-            waiting = self.rollout.assign(part.waiting_since(now_ns), batch.source)
-            self._wait(waiting, partition, now_ns)
-            self.read.decoded(batch.source, int(part.event_time_ns[-1]))
-            self._accounts.stage("broker", part.arrival_ns - part.event_time_ns)
+            self._offer(batch.source, part, partition, now_ns)
             self._accounts.stage_constant("decode", now_ns - batch.arrival_ns, len(part))
         if admitted.rejected:
             self._effects += self._undecided.rejected(partition, batch, admitted.rejected, ordinal)
         for events, outcome, reason, _ in admitted.undecided:
             self._effects += self._undecided.events(events, reason, outcome)
+
+    def _offer(
+        self, source: TopicPartition, events: EventBatch, partition: Partition, now_ns: int
+    ) -> None:
+        """Take in events of one partition that are to be decided."""
+        self._events_total = int(events.number[-1]) + 1
+        self._wait(self.rollout.assign(events.waiting_since(now_ns), source), partition, now_ns)
+        self.read.decoded(source, int(events.event_time_ns[-1]))
+        self._accounts.stage("broker", events.arrival_ns - events.event_time_ns)
 
     def _wait(self, events: EventBatch, partition: Partition, now_ns: int) -> None:
         """Let events of one partition wait for their runs."""
@@ -295,9 +306,57 @@ class Engine:
         offered = Offered(rows.number, rows.deadline_ns, REQUESTS, lane=lane, key=~rows.number)
         self._scheduler.offer(offered, now_ns)
 
+    @property
+    def waiting_total(self) -> int:
+        """Events that wait for those that happened before them."""
+        return 0 if self._intake.order is None else self._intake.order.waiting_total
+
+    @property
+    def orders(self) -> bool:
+        """Whether events wait for those that happened before them."""
+        return self._intake.order is not None
+
+    def ahead(self, now_ns: int) -> Collection[TopicPartition]:
+        """Partitions that need not be read on, because those that share their keys are behind them."""
+        return () if self._intake.order is None else self._intake.order.ahead(now_ns)
+
+    def at_ends(self, sources: Collection[TopicPartition]) -> None:
+        """These partitions alone were read to their ends, and nothing came of them until now.
+
+        Where it is never called, a partition's last batch says it.
+        """
+        if self._intake.order is not None:
+            self._intake.order.at_ends(sources, self._clock.now_ns())
+
+    def _release(self, now_ns: int) -> None:
+        """Let those events go on whose turn has come by an instant."""
+        if self._intake.order is None:
+            return
+        if self.draining:
+            self._take_back()
+        released = self._intake.released(now_ns)
+        for source, part in released.events:
+            partition = self._partitions.find(source)
+            if partition is not None:
+                self._offer(source, part.renumbered(self._events_total), partition, now_ns)
+                self._accounts.stage("decode", now_ns - part.arrival_ns)
+        for end in released.undecided:
+            self._effects += self._undecided.events(end.events, end.reason, end.outcome, end.detail)
+
+    def _take_back(self, sources: Collection[TopicPartition] | None = None) -> None:
+        """Hand back what waits for others to come, which will not come here; None for all."""
+        if self._intake.order is None:
+            return
+        for index, count in self._intake.order.take_back(sources).items():
+            partition = self._partitions.at(index)
+            if partition is not None:
+                partition.taken_back += count
+                self._accounts.handed_back += count
+
     def next_effects(self, now_ns: int) -> list[Effect]:
         """What is to be done now: runs as long as executors are free, and all that is to be sent."""
         draining = self.draining or self._leaving_total > 0
+        self._release(now_ns)
         for arm in self.rollout.look(self._turns, self._events_total, now_ns):
             self._retire(arm, now_ns)
         going_on = True
@@ -321,6 +380,7 @@ class Engine:
         if self.rollout.active:
             self._effects += self.rollout.asides(self._turns, now_ns, self.wake_ns)
             self.wake_ns = self.rollout.wakes_by(self.wake_ns, self._turns)
+        self._wake_for_order(now_ns)
         return self.take_effects()
 
     def _end_without_run(self, step: Step, now_ns: int) -> None:
@@ -351,6 +411,12 @@ class Engine:
             if partition is not None:  # else it was handed back
                 self._wait(events.renumbered(self._events_total), partition, now_ns)
                 self._events_total += len(events)
+
+    def _wake_for_order(self, now_ns: int) -> None:
+        due_ns = None if self._intake.order is None else self._intake.order.wake_ns()
+        if due_ns is not None:
+            due_ns = max(due_ns, now_ns + 1)
+            self.wake_ns = due_ns if self.wake_ns is None else min(self.wake_ns, due_ns)
 
     def completed(
         self,

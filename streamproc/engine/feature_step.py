@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from streamproc.codecs import TOPIC_FIELD
 from streamproc.core import BoolArray, EventBatch, Int64Array, Outcome, Reason
 from streamproc.engine.changelog_records import NO_TIME_NS, Recalled
+from streamproc.engine.event_order import Due, Ordered
 from streamproc.engine.isolate import Span, isolate, text_of
-from streamproc.features import Advanced, Duplicates, Expression, KnownValues, Program
+from streamproc.features import Advanced, Duplicates, Expression, JoinedRows, KnownValues, Program
 
 _BEGINNING_NS = np.iinfo(np.int64).min // 2
 
@@ -48,6 +50,7 @@ class FeatureStep:
         grace_ns: how far an event may be behind the newest of its partition; None for any.
         max_future_ns: how far it may be ahead of its arrival.
         duplicates: by what events that come twice are recognised; None takes all as they come.
+        unique_in: the topics that have that field; None where all do.
     """
 
     program: Program
@@ -56,6 +59,7 @@ class FeatureStep:
     grace_ns: int | None = None
     max_future_ns: int | None = None
     duplicates: Duplicates | None = None
+    unique_in: frozenset[str] | None = None
     _clocks: dict[int, _Clock] = field(default_factory=dict)
     _recalled: dict[int, Recalled] = field(default_factory=dict)
     _known: KnownValues | None = None
@@ -67,7 +71,7 @@ class FeatureStep:
     @property
     def remembers(self) -> bool:
         """Whether what becomes of an event depends on those before it."""
-        return self.program.keyed or self._known is not None
+        return self.program.remembers or self._known is not None
 
     def take(
         self, events: EventBatch, said_ns: Int64Array
@@ -124,32 +128,85 @@ class FeatureStep:
     def _take(
         self, events: EventBatch, said_ns: Int64Array, recalled: Recalled | None = None
     ) -> tuple[list[EventBatch], list[Undecided]]:
+        events, said_ns, ends = self.look(events, said_ns)
+        if recalled is not None and len(events):
+            new = np.flatnonzero(events.offset >= _held_up_to(events, recalled))
+            events, said_ns = events.take(new), said_ns[new]
+        decided: list[EventBatch] = []
+        if len(events):
+            decided, more = self.make(events, said_ns, int(events.partition[0]))
+            ends += more
+        return decided, ends
+
+    def look(
+        self, events: EventBatch, said_ns: Int64Array
+    ) -> tuple[EventBatch, Int64Array, list[Undecided]]:
+        """The first part of it: those of one partition that operators are to see, and the others.
+
+        Args:
+            events: the events, in the order of their offsets.
+            said_ns: int64 [n], when they say that they happened.
+        """
         ends: list[Undecided] = []
         if self.keep is not None:
             kept = self.keep.mask(events.columns, len(events))
             events, said_ns = _without(events, said_ns, ~kept, _filtered, ends)
         if self.remembers and len(events):
             events, said_ns = self._in_time(events, said_ns, ends)
-        if self.duplicates is not None and self._known is not None and len(events):
+        if self.duplicates is not None and self._known is not None and self._tells(events):
             values = events.columns[self.duplicates.field]
             repeated = self._known.repeated(int(events.partition[0]), values, said_ns)
             events, said_ns = _without(events, said_ns, repeated, _duplicate, ends)
-        if recalled is not None and len(events):
-            new = np.flatnonzero(events.offset >= _held_up_to(events, recalled))
-            events, said_ns = events.take(new), said_ns[new]
+        return events, said_ns, ends
+
+    def show(self, due: Due) -> None:
+        """Events have their places: others may be joined with them."""
+        if due.shown is not None and self.program.joins is not None:
+            self.program.joins.remember(due.shown.shard, _rows_of(due.shown))
+
+    def joined(self, ordered: Ordered) -> EventBatch:
+        """Events whose turn it is, with what interval joins make of them."""
+        joins = self.program.joins
+        if joins is None:
+            return ordered.events
+        made = joins.columns(ordered.shard, _rows_of(ordered))
+        return replace(ordered.events, columns=ordered.events.columns | made)
+
+    def make(
+        self, events: EventBatch, said_ns: Int64Array, state: int
+    ) -> tuple[list[EventBatch], list[Undecided]]:
+        """The second part of it: run the operators.
+
+        Args:
+            events: the events, in the order in which they are to be remembered.
+            said_ns: int64 [n], when they say that they happened.
+            state: whose keys they are of: a partition's, or those of several that share them.
+        """
+        ends: list[Undecided] = []
         decided: list[EventBatch] = []
         for start in range(0, len(events), self.program.rows_max):
             rows = slice(start, min(start + self.program.rows_max, len(events)), None)
-            decided += self._advance(events.take(rows), said_ns[rows], ends)
+            decided += self._advance(events.take(rows), said_ns[rows], state, ends)
         return decided, ends
 
-    def drop(self, partition: int) -> None:
-        """A partition is ours no longer: what was remembered of it is forgotten."""
+    def drop(self, partition: int, state: int | None = None) -> None:
+        """A partition is ours no longer: what was remembered of it is forgotten.
+
+        Args:
+            partition: the partition.
+            state: whose keys are forgotten with it, where they are not its own.
+        """
         self._clocks.pop(partition, None)
         self._recalled.pop(partition, None)
-        self.program.drop([partition])
+        self.program.drop([partition if state is None else state])
         if self._known is not None:
             self._known.drop([partition])
+
+    def _tells(self, events: EventBatch) -> bool:
+        """Whether these events, which are of one topic, have the field by which duplicates are recognised."""
+        if not len(events) or self.unique_in is None:
+            return len(events) > 0
+        return str(events.columns[TOPIC_FIELD][0]) in self.unique_in
 
     def _in_time(
         self, events: EventBatch, said_ns: Int64Array, ends: list[Undecided]
@@ -163,10 +220,10 @@ class FeatureStep:
         clock = self._clocks.setdefault(int(events.partition[0]), _Clock())
         newest_ns = np.maximum(np.maximum.accumulate(said_ns), clock.newest_ns)
         clock.newest_ns = int(newest_ns[-1])
-        return _without(events, said_ns, said_ns < newest_ns - self.grace_ns, _too_late, ends)
+        return _without(events, said_ns, said_ns < newest_ns - self.grace_ns, too_late, ends)
 
     def _advance(
-        self, events: EventBatch, said_ns: Int64Array, ends: list[Undecided]
+        self, events: EventBatch, said_ns: Int64Array, state: int, ends: list[Undecided]
     ) -> list[EventBatch]:
         """Run the operators; where one raises, the events at fault are found, and leave no trace."""
 
@@ -176,7 +233,7 @@ class FeatureStep:
                 {name: column[rows] for name, column in events.columns.items()},
                 key=events.key[rows],
                 time_ns=said_ns[rows],
-                partition=int(events.partition[0]),
+                partition=state,
             )
 
         done, failed = isolate(advance, len(events))
@@ -215,6 +272,11 @@ class FeatureStep:
         return decided
 
 
+def _rows_of(ordered: Ordered) -> JoinedRows:
+    events = ordered.events
+    return JoinedRows(events.columns, events.key, ordered.said_ns, ordered.place_ns, events.number)
+
+
 def _held_up_to(events: EventBatch, recalled: Recalled) -> Int64Array:
     """Up to which position what was recalled of each event's key holds (int64 [n])."""
     ahead, position = recalled.ahead, recalled.position
@@ -249,6 +311,7 @@ def _ahead(events: EventBatch) -> Undecided:
     return Undecided(events, Outcome.DEAD_LETTER, Reason.TOO_EARLY, detail)
 
 
-def _too_late(events: EventBatch) -> Undecided:
+def too_late(events: EventBatch) -> Undecided:
+    """Events that come too late for what is remembered."""
     detail = "the event's time is behind the newest of its partition by more than state.grace"
     return Undecided(events, Outcome.DEAD_LETTER, Reason.TOO_LATE, detail)

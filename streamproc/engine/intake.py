@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from streamproc.codecs import Decoded, Decoder
+from streamproc.codecs import Decoded, Decoders, decoder_of
 from streamproc.core import (
     Array,
     BoolArray,
@@ -25,8 +25,9 @@ from streamproc.core import (
     light,
     object_column,
 )
+from streamproc.engine.event_order import EventOrder, by_partition
 from streamproc.engine.event_times import EventTimes, Times
-from streamproc.engine.feature_step import FeatureStep, Undecided
+from streamproc.engine.feature_step import FeatureStep, Undecided, too_late
 from streamproc.engine.isolate import Span, isolate, text_of
 from streamproc.engine.lanes import Lanes
 from streamproc.engine.limits import Limits
@@ -71,6 +72,18 @@ class Admitted:
     undecided: Sequence[Undecided] = ()
 
 
+class Released(NamedTuple):
+    """Events that waited for their turn.
+
+    Attributes:
+        events: those that can be decided, by partition.
+        undecided: those that end without a decision, dead letters among them.
+    """
+
+    events: list[tuple[TopicPartition, EventBatch]]
+    undecided: list[Undecided]
+
+
 class Intake:
     """Makes events of records.
 
@@ -84,15 +97,17 @@ class Intake:
         now_ns: reads the time at which records were decoded. It decides nothing, so it is in no schedule log; None
             leaves it out.
         step: operators, between decoding and ``features``; None where there are none.
+        order: where decoded events wait for those that happened before them; None takes them as they come. It needs
+            a ``step``.
 
     Attributes:
         taps: are shown the features that are made.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part of its own
         self,
         *,
-        decoder: Decoder,
+        decoder: Decoders,
         features: Features,
         key: str | None,
         times: EventTimes,
@@ -100,6 +115,7 @@ class Intake:
         limits: Limits | None = None,
         now_ns: Callable[[], int] | None = None,
         step: FeatureStep | None = None,
+        order: EventOrder | None = None,
     ) -> None:
         self._decoder = decoder
         self._features = features
@@ -109,6 +125,7 @@ class Intake:
         self._limits = limits or Limits()
         self._now_ns = now_ns
         self._step = step
+        self.order = order
         self.times = times
         self.taps: list[FeatureTap] = []
 
@@ -151,21 +168,47 @@ class Intake:
         )
         if not len(events):
             return Admitted([], rejected, held)
+
+        def reject(failed: EventBatch, reason: Reason, detail: str) -> None:
+            error = RecordError(reason, detail)
+            rejected.append(Rejected(failed.ordinal - ordinal, failed.row, error))
+
         if self._step is None:
-            return Admitted(self._featured(batch.source, events, ordinal, rejected), rejected, held)
+            return Admitted(self._featured(batch.source, events, reject), rejected, held)
         said_ns = self.times.said_ns(batch, decoded.record, decoded.columns)
-        parts, ends = self._step.take(events, said_ns)
+        parts, ends = self._stepped(self._step, batch.source, events, said_ns)
         for end in ends:
             if end.outcome is Outcome.DEAD_LETTER:
-                record = end.events.ordinal - ordinal
-                rejected.append(
-                    Rejected(record, end.events.row, RecordError(end.reason, end.detail))
-                )
+                reject(end.events, end.reason, end.detail)
         undecided = [end for end in ends if end.outcome is not Outcome.DEAD_LETTER]
-        featured = [
-            made for part in parts for made in self._featured(batch.source, part, ordinal, rejected)
-        ]
+        featured = [made for part in parts for made in self._featured(batch.source, part, reject)]
         return Admitted(featured, rejected, held, undecided)
+
+    def released(self, now_ns: int) -> Released:
+        """The events whose turn has come by an instant, with their features."""
+        found = Released([], [])
+        if self.order is None or self._step is None:
+            return found
+        for due in self.order.due(now_ns):
+            self._step.show(due)
+            if due.released is None:
+                continue
+            ordered = due.released
+            events = self._step.joined(ordered)
+            parts, ends = self._step.make(events, ordered.said_ns, ordered.shard)
+            for end in ends:
+                found.undecided.extend(end._replace(events=e) for e in by_partition(end.events))
+
+            def reject(failed: EventBatch, reason: Reason, detail: str) -> None:
+                end = Undecided(failed, Outcome.DEAD_LETTER, reason, detail)
+                found.undecided.append(end)
+
+            for part in parts:
+                for one in by_partition(part):
+                    source = self.order.source_of(int(one.partition[0]))
+                    made = self._featured(source, one, reject)
+                    found.events.extend((source, some) for some in made)
+        return found
 
     @property
     def remembers(self) -> bool:
@@ -185,21 +228,40 @@ class Intake:
         times = self.times.restored(batch)
         events = self._events(batch, decoded, times, ordinal=0, number=0, partition=partition)
         if len(events):
+            # No record has an ordinal below 0: by it those are known that are not decided about.
+            events = replace(events, ordinal=constant(-1, len(events)))
             said_ns = self.times.said_ns(batch, decoded.record, decoded.columns)
-            self._step.restore(events, said_ns)
+            if self.order is None:
+                self._step.restore(events, said_ns)
+            else:
+                self._stepped(self._step, batch.source, events, said_ns)
+
+    def _stepped(
+        self, step: FeatureStep, source: TopicPartition, events: EventBatch, said_ns: Int64Array
+    ) -> tuple[list[EventBatch], list[Undecided]]:
+        """What the step makes of events of one partition; of those that wait for their turn nothing yet."""
+        if self.order is None:
+            return step.take(events, said_ns)
+        events, said_ns, ends = step.look(events, said_ns)
+        late = self.order.add(source, events, said_ns)
+        if late is not None:
+            ends.append(too_late(events.take(late)))
+        return [], ends
 
     def forget(self, partition: int) -> None:
         """A partition is ours no longer."""
+        shard = None if self.order is None else self.order.drop(partition)
         if self._step is not None:
-            self._step.drop(partition)
+            self._step.drop(partition, shard)
 
     def _decoded(self, batch: RecordBatch, rows: BoolArray | None) -> Decoded:
         """The records that are meant, decoded; what is said of them by number in the batch."""
+        decoder = decoder_of(self._decoder, batch.source.topic)
         if rows is None:
-            return self._decoder.decode(batch.value)
+            return decoder.decode(batch.value)
         wanted = np.flatnonzero(rows)
         numbers = wanted.tolist()
-        decoded = self._decoder.decode([batch.value[number] for number in numbers])
+        decoded = decoder.decode([batch.value[number] for number in numbers])
         return replace(
             decoded,
             record=wanted if decoded.record is None else wanted[decoded.record],
@@ -210,14 +272,12 @@ class Intake:
         )
 
     def _featured(
-        self, source: TopicPartition, events: EventBatch, ordinal: int, rejected: list[Rejected]
+        self,
+        source: TopicPartition,
+        events: EventBatch,
+        reject: Callable[[EventBatch, Reason, str], None],
     ) -> list[EventBatch]:
-        """The events with their inputs; those whose features fail are added to ``rejected``."""
-
-        def reject(failed: EventBatch, reason: Reason, detail: str) -> None:
-            record = failed.ordinal - ordinal
-            rejected.append(Rejected(record, failed.row, RecordError(reason, detail)))
-
+        """The events of one partition with their inputs; those whose features fail are rejected."""
         done, failed = isolate(lambda span: self._features.build(_rows(events, span)), len(events))
         parts = []
         for span, inputs in done:
@@ -245,6 +305,10 @@ class Intake:
         number: int,
         partition: int,
     ) -> EventBatch:
+        if self.order is not None:  # whose events must not share numbers, restored or not
+            self.order.heard(batch.source, behind=batch.behind, arrival_ns=batch.arrival_ns)
+            number = self.order.taken_total
+            self.order.taken_total += len(batch) if decoded.record is None else len(decoded.record)
         record, columns = decoded.record, decoded.columns
         whole = np.arange(len(batch)) if record is None else record
         count = len(whole)

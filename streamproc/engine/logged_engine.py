@@ -70,6 +70,11 @@ class LoggedEngine(Engine):
         self._log.note(Call.RELEASE, len(sources), *map(self._log.source, sources))
         return super().release(sources)
 
+    def at_ends(self, sources: Collection[TopicPartition]) -> None:
+        """See ``Engine``."""
+        self._log.note(Call.AT_ENDS, len(sources), *map(self._log.source, sorted(sources)))
+        super().at_ends(sources)
+
     def ingest(self, batch: RecordBatch) -> None:
         """See ``Engine``."""
         log = self._log

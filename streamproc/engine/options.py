@@ -20,6 +20,37 @@ class EventTime:
     unit: Literal["s", "ms", "us", "ns"] = "ms"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reorder:
+    """Events are taken in the order in which they happened, those of all topics with one another.
+
+    Partitions of one number are one stream: their topics must be co-partitioned (as many partitions, and a key in the
+    same one), and what is remembered of a key is shared by them. An event waits until none can come any more that
+    happened before it: until each of these partitions has one that is ``slack`` younger, or was read to its end and
+    silent for as long. Of events of one instant, those of the topic that is named first come first.
+
+    Attributes:
+        slack: how much later than younger ones of its partition an event may come and still take its place. One that
+            is later is taken when it comes, if ``state.grace`` lets it in.
+        idle: how much longer a partition that was read to its end is waited for, by the clock. The longer, the less
+            the order depends on how quickly the topics came here.
+        max_events: how many wait at once in the partitions of one number. A topic that is ahead is not read on when
+            half of them wait; where the slack alone holds more, the oldest go on early.
+    """
+
+    slack: Duration
+    idle: Duration = Duration(0)  # noqa: RUF009 - immutable
+    max_events: int = 50_000
+
+    def __post_init__(self) -> None:
+        if self.slack < 0 or self.idle < 0:
+            msg = "slack and idle must not be below 0"
+            raise ValueError(msg)
+        if self.max_events < 1:
+            msg = f"max_events must be at least 1, was {self.max_events}"
+            raise ValueError(msg)
+
+
 @dataclass(frozen=True, slots=True)
 class Skew:
     """What is done about producers' clocks that are off.

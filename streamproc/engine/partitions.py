@@ -29,6 +29,7 @@ class Partition:
         beyond: int64 [n], offsets of records that were done before they became ours, ascending.
         frozen: True once nothing more may be said of it.
         begun: what was stored of it when it became ours.
+        taken_back: events that were fetched and will get no outcome here.
     """
 
     index: int
@@ -42,6 +43,7 @@ class Partition:
     beyond: Int64Array = field(default_factory=_NO_OFFSETS.copy)
     frozen: bool = False
     begun: Progress = field(default_factory=lambda: Progress(0, _NO_OFFSETS))
+    taken_back: int = 0
     _seen: int = -1
 
     def undone(self, batch: RecordBatch) -> RecordBatch:
@@ -75,6 +77,11 @@ class Partition:
         if self.covered is not None:
             self.covered.fetched(offset, end_position)
         return self.tracker.fetched(offset, end_position)
+
+    @property
+    def open_total(self) -> int:
+        """How many events are to get their outcome here and have none yet."""
+        return self.tracker.open_total - self.taken_back
 
     def holds(self, ordinal: int, events: Int64Array) -> None:
         """Records hold several events; see ``AcknowledgementTracker``."""
@@ -182,4 +189,4 @@ class PartitionTable:
     @property
     def open_total(self) -> int:
         """Records fetched that have no outcome yet."""
-        return sum(partition.tracker.open_total for partition in self._by_source.values())
+        return sum(partition.open_total for partition in self._by_source.values())

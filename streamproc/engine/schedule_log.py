@@ -59,6 +59,8 @@ class Call(IntEnum):
     """Numbers: the best variant that may decide."""
     ROLLED_BACK = 15
     """A canary was taken back from outside. Numbers: the text that says why."""
+    AT_ENDS = 16
+    """Numbers: how many, then the sources that were read to their ends."""
     RUN = 11
     """It started a batch. Numbers: run, events, variant."""
 

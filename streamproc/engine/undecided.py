@@ -30,12 +30,16 @@ class Undecided:
         self._no_lane = UNKNOWN if lanes > 1 else 0
 
     def events(
-        self, events: EventBatch, reason: Reason, outcome: Outcome = Outcome.SHED
+        self,
+        events: EventBatch,
+        reason: Reason,
+        outcome: Outcome = Outcome.SHED,
+        detail: str = "",
     ) -> list[Effect]:
         """Events of one partition are given up."""
         return self._concluder.letters(
             int(events.partition[0]),
-            Originals.of(events),
+            Originals.of(events, detail),
             events.ordinal,
             row=events.row,
             lane=lane_of(events),

@@ -5,13 +5,16 @@ from streamproc.features.duplicates import Duplicates, KnownValues
 from streamproc.features.expressions import Expression
 from streamproc.features.fields import FieldFeatures
 from streamproc.features.inputs import Features
+from streamproc.features.interval_joins import Rows as JoinedRows
 from streamproc.features.options import FEATURES, Feature, FeatureState
 from streamproc.features.program import Advanced, Program
 from streamproc.features.python import PythonFeatures
+from streamproc.features.tables import AskedTable, KeyedNumbers, Table
 
 __all__ = [
     "FEATURES",
     "Advanced",
+    "AskedTable",
     "ChangelogTopic",
     "Duplicates",
     "Expression",
@@ -19,7 +22,10 @@ __all__ = [
     "FeatureState",
     "Features",
     "FieldFeatures",
+    "JoinedRows",
+    "KeyedNumbers",
     "KnownValues",
     "Program",
     "PythonFeatures",
+    "Table",
 ]

@@ -16,6 +16,7 @@ from streamproc.features.operators import (
     Ewm,
     Formula,
     Hash,
+    Interval,
     KeySequence,
     Lag,
     Last,
@@ -47,6 +48,7 @@ Feature: TypeAlias = (
     | Cumulative
     | KeySequence
     | AsOf
+    | Interval
     | Lookup
     | Custom
 )
@@ -69,6 +71,7 @@ FEATURES: dict[str, type[Feature]] = {
     "cumulative": Cumulative,
     "sequence": KeySequence,
     "as_of": AsOf,
+    "interval": Interval,
     "lookup": Lookup,
     "custom": Custom,
 }

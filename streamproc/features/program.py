@@ -20,10 +20,12 @@ from streamproc.core import (
 from streamproc.features.changes import Changes
 from streamproc.features.expressions import Expression
 from streamproc.features.history import Column, History
+from streamproc.features.interval_joins import IntervalJoins
 from streamproc.features.keys import KeyTable, Owner
-from streamproc.features.operators import Cumulative, Custom, Formula, Need, Table, View
+from streamproc.features.operators import Cumulative, Custom, Formula, Interval, Need, View
 from streamproc.features.options import Feature, FeatureState
 from streamproc.features.state_rows import StateRows
+from streamproc.features.tables import Table
 
 _PLACES_MAX = 1 << 17
 """Places of all windows of a batch that are worked on at once: with time and one field 2 MiB, of a processor's cache."""
@@ -64,7 +66,9 @@ class Program:
         reach_ns: how long before an event its features look, over all operators that follow each other; None for no
             bound.
         keyed: whether anything is remembered of keys.
+        joins: what keeps the other side of interval joins; None where there are none.
         rows_max: the most events that ``advance`` should be given at once.
+        tables: what lookups look into, by their names.
         bytes_a_key: what a key takes.
         keys_max: how many keys are remembered at once.
         rows: what is remembered of keys, as bytes.
@@ -84,7 +88,7 @@ class Program:
         load: bool = True,
         tables: Mapping[str, Table] | None = None,
     ) -> None:
-        self._tables = tables or {}
+        self.tables: Mapping[str, Table] = tables or {}
         self._operators = tuple(operators)
         self._places = range(len(operators)) if places is None else places
         self.fields: dict[str, FieldType] = dict(fields)
@@ -105,6 +109,15 @@ class Program:
                 self._custom[operator.as_] = (function, self._kept[operator.kept_as])
         self._histories = _histories(self._operators, self.fields, state)
         self._expressions = self._compiled()
+        intervals = [operator for operator in operators if isinstance(operator, Interval)]
+        self.joins = None
+        if intervals:
+            self.joins = IntervalJoins(
+                intervals,
+                self._expressions,
+                grace_ns=int(state.grace),
+                bytes_max=int(state.max_bytes),
+            )
         self.keyed = bool(self._histories) or any(self._kept.values())
         self.bytes_a_key = sum(h.bytes_a_key for h in self._histories.values()) + sum(
             column.dtype.itemsize * int(np.prod(column.shape[1:]))
@@ -151,7 +164,7 @@ class Program:
             self._histories,
             slot,
             {},
-            self._tables,
+            self.tables,
             self._custom,
             self._kept,
         )
@@ -172,8 +185,16 @@ class Program:
     def drop(self, partitions: Collection[int]) -> None:
         """Forget the keys of these partitions: they are another's now."""
         self.keys.drop(partitions)
+        if self.joins is not None:
+            for partition in partitions:
+                self.joins.drop(partition)
         if self.changes is not None:
             self.changes.drop(partitions)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what is made of an event depends on others."""
+        return self.keyed or self.joins is not None
 
     def note_changes(self) -> Changes:
         """Note from now on whose state changes."""
@@ -194,7 +215,7 @@ class Program:
         reach_ns: dict[str, int | None] = {}
         for place, operator in zip(self._places, self._operators, strict=True):
             try:
-                made = operator.outputs(self.fields)
+                made = operator.outputs(self._known_to(operator))
                 _require_new(made, self.fields)
                 if (when := _when(operator)) is not None:
                     _condition(when, self.fields, self.made)
@@ -211,6 +232,12 @@ class Program:
         if problems:
             raise ConfigError(*problems)
         return _most(reach_ns.values())
+
+    def _known_to(self, operator: Feature) -> Mapping[str, FieldType]:
+        """The columns that an operator may take: an interval join is made before all others."""
+        if not isinstance(operator, Interval):
+            return self.fields
+        return {name: kind for name, kind in self.fields.items() if name not in self.made}
 
     @property
     def counts_events(self) -> bool:
@@ -304,6 +331,8 @@ def _reach_ns(operator: Feature, state: FeatureState) -> int | None:
         if not operator.state:
             return 0
         return None if operator.remembers is None else int(operator.remembers)
+    if isinstance(operator, Interval):
+        return int(operator.before)
     if operator.need is None:
         return 0
     bounds = (operator.need.time_ns, None if state.ttl is None else int(state.ttl))
@@ -312,7 +341,7 @@ def _reach_ns(operator: Feature, state: FeatureState) -> int | None:
 
 def _when(operator: Feature) -> str | None:
     """For which events an operator remembers anything; None for all, or for none."""
-    if isinstance(operator, Cumulative):
+    if isinstance(operator, Cumulative | Interval):
         return operator.when
     return None if operator.need is None else operator.need.when
 

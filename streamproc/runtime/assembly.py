@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeAlias, TypeVar
 
-from streamproc.codecs import Decoder, SchemaDecoder
+from streamproc.codecs import Decoder, Decoders, TopicDecoders
 from streamproc.config import PipelineConfig, redact, secrets_of
 from streamproc.connectors.kafka import KafkaSink
 from streamproc.core import Clock, ConfigError, Executor, ModelInfo, Problem, load_function
@@ -45,6 +45,7 @@ from streamproc.runtime.codecs import make_decoder, make_encoder
 from streamproc.runtime.features import (
     make_changelog,
     make_features,
+    make_order,
     make_program,
     make_step,
     remembers,
@@ -60,7 +61,7 @@ from streamproc.runtime.scheduling import (
     make_offering,
     make_scheduler,
 )
-from streamproc.runtime.schemas import LearningDecoder, client_of
+from streamproc.runtime.schemas import learning
 from streamproc.scheduling import Conflate, LatencyModel, Scheduler
 from streamproc.telemetry import Accounts, Sampler, Told, Tracer
 
@@ -105,7 +106,7 @@ class Assembly:
     secrets: set[str] = field(default_factory=set, repr=False)
     program: Program | None = None
     rewind_ns: int = 0
-    decoder: Decoder | None = None
+    decoder: Decoders | None = None
     feature_taps: list[FeatureTap] = field(default_factory=list)
     slots: int = 1
     changelog: Changelog | None = None
@@ -123,7 +124,7 @@ def unwatched(stage: str, part: _Part) -> _Part:  # noqa: ARG001 - see Watch
     return part
 
 
-def assemble(  # noqa: PLR0913, PLR0915 - each is one thing that a replay or a profile has otherwise; one part a line
+def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile has otherwise; one part a line
     config: PipelineConfig,
     executors: Sequence[Executor],
     clock: Clock,
@@ -156,11 +157,8 @@ def assemble(  # noqa: PLR0913, PLR0915 - each is one thing that a replay or a p
     """
     models = [executor.info for executor in executors]
     decoder = make_decoder(config, models[0])
-    if not waits_for_schemas and isinstance(decoder, SchemaDecoder):
-        client = client_of(decoder)
-        decoder = decoder if client is None else LearningDecoder(decoder, client)
     program = make_program(config, decoder)
-    decoder = watch("decode", decoder)
+    decoder = _watched(decoder if waits_for_schemas else learning(decoder), watch)
     features = watch("features", make_features(config, models[0], decoder, program))
     decider = watch("decide", make_decider(config, models))
     lanes = make_lanes(config, decoder)
@@ -208,6 +206,7 @@ def assemble(  # noqa: PLR0913, PLR0915 - each is one thing that a replay or a p
         limits=config.limits,
         now_ns=unlogged.now_ns if stamped else None,
         step=(step := make_step(config, decoder, program)),
+        order=make_order(config, program),
     )
     concluder = Concluder(
         clock=clock,
@@ -235,6 +234,7 @@ def assemble(  # noqa: PLR0913, PLR0915 - each is one thing that a replay or a p
             times=times,
             scheduler=scheduler,
             decodes_all=decoder.several
+            or config.reorder is not None
             or (remembers(config, program) and config.state.on_gap is None),
             conflates=config.key is None and has_policy(config, Conflate),
         ),
@@ -296,6 +296,17 @@ def make_requests(config: PipelineConfig, escalation: Escalation | None) -> Requ
         return None
     degrades = None if escalation is None else escalation.degrades
     return Requests(lane=len(lane_specs(config)), degrades=degrades)
+
+
+def _watched(decoder: Decoders, watch: Watch) -> Decoders:
+    if not isinstance(decoder, TopicDecoders):
+        return watch("decode", decoder)
+
+    def timed(one: Decoder) -> Decoder:
+        return watch("decode", one)
+
+    decoder.watched(timed)
+    return decoder
 
 
 def make_decider(config: PipelineConfig, models: Sequence[ModelInfo]) -> Decider:

@@ -1,5 +1,6 @@
 """From the configuration to what reads events and what writes decisions."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,16 +11,20 @@ from streamproc.codecs import (
     AvroDecisions,
     DecisionEncoder,
     Decoder,
+    Decoders,
     FieldType,
     JsonCodec,
     JsonDecisionEncoder,
     JsonDecisions,
     JsonDecoder,
     JsonSchemaCodec,
+    OneCodec,
     ProtobufCodec,
     ProtobufDecisions,
     TensorCodec,
     TensorDecoder,
+    TopicCodecs,
+    TopicDecoders,
 )
 from streamproc.config import PipelineConfig
 from streamproc.connectors.registry import compile_proto
@@ -38,20 +43,28 @@ _NUMBERS = {"float16": "float32", "float32": "float32", "float64": "float64", "b
 """Field types of a model's element types; whole numbers are named alike."""
 
 
-def make_decoder(config: PipelineConfig, model: ModelInfo) -> Decoder:
+def make_decoder(config: PipelineConfig, model: ModelInfo) -> Decoders:
     """What reads events.
 
     Raises:
         ConfigError: its package is not installed, or its fields cannot be known.
     """
-    match config.codec:
-        case JsonCodec() as codec:
+    codec = config.codec
+    if not isinstance(codec, TopicCodecs):
+        return _decoder_of(codec, config, model)
+    decoders = {topic: _decoder_of(one, config, model) for topic, one in codec.codecs.items()}
+    return TopicDecoders(decoders, fill=math.nan if codec.fill is None else codec.fill)
+
+
+def _decoder_of(codec: OneCodec, config: PipelineConfig, model: ModelInfo) -> Decoder:
+    match codec:
+        case JsonCodec():
             return JsonDecoder(codec)
-        case TensorCodec() as codec:
+        case TensorCodec():
             return TensorDecoder(codec)
-        case AvroCodec() | ProtobufCodec() | JsonSchemaCodec() as codec:
+        case AvroCodec() | ProtobufCodec() | JsonSchemaCodec():
             return _with_schema(codec)
-        case ArrowCodec() as codec:
+        case ArrowCodec():
             try:
                 from streamproc.codecs.arrow import ArrowDecoder  # noqa: PLC0415 - an extra
             except ImportError as error:

@@ -2,10 +2,10 @@
 
 import logging
 
-from streamproc.codecs import Decoder
+from streamproc.codecs import Decoders, TopicCodecs, TopicDecoders
 from streamproc.config import PipelineConfig
 from streamproc.core import ConfigError, ModelInfo, Problem, Rewinding, Source, load_function
-from streamproc.engine import Changelog, FeatureStep, PartitionTable, PythonFunction
+from streamproc.engine import Changelog, EventOrder, FeatureStep, PartitionTable, PythonFunction
 from streamproc.features import (
     Expression,
     Features,
@@ -13,13 +13,13 @@ from streamproc.features import (
     Program,
     PythonFeatures,
 )
-from streamproc.runtime.lookup_tables import read_tables
+from streamproc.runtime.lookup_tables import make_tables
 
 log = logging.getLogger(__name__)
 
 
 def make_features(
-    config: PipelineConfig, model: ModelInfo, decoder: Decoder, program: Program | None = None
+    config: PipelineConfig, model: ModelInfo, decoder: Decoders, program: Program | None = None
 ) -> Features:
     """The features that the configuration names.
 
@@ -61,7 +61,7 @@ def feature_names(config: PipelineConfig, program: Program | None) -> list[str]:
     return names
 
 
-def make_program(config: PipelineConfig, decoder: Decoder) -> Program | None:
+def make_program(config: PipelineConfig, decoder: Decoders) -> Program | None:
     """The operators that the configuration names; None where there are none.
 
     Raises:
@@ -78,29 +78,49 @@ def make_program(config: PipelineConfig, decoder: Decoder) -> Program | None:
         fields=decoder.fields,
         state=config.state,
         places=places,
-        tables=read_tables(operators, places),
+        tables=make_tables(operators, places),
     )
 
 
 def make_step(
-    config: PipelineConfig, decoder: Decoder, program: Program | None
+    config: PipelineConfig, decoder: Decoders, program: Program | None
 ) -> FeatureStep | None:
     """What becomes of events between decoding and the model's inputs; None where nothing does.
 
     Raises:
         ConfigError: a condition is about what is not decoded.
     """
-    if program is None and not (config.filter or config.absorb or config.duplicates):
+    if program is None and not (
+        config.filter or config.absorb or config.duplicates or config.reorder
+    ):
         return None
-    state = config.state
+    state, twice = config.state, config.duplicates
+    unique_in = None
+    if isinstance(decoder, TopicDecoders) and twice is not None:
+        unique_in = decoder.having(twice.field)
     return FeatureStep(
         program or Program([], fields=decoder.fields, state=state),
         keep=_condition(config.filter, decoder, "filter"),
         absorb=_condition(config.absorb, decoder if program is None else program, "absorb"),
         grace_ns=int(state.grace) if state.late == "dead_letter" else None,
         max_future_ns=int(config.deadline.max_future),
-        duplicates=config.duplicates,
+        duplicates=twice,
+        unique_in=unique_in,
     )
+
+
+def make_order(config: PipelineConfig, program: Program | None) -> EventOrder | None:
+    """Where events wait for those that happened before them; None where they are taken as they come."""
+    if config.reorder is None:
+        return None
+    topics = config.source.topics
+    if not topics and isinstance(config.codec, TopicCodecs):
+        topics = tuple(config.codec.codecs)
+    state = config.state
+    grace_ns = int(state.grace) if state.late == "dead_letter" else None
+    joins = None if program is None else program.joins
+    after_ns = 0 if joins is None else joins.after_ns
+    return EventOrder(config.reorder, topics, grace_ns=grace_ns, after_ns=after_ns)
 
 
 def rewind_ns(config: PipelineConfig, program: Program | None) -> int:
@@ -132,7 +152,7 @@ def make_changelog(
 
 def remembers(config: PipelineConfig, program: Program | None) -> bool:
     """Whether what becomes of an event depends on those before it."""
-    return config.duplicates is not None or (program is not None and program.keyed)
+    return config.duplicates is not None or (program is not None and program.remembers)
 
 
 def rewind(source: Source, reach_ns: int) -> None:
@@ -143,7 +163,7 @@ def rewind(source: Source, reach_ns: int) -> None:
         log.info("the source cannot go back: features begin with nothing remembered")
 
 
-def _condition(text: str | None, decoder: Decoder | Program, key: str) -> Expression | None:
+def _condition(text: str | None, decoder: Decoders | Program, key: str) -> Expression | None:
     if text is None:
         return None
     try:

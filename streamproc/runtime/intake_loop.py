@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from streamproc.core import NS_PER_MS, Clock, RecordBatch, Sink, Source
+from streamproc.core import NS_PER_MS, Clock, RecordBatch, Selective, Sink, Source, TopicPartition
 from streamproc.engine import Engine
 from streamproc.runtime.driver import Driver
 from streamproc.telemetry import Accounts
@@ -79,6 +79,7 @@ class IntakeLoop:
         self._paused = False
         self._record_bytes = 1.0
         self._records_total = 0
+        self._ends: frozenset[TopicPartition] | None = None
         self.stopping = False
         """Set to make the loop end after the poll that is under way."""
         self.held = False
@@ -87,6 +88,7 @@ class IntakeLoop:
     async def run(self) -> None:
         """Poll until told to stop, or until the end that was asked for."""
         busy_ns = self._clock.now_ns()
+        self._tell_ends(listening=False)  # nothing is known of any until it was asked for
         while not self.stopping:
             wanted = min(RECORDS_MAX, max(1, int(POLL_BYTES / self._record_bytes)))
             if self._stop_after is not None:
@@ -97,9 +99,11 @@ class IntakeLoop:
             await self._room()
             batches = self._through_gate([])
             if not batches:
+                self._leave_those_ahead()
                 polled = await self._source.poll(timeout_ns=POLL_NS, records_max=wanted)
                 batches = self._through_gate(polled)
             self._take_in(batches)
+            self._tell_ends()
             formed = self._driver.owns_partitions  # before the group is, nothing can come
             if batches or not formed:
                 busy_ns = self._clock.now_ns()
@@ -109,6 +113,21 @@ class IntakeLoop:
                     await asyncio.sleep(0)
             elif formed and self._ended(busy_ns):
                 return
+
+    def _leave_those_ahead(self) -> None:
+        """Read only what others wait for, where much of the rest waits for it."""
+        if self._engine.orders and isinstance(self._source, Selective):
+            self._source.withheld = self._engine.ahead(self._clock.now_ns())
+
+    def _tell_ends(self, *, listening: bool = True) -> None:
+        """Tell the engine of which partitions nothing came because there is nothing."""
+        if not self._engine.orders:
+            return
+        lag = self._source.lag() if listening and not self._waits_for_schemas else {}
+        ends = frozenset(source for source, behind in lag.items() if not behind)
+        if ends != self._ends:
+            self._ends = ends
+            self._engine.at_ends(ends)
 
     def _through_gate(self, batches: list[RecordBatch]) -> list[RecordBatch]:
         """What of these, and of what was held before, can be decoded."""
@@ -153,10 +172,12 @@ class IntakeLoop:
         return self._stop_when_idle_ns is not None and idle_ns >= self._stop_when_idle_ns
 
     def _full(self, share: float = 1.0) -> bool:
+        # What waits for others to come is bounded by itself, and must not keep them from coming.
+        in_flight = self._accounts.in_flight - self._engine.waiting_total
         return (
             self._waits_for_schemas
-            or self._accounts.in_flight >= IN_FLIGHT_MAX * share
-            or self._accounts.in_flight * self._record_bytes >= BYTES_MAX * share
+            or in_flight >= IN_FLIGHT_MAX * share
+            or in_flight * self._record_bytes >= BYTES_MAX * share
             or self._sink.pending_bytes() >= SINK_BYTES_MAX * share
         )
 
@@ -168,11 +189,13 @@ class IntakeLoop:
                 self._source.resume()
             return
         if self.held:
+            self._tell_ends(listening=False)
             self._paused = True
             self._source.pause()
             return
         if not self._full():
             return
+        self._tell_ends(listening=False)
         try:
             async with asyncio.timeout(PAUSE_AFTER_S):
                 while self._full() and not self.stopping:

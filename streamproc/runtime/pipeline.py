@@ -142,7 +142,11 @@ class Pipeline(PipelineConfig):
 
         def make() -> KafkaRecordSource:
             return KafkaRecordSource(
-                options, group_id=group_id, clock=clock, transactional=transactional
+                options,
+                group_id=group_id,
+                clock=clock,
+                transactional=transactional,
+                together=self.reorder is not None,
             )
 
         return RecoveringSource(make, unread)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from streamproc.codecs import Decoder
+from streamproc.codecs import Decoders
 from streamproc.config import PipelineConfig, kafka_sink
 from streamproc.core import NS_PER_MS, ConfigError, Problem, Reason
 from streamproc.engine import Lanes, Offering
@@ -124,7 +124,7 @@ def transaction_interval_ns(config: PipelineConfig) -> int:
     return int(asked) if asked is not None else min(INTERVAL_MAX_NS, smallest_ns // INTERVAL_SHARE)
 
 
-def make_lanes(config: PipelineConfig, decoder: Decoder) -> Lanes | None:
+def make_lanes(config: PipelineConfig, decoder: Decoders) -> Lanes | None:
     """Says in which lane an event is; None where there is one.
 
     Raises:
@@ -140,7 +140,7 @@ def make_lanes(config: PipelineConfig, decoder: Decoder) -> Lanes | None:
     )
 
 
-def make_offering(config: PipelineConfig, decoder: Decoder, *, keys: bool = False) -> Offering:
+def make_offering(config: PipelineConfig, decoder: Decoders, *, keys: bool = False) -> Offering:
     """What the scheduler is told of events.
 
     Args:
@@ -162,7 +162,7 @@ def make_offering(config: PipelineConfig, decoder: Decoder, *, keys: bool = Fals
     )
 
 
-def _expression(text: str, decoder: Decoder, key: str) -> Expression:
+def _expression(text: str, decoder: Decoders, key: str) -> Expression:
     try:
         return Expression.parse(text, {name: str(kind) for name, kind in decoder.fields.items()})
     except ValueError as error:

@@ -1,9 +1,9 @@
 """Between the source and the engine: records wait there until the schemas that they name are known."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from streamproc.codecs import Decoded, SchemaDecoder
+from streamproc.codecs import Decoded, Decoder, Decoders, SchemaDecoder, TopicDecoders
 from streamproc.connectors.registry import RegistryClient, SchemaResolver, learn_now
 from streamproc.core import RecordBatch
 from streamproc.engine import Engine
@@ -28,15 +28,14 @@ class SchemaGate:
     What is held is in nobody's books yet, and the engine is told not to believe the source's positions of it.
 
     Args:
-        decoder: says what it is missing.
         engine: will be given the batches.
-        resolver: finds out.
+        resolvers: by topic, who says what is missing and finds out; topics that are not there need no schemas, and
+            the one that None stands for is all the others.
     """
 
-    def __init__(self, decoder: SchemaDecoder, engine: Engine, resolver: SchemaResolver) -> None:
-        self._decoder = decoder
+    def __init__(self, engine: Engine, resolvers: Mapping[str | None, SchemaResolver]) -> None:
         self._engine = engine
-        self._resolver = resolver
+        self._resolvers = resolvers
         self._held: deque[tuple[RecordBatch, int | None]] = deque()
 
     @property
@@ -60,16 +59,42 @@ class SchemaGate:
             if not stale:
                 ready.append(batch)
         for batch, _ in self._held:
-            self._resolver.ask(self._missing(batch))
+            resolver = self._resolver_of(batch)
+            if resolver is not None:
+                resolver.ask(self._missing(batch))
         self._engine.withheld = frozenset(batch.source for batch, _ in self._held)
         return ready
 
     async def close(self) -> None:
         """Let go of what is held: it was never fetched, as the books see it."""
-        await self._resolver.close()
+        for resolver in self._resolvers.values():
+            await resolver.close()
+
+    def _resolver_of(self, batch: RecordBatch) -> SchemaResolver | None:
+        return self._resolvers.get(batch.source.topic, self._resolvers.get(None))
 
     def _missing(self, batch: RecordBatch) -> set[int]:
-        return self._decoder.missing(batch.value)
+        resolver = self._resolver_of(batch)
+        return set() if resolver is None else resolver.missing(batch.value)
+
+
+def learning(decoders: Decoders) -> Decoders:
+    """The same decoders, asking their registries themselves where they have one.
+
+    Raises:
+        ConfigError: a registry's settings do not fit.
+    """
+    if isinstance(decoders, TopicDecoders):
+        decoders.learning(_learning)
+        return decoders
+    return _learning(decoders)
+
+
+def _learning(decoder: Decoder) -> Decoder:
+    client = client_of(decoder) if isinstance(decoder, SchemaDecoder) else None
+    if client is None or not isinstance(decoder, SchemaDecoder):
+        return decoder
+    return LearningDecoder(decoder, client)
 
 
 class LearningDecoder:

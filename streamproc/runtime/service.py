@@ -29,6 +29,7 @@ from streamproc.runtime.schema_waiting import schema_gate
 from streamproc.runtime.slo_watch import SloWatch
 from streamproc.runtime.standing import standing
 from streamproc.runtime.status import State
+from streamproc.runtime.table_topics import TableTopics
 from streamproc.runtime.telling import Telling
 from streamproc.slo import Measures
 from streamproc.telemetry import Accounts, Gauges, Summary
@@ -90,6 +91,7 @@ class Service:
         self._skew_watch = SkewWatch(int(config.deadline.budget))
         self._assembly: Assembly | None = None
         self._drift: DriftWatch | None = None
+        self._tables = TableTopics(config, parts.clock)
         self._recall: ChangelogRecall | None = None
         self._reread = reread
         self._reloader: Reloader | None = None
@@ -333,6 +335,7 @@ class Service:
         if self._recall is not None:
             await self._recall.prepare()
         await parts.sink.start()
+        await self._tables.load(self._assembly.program if self._assembly else None)
         await parts.source.start(driver)
         self._started_ns, self._cpu_ns = parts.clock.now_ns(), process_cpu_ns()
         if self._on_ready is not None:
@@ -389,6 +392,7 @@ class Service:
             yield self._reloader.watch()
         if self._slo is not None:
             yield self._slo.run()
+        yield self._tables.follow()
 
     def _beat(self) -> None:
         if self._assembly is not None:
@@ -407,6 +411,7 @@ class Service:
         parts = self._parts
         await driver.close()
         stopped = await asyncio.gather(
+            self._tables.close(),
             parts.source.stop(),
             parts.sink.stop(timeout_ns=self._grace_left_ns()),
             return_exceptions=True,

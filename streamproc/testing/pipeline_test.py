@@ -105,6 +105,7 @@ class PipelineTest:
         self.broker = MemoryBroker(dict.fromkeys([*inputs, *out], partitions), clock=self.clock)
         self._source = MemorySource(self.broker, inputs, group=self._group)
         self._source.rewind_ns = self._assembly.rewind_ns
+        self._source.together = config.reorder is not None
         if (changelog := self._assembly.changelog) is not None:
             self._engine.changelog = changelog
             self._source.recall_now = partial(recall_from, self.broker, changelog)

@@ -45,6 +45,8 @@ class MemorySource:
         skipped_total: records that were gone before they could be read.
         paused: True between ``pause`` and ``resume``.
         rewind_ns: see ``Rewinding``.
+        together: whether partitions of one number share what is remembered.
+        withheld: see ``Selective``.
         recall: see ``Recalling``.
         recall_now: the same for what drives it without a loop.
         begun: the position that was told of each owned partition.
@@ -77,6 +79,8 @@ class MemorySource:
         self.paused = False
         self.skipped_total = 0
         self.rewind_ns = 0
+        self.together = False
+        self.withheld: Collection[TopicPartition] = ()
         self.recall: Recall | None = None
         self.recall_now: Callable[[Positions], Positions] | None = None
         self.begun: dict[TopicPartition, int] = {}
@@ -131,6 +135,8 @@ class MemorySource:
         order = list(self._position)
         self._turn = (self._turn + 1) % len(order)
         for source in order[self._turn :] + order[: self._turn]:
+            if source in self.withheld:
+                continue
             self._pass_retention(source)
             position = self._position[source]
             records = self._broker.read(source, position, records_max)
@@ -238,7 +244,12 @@ class MemorySource:
         if starts is None:
             starts = taken if self.recall_now is None else self.recall_now(taken)
         self.begun.update(taken)
-        self._position.update({s: min(starts[s], self._rewound(s, at)) for s, at in taken.items()})
+        made_ns = {source: self._made_ns(source, at) for source, at in taken.items()}
+        if self.together:
+            made_ns = {source: self._shared_ns(source, taken) for source in taken}
+        self._position.update(
+            {s: min(starts[s], self._rewound(s, at, made_ns[s])) for s, at in taken.items()}
+        )
         self._wake.set()
         return taken
 
@@ -250,14 +261,27 @@ class MemorySource:
             for source in partitions
         }
 
-    def _rewound(self, source: TopicPartition, position: int) -> int:
+    def _rewound(self, source: TopicPartition, position: int, made_ns: int | None) -> int:
         """Where to begin, so that what features remember comes back."""
-        before = self._broker.read(source, max(0, position - 1), 1) if self.rewind_ns else []
-        if not before:
+        if made_ns is None:
             return position
-        return min(
-            position, self._broker.position_at(source, before[0].timestamp_ns - self.rewind_ns)
-        )
+        return min(position, self._broker.position_at(source, made_ns - self.rewind_ns))
+
+    def _made_ns(self, source: TopicPartition, position: int) -> int | None:
+        """When the last record before a position was made; None where none is asked for."""
+        before = self._broker.read(source, max(0, position - 1), 1) if self.rewind_ns else []
+        return before[0].timestamp_ns if before else None
+
+    def _shared_ns(self, source: TopicPartition, taken: Mapping[TopicPartition, int]) -> int | None:
+        """The same of all partitions of a number; see the Kafka source's ``rewound``."""
+        same = {other: at for other, at in taken.items() if other.partition == source.partition}
+        if not self.rewind_ns:
+            return None
+        firsts = [record for o, at in same.items() for record in self._broker.read(o, at, 1)]
+        if firsts:
+            return min(record.timestamp_ns for record in firsts)
+        lasts = [self._made_ns(other, at) for other, at in same.items()]
+        return max((ns for ns in lasts if ns is not None), default=None)
 
     def drop(self, partitions: Collection[TopicPartition]) -> None:
         """Let go of partitions without telling the listener."""

@@ -120,7 +120,7 @@ def test_schemas_are_listed_printed_and_written(tmp_path: Path) -> None:
     printed = json.loads(streamproc("schema", "decision", cwd=tmp_path).out)
     assert printed == json.loads(asset("schemas", "decision.schema.json").read_text())
     answer = streamproc("schema", "--out", "here", "--json", cwd=tmp_path)
-    names = ("alert", "config", "decision", "ledger")
+    names = ("alert", "config", "decision", "ledger", "shadow")
     others = ["here/decision.avsc", "here/decision.proto"]
     assert answer.json["written"] == [f"here/{name}.schema.json" for name in names] + others
     of_avro = streamproc("schema", "decision-avro", cwd=tmp_path).out

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streamproc.codecs import JsonCodec
+from streamproc.codecs import JsonCodec, TopicCodecs
+from streamproc.connectors.kafka import KafkaSource
 from streamproc.core import (
     NS_PER_S,
     Array,
@@ -230,3 +231,17 @@ def test_the_users_operator_keeps_state_of_its_keys_and_a_failure_leaves_none() 
 
 def reference(function: Any) -> str:
     return reference_to(function).replace(reference_to(function).split(":")[0], __name__)
+
+
+def test_an_expression_and_an_operator_may_be_about_one_of_several_topics() -> None:
+    codec = TopicCodecs(
+        {"quotes": JsonCodec({"bid": "float64"}), "ticks": JsonCodec({"x": "float64"})}
+    )
+    source = KafkaSource(topics=("quotes", "ticks"), auto_offset_reset="earliest")
+    test = keyed(codec=codec, source=source, absorb="topic == 'quotes'", filter="bid != 7")
+    for topic, value in (("ticks", {"x": 1}), ("quotes", {"bid": 2}), ("quotes", {"bid": 7})):
+        test.send(topic, value, key="k", timestamp_ns=T0)
+    result = test.run()
+    assert {d.id: d.output for d in result.decisions} == {"ticks/0/0": [1.0]}
+    assert result.outcome_of("quotes/0/0") == "absorbed"
+    assert result.outcome_of("quotes/0/1") == "filtered"

@@ -7,7 +7,7 @@ import pytest
 from streamproc.codecs import JsonCodec
 from streamproc.core import ConfigError
 from streamproc.features.operators import Lookup
-from streamproc.runtime.lookup_tables import read_tables
+from streamproc.runtime.lookup_tables import make_tables
 from streamproc.testing import FakeExecutor, PipelineTest
 from tests.engine.pipelines import pipeline
 
@@ -51,5 +51,28 @@ def test_events_get_the_numbers_of_their_category(tmp_path: Path, missing: str) 
 )
 def test_what_is_wrong_with_the_file_is_said(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words) as caught:
-        read_tables([lookup(tmp_path, text)], [3])
+        make_tables([lookup(tmp_path, text)], [3])
     assert caught.value.problems[0].key == "features[3].lookup.file"
+
+
+def weights(symbols: list[str]) -> dict[str, dict[str, float]]:
+    if "poison" in symbols:
+        msg = "no such thing"
+        raise ValueError(msg)
+    return {symbol: {"weight": float(len(symbol))} for symbol in symbols if symbol != "XRP"}
+
+
+def test_a_function_is_looked_into_and_where_it_fails_only_those_at_fault_do() -> None:
+    asked = Lookup(
+        field="s", python=f"{__name__}:weights", fields=("weight",), missing="dead_letter"
+    )
+    test = PipelineTest(
+        pipeline(codec=JsonCodec(fields={"s": "str"}), features=[asked]),
+        executor=FakeExecutor(lambda inputs: {"output": inputs["input"]}),
+    )
+    for symbol in ("ETH", "poison", "XRP", "DOGE"):
+        test.send("ticks", {"s": symbol})
+    result = test.run()
+    assert {d.id: d.output for d in result.decisions} == {"ticks/0/0": [3], "ticks/0/3": [4]}
+    reasons = {letter.id: letter.reason for letter in result.dead_letters}
+    assert reasons == {"ticks/0/1": "features_failed", "ticks/0/2": "no_partner"}

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import IllegalStateError, KafkaError, OffsetOutOfRangeError
 
 from streamproc.connectors.kafka.options import KafkaSource
@@ -24,6 +25,7 @@ def consumer_of(
     *,
     group_id: str,
     lists: RawLists | None,
+    together: bool = False,
 ) -> AIOKafkaConsumer:
     """A consumer of a group; not started.
 
@@ -32,6 +34,7 @@ def consumer_of(
         settings: of the cluster; see ``Access``.
         group_id: the group.
         lists: takes the records as lists; None where they come one by one.
+        together: whether a member must have the partitions of one number of all topics.
     """
     session_ms = int(options.session_timeout) // NS_PER_MS
     return AIOKafkaConsumer(
@@ -49,6 +52,8 @@ def consumer_of(
             "fetch_max_bytes": FETCH_MAX_BYTES,
             "max_partition_fetch_bytes": int(options.max_partition_fetch),
             "key_deserializer": lists,
+            # The one that gives a member the same numbers of each topic, where all have as many.
+            **({"partition_assignment_strategy": (RangePartitionAssignor,)} if together else {}),
             **options.client,
         }
     )

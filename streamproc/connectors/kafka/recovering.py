@@ -54,6 +54,15 @@ class RecoveringSource:
         self._source.rewind_ns = rewind_ns
 
     @property
+    def withheld(self) -> Collection[TopicPartition]:
+        """See ``Selective``."""
+        return self._source.withheld
+
+    @withheld.setter
+    def withheld(self, withheld: Collection[TopicPartition]) -> None:
+        self._source.withheld = withheld
+
+    @property
     def recall(self) -> Recall | None:
         """See ``Recalling``."""
         return self._source.recall

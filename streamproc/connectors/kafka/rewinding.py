@@ -21,6 +21,7 @@ async def rewound(
     *,
     reach_ns: int,
     now_ns: int,
+    together: bool = False,
 ) -> dict[TopicPartition, int]:
     """The offset of the first record that still matters to those from a position on.
 
@@ -33,6 +34,9 @@ async def rewound(
         positions: by partition, where deciding begins.
         reach_ns: how much older than the last record before that a record may be and still matter.
         now_ns: the present instant: a record that says it was made later is wrong, and counts as made now.
+        together: whether partitions of one number share what is remembered: then t is the time of the first of all
+            their records from the positions on, since each of them may need what was in any of them; where there is
+            none, of the last before.
 
     Returns:
         by partition, never behind its position.
@@ -50,10 +54,18 @@ async def rewound(
         consumer.assign(list(places))
         consumer.pause(*places)
         asked: dict[KafkaPartition, int] = {}
-        for tp, at in places.items():
-            made_ms = await _made_before_ms(consumer, tp, at, begin[tp])
-            if made_ms is not None:
-                newest_ms = min(made_ms, now_ns // NS_PER_MS)
+        made_ms = {
+            tp: await _made_before_ms(consumer, tp, at, begin[tp]) for tp, at in places.items()
+        }
+        if together:
+            ends = await consumer.end_offsets(list(places))
+            first_ms = {
+                tp: await _made_at_ms(consumer, tp, at, ends[tp]) for tp, at in places.items()
+            }
+            made_ms = _shared(made_ms, first_ms)
+        for tp, at_ms in made_ms.items():
+            if at_ms is not None:
+                newest_ms = min(at_ms, now_ns // NS_PER_MS)
                 asked[tp] = max(0, newest_ms - -(-reach_ns // NS_PER_MS))
         found = await consumer.offsets_for_times(asked) if asked else {}
     finally:
@@ -64,6 +76,37 @@ async def rewound(
         if first is not None:
             starts[source] = max(begin[tp], min(first.offset, starts[source]))
     return starts
+
+
+def _shared(
+    before_ms: Mapping[KafkaPartition, int | None], first_ms: Mapping[KafkaPartition, int | None]
+) -> dict[KafkaPartition, int | None]:
+    """For each partition what counts of all that have its number."""
+    found: dict[KafkaPartition, int | None] = {}
+    for tp in before_ms:
+        firsts = [
+            ms for o, ms in first_ms.items() if o.partition == tp.partition and ms is not None
+        ]
+        lasts = [
+            ms for o, ms in before_ms.items() if o.partition == tp.partition and ms is not None
+        ]
+        found[tp] = min(firsts, default=None) if firsts else max(lasts, default=None)
+    return found
+
+
+async def _made_at_ms(
+    consumer: AIOKafkaConsumer, tp: KafkaPartition, position: int, end: int
+) -> int | None:
+    """The timestamp of the first record from a position on; None where there is none."""
+    if position >= end:
+        return None
+    consumer.resume(tp)
+    try:
+        consumer.seek(tp, position)
+        records = (await consumer.getmany(tp, timeout_ms=_FETCH_MS, max_records=1)).get(tp)
+    finally:
+        consumer.pause(tp)
+    return int(records[0].timestamp) if records else None
 
 
 async def _made_before_ms(

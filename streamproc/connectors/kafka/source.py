@@ -17,6 +17,7 @@ from aiokafka.errors import (
     RecordTooLargeError,
 )
 
+from streamproc.connectors.kafka.co_partitioning import require_co_partitioned, require_complete
 from streamproc.connectors.kafka.columns import columns_of
 from streamproc.connectors.kafka.connection import Access, stop_within
 from streamproc.connectors.kafka.consumers import consumer_of, go_on_behind_retention
@@ -58,10 +59,20 @@ class KafkaRecordSource:
         group_id: the consumer group.
         clock: for the instant of arrival.
         transactional: True where a sink stores the positions, in its transactions.
+        together: True where partitions of one number belong together: topics must be co-partitioned.
+
+    Attributes:
+        withheld: partitions of which ``poll`` gives nothing for the time being.
     """
 
     def __init__(
-        self, options: KafkaSource, *, group_id: str, clock: Clock, transactional: bool = False
+        self,
+        options: KafkaSource,
+        *,
+        group_id: str,
+        clock: Clock,
+        transactional: bool = False,
+        together: bool = False,
     ) -> None:
         self._options = options
         self._access = Access.of_source(options)
@@ -77,6 +88,8 @@ class KafkaRecordSource:
         self._commits = Uncancelled()
         self._assignments_total = 0
         self._transactional = transactional
+        self._together = together
+        self.withheld: Collection[TopicPartition] = ()
         self.membership: GroupMembership | None = None
         """Who we were in the group at the last assignment, which is what a transaction may say."""
         self.skipped_total = 0
@@ -112,7 +125,15 @@ class KafkaRecordSource:
                 topics=options.topics,
                 reset=options.auto_offset_reset,
             )
-            consumer = consumer_of(options, settings, group_id=self._group_id, lists=self._lists)
+            if self._together:
+                await require_co_partitioned(settings, options.topics)
+            consumer = consumer_of(
+                options,
+                settings,
+                group_id=self._group_id,
+                lists=self._lists,
+                together=self._together,
+            )
             self._consumer = consumer
             if options.group_instance_id is not None:
                 self._identity = Identity(
@@ -132,7 +153,12 @@ class KafkaRecordSource:
         asked = self._lists.ask(records_max) if self._lists else records_max
         self.require_membership()
         try:
-            fetched = await consumer.getmany(timeout_ms=timeout_ns // NS_PER_MS, max_records=asked)
+            wanted = [tp for tp in consumer.assignment() if tp not in self.withheld]
+            fetched = await consumer.getmany(
+                *(wanted if self.withheld else ()),  # none named are all
+                timeout_ms=timeout_ns // NS_PER_MS,
+                max_records=asked,
+            )
         except OffsetOutOfRangeError as error:
             self.skipped_total += await go_on_behind_retention(consumer, error)
             return []
@@ -309,6 +335,7 @@ class KafkaRecordSource:
     async def _take_over(self, sources: Collection[TopicPartition]) -> None:
         """Read partitions from what is stored, and say so."""
         self._assignments_total += 1
+        require_complete(sources, self._options.topics if self._together else ())
         beyond: dict[TopicPartition, Int64Array] = {}
         positions: dict[TopicPartition, int] = {}
         if self._transactional:
@@ -340,6 +367,7 @@ class KafkaRecordSource:
                 positions,
                 reach_ns=self.rewind_ns,
                 now_ns=self._clock.now_ns(),
+                together=self._together,
             )
             starts = {source: min(at, recalled[source]) for source, at in starts.items()}
         if self._consumer is None:

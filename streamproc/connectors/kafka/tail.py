@@ -120,6 +120,22 @@ class TopicTail:
             if (records := flat(given))
         ]
 
+    async def left(self) -> int:
+        """How many offsets lie between what was given and the ends of the topics at this moment.
+
+        Raises:
+            ExternalError: nobody answers.
+        """
+        consumer = self._consumer
+        if consumer is None:
+            return 0
+        try:
+            ends = await consumer.end_offsets(list(consumer.assignment()))
+            return sum([max(0, end - await consumer.position(tp)) for tp, end in ends.items()])
+        except KafkaError as error:
+            msg = f"{self._access.what}: {error!r}"
+            raise ExternalError(msg, retriable=True) from error
+
     async def stop(self) -> None:
         """Disconnect."""
         consumer, self._consumer = self._consumer, None

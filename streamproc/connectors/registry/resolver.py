@@ -41,6 +41,10 @@ class SchemaResolver:
         self._at_a_time = asyncio.Semaphore(_TOGETHER)
         self._forgetting: set[asyncio.TimerHandle] = set()
 
+    def missing(self, values: Iterable[bytes | None]) -> set[int]:
+        """The ids in these values of which nothing is known."""
+        return self._decoder.missing(values)
+
     def ask(self, schema_ids: Iterable[int]) -> None:
         """See that these become known; those that are asked for already are not asked for twice."""
         for schema_id in schema_ids:

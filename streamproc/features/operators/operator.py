@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -10,9 +10,7 @@ from streamproc.codecs import FieldType
 from streamproc.core import BoolArray, Columns, Float64Array, Int64Array, ObjectArray, UserFunction
 from streamproc.features.expressions import Expression
 from streamproc.features.history import History
-
-if TYPE_CHECKING:
-    from streamproc.features.operators.lookup import Table
+from streamproc.features.tables import Table
 
 NUMBER = FieldType("float64")
 EVENTS_MAX = 65_536
@@ -60,7 +58,7 @@ class View:
     histories: Mapping[str | None, History]
     slot: Int64Array
     refused: dict[str, BoolArray]
-    tables: Mapping[str, "Table"]
+    tables: Mapping[str, Table]
     custom: Mapping[str, tuple[UserFunction, Columns]]
     kept: Mapping[str, Columns]
 

@@ -256,6 +256,8 @@ class _Replay:
                 engine.leave([tape.source() for _ in range(tape.number())])
             case Call.RELEASE:
                 engine.release([tape.source() for _ in range(tape.number())])
+            case Call.AT_ENDS:
+                engine.at_ends([tape.source() for _ in range(tape.number())])
             case Call.SKIPPED:
                 source, start, end = tape.source(), tape.number(), tape.number()
                 engine.skipped(source, None if start < 0 else Jump(start, end))

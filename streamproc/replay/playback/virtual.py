@@ -143,6 +143,7 @@ class _Replay:
         self._next: Arrival | None = None
         self._held_ns = 0
         self._records = 0
+        self._ended = False
         self.disturbance: Disturbance | None = None
 
     def run(self, arrivals: Iterator[Arrival]) -> Replayed:
@@ -156,8 +157,7 @@ class _Replay:
             if ended or came or self._is_woken:
                 self._turn()
             if self._next is None and not self._engine.draining:
-                self._engine.draining = True
-                self._turn()
+                self._end()
             next_ns = self._next_ns()
             if next_ns == _NEVER_NS:
                 break
@@ -165,6 +165,15 @@ class _Replay:
         self._accounts.check()
         last_ns = self._clock.now_ns()
         return Replayed(self._accounts, self._records, first_ns, last_ns, self._held_ns)
+
+    def _end(self) -> None:
+        """Nothing more comes: what waits for others to come goes on as time passes, then nothing waits any more."""
+        if self._engine.orders and not self._ended:
+            self._ended = True
+            self._engine.at_ends(self._engine.owned())
+        if not self._engine.waiting_total:
+            self._engine.draining = True
+        self._turn()
 
     def _next_ns(self) -> int:
         """When something happens next."""
@@ -183,7 +192,7 @@ class _Replay:
 
     @property
     def _has_room(self) -> bool:
-        return self._accounts.in_flight < IN_FLIGHT_MAX
+        return self._accounts.in_flight - self._engine.waiting_total < IN_FLIGHT_MAX
 
     @property
     def _is_woken(self) -> bool:
