@@ -32,6 +32,7 @@ from streamproc.runtime import (
     dead_letter_topic,
     make_decider,
     make_decoder,
+    make_doubt,
     make_features,
     make_program,
 )
@@ -132,6 +133,7 @@ def _inspect_models(
         best = found.models[0]
         found.attempt(lambda: _fit(config, best))
         found.attempt(lambda: make_decider(config, found.models))
+        found.attempt(lambda: make_doubt(config, found.models))
         for executor in executors:
             found.attempt(lambda e=executor: _measure(loaded, e, found, clock))  # type: ignore[misc]
     finally:

@@ -36,7 +36,9 @@ def run_wall(job: Job, paced: Pace) -> Result:
         ExternalError: the output cannot be written.
     """
     # A replay tells nobody: no endpoint, no traces, no recording of a recording.
-    quiet = replace(job.pipeline, record=None, telemetry=Telemetry(metrics=Metrics(listen=None)))
+    quiet = replace(
+        job.pipeline, record=None, serve=None, telemetry=Telemetry(metrics=Metrics(listen=None))
+    )
     clock = SystemClock()
     executors = load_runners(quiet.model, quiet.rollout, clock)
     known = timing_of(job, executors)

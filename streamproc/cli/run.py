@@ -18,7 +18,14 @@ from streamproc.cli.signals import Signals
 from streamproc.cli.summary import progress_line, show_summary
 from streamproc.config import PipelineConfig, hide_in_logs, kafka_source, load
 from streamproc.connectors.kafka import KafkaSink, KafkaSource, check_reachable
-from streamproc.core import NS_PER_S, Duration, ExternalError, SystemClock
+from streamproc.core import (
+    NS_PER_S,
+    ConfigError,
+    Duration,
+    ExternalError,
+    Problem,
+    SystemClock,
+)
 from streamproc.runtime import Pipeline, Service, WorkerGroup
 
 if TYPE_CHECKING:
@@ -132,6 +139,9 @@ async def _serve(
             on_hang=end_hung,
         )
     else:
+        if pipeline.serve is not None:
+            problem = Problem("a front door needs one process: leave --workers out, or it", "serve")
+            raise ConfigError(problem)
         # A worker would say it too, when it has loaded and measured its model.
         servers = kafka_source(pipeline, "--workers").bootstrap_servers
         await check_reachable("source.kafka", servers)

@@ -18,6 +18,7 @@ from streamproc.codecs import (
     TopicCodecs,
     types_of,
 )
+from streamproc.config.cascade_checks import CASCADE_CHECKS
 from streamproc.config.codec_checks import CODEC_CHECKS, codec_name, codecs_at
 from streamproc.config.delivery_checks import DELIVERY_CHECKS
 from streamproc.config.ends import END_CHECKS, Sink, Source
@@ -28,6 +29,7 @@ from streamproc.config.recording_checks import RECORDING_CHECKS
 from streamproc.config.rollout_checks import ROLLOUT_CHECKS
 from streamproc.config.scheduling_checks import SCHEDULING_CHECKS
 from streamproc.config.security_checks import SECURITY_CHECKS
+from streamproc.config.serve_checks import SERVE_CHECKS
 from streamproc.config.slo_checks import SLO_CHECKS
 from streamproc.config.spec import PipelineConfig
 from streamproc.config.topic_checks import TOPIC_CHECKS
@@ -313,6 +315,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_source_topics, ("source",)),
     (_topics_out, ("source", "sink")),
     (_undecided, ("name", "source", "sink", "outcomes")),
+    *CASCADE_CHECKS,
     (_changelog, ("state",)),
     *CODEC_CHECKS,
     *TOPIC_CHECKS,
@@ -323,6 +326,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     *SCHEDULING_CHECKS,
     *RECORDING_CHECKS,
     *SECURITY_CHECKS,
+    *SERVE_CHECKS,
     *SLO_CHECKS,
     *ROLLOUT_CHECKS,
 )

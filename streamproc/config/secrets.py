@@ -135,9 +135,12 @@ def secrets_of(config: object) -> frozenset[str]:
 def _gather(value: object, path: tuple[str, ...], found: set[str]) -> None:
     if isinstance(value, str):
         # A field of records may be called token, too: its type is no secret.
-        hidden = path[-2:-1] in {("security",), ("metrics",), ("alerts",)} and is_sensitive(
-            path[-1]
-        )
+        hidden = path[-2:-1] in {
+            ("security",),
+            ("metrics",),
+            ("alerts",),
+            ("serve",),
+        } and is_sensitive(path[-1])
         found.update({str(value)} if hidden or isinstance(value, Secret) else ())
     elif is_dataclass(value) and not isinstance(value, type):
         for field in fields(value):

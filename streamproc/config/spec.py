@@ -22,6 +22,7 @@ from streamproc.scheduling import (
 )
 from streamproc.slo import Alerts, Objective
 from streamproc.telemetry import Telemetry
+from streamproc.web import Serve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,7 @@ class PipelineConfig:
         slo: what is promised of the events; in the file an item may be the path of an OpenSLO file instead.
         alerts: who is told when a promise is at risk.
         record: a recording of what goes in and out; null makes none.
+        serve: a front door: the model answers requests of the Open Inference Protocol besides; null keeps it closed.
     """
 
     name: str
@@ -95,3 +97,4 @@ class PipelineConfig:
     slo: Sequence[Objective] = ()
     alerts: Alerts = field(default_factory=Alerts)
     record: Record | None = None
+    serve: Serve | None = None

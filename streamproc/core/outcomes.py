@@ -50,6 +50,9 @@ class Reason(StrEnum):
     CODEL = "codel"
     """Shed: the queue had been standing for too long, and it had waited longest."""
 
+    STOPPED = "stopped"
+    """Shed: its batch took so long that no answer could be in time any more, and was stopped."""
+
     EMPTY = "empty"
     """The value is null or has no bytes."""
     TOO_LARGE = "too_large"

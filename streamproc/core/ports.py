@@ -368,16 +368,20 @@ class Executor(Protocol):
 
 @runtime_checkable
 class TimedExecutor(Executor, Protocol):
-    """An executor that can give up in time: one that asks somebody else, who may be slow."""
+    """An executor that can give up in time: one that asks somebody else, who may be slow, or that can stop a batch."""
 
-    def run_by(self, inputs: Columns, deadline_ns: int | None) -> Columns:
+    def run_by(
+        self, inputs: Columns, deadline_ns: int | None, until_ns: int | None = None
+    ) -> Columns:
         """The model's outputs, as ``run`` gives them.
 
         Args:
             inputs: by name, each [n, ...].
             deadline_ns: the first deadline of the batch, ns since 1970; None where there is none.
+            until_ns: from when on nobody is served by its answer any more, ns since 1970; None for never.
 
         Raises:
-            ModelError: with the reason ``model_unavailable``, early enough for another variant to answer.
+            ModelError: with the reason ``model_unavailable``, early enough for another variant to answer; with
+                ``stopped`` at ``until_ns``, or soon after.
         """
         ...

@@ -12,8 +12,10 @@ from streamproc.engine.decide import (
     PythonDecider,
     check_labels,
 )
-from streamproc.engine.effects import Effect, Infer, Send, Skip
+from streamproc.engine.doubt import Doubt
+from streamproc.engine.effects import Effect, Infer, Send, Skip, Stop
 from streamproc.engine.engine import Engine
+from streamproc.engine.escalation import Escalation, Stages
 from streamproc.engine.event_order import EventOrder
 from streamproc.engine.event_times import DEADLINE_HEADER, EventTimes, Times
 from streamproc.engine.feature_step import FeatureStep
@@ -54,6 +56,7 @@ from streamproc.engine.options import (
 )
 from streamproc.engine.partitions import PartitionTable
 from streamproc.engine.parts import EngineParts
+from streamproc.engine.requests import ANSWER_KINDS, RequestAnswer, Requests
 from streamproc.engine.rescue import Rescued, rescue
 from streamproc.engine.rollout import BASE_ARM, Rollout
 from streamproc.engine.rollout_plan import ArmPlan, CanaryPlan, RolloutPlan, ShadowPlan
@@ -68,11 +71,13 @@ from streamproc.engine.screen import Screen
 from streamproc.engine.settled import Settled
 from streamproc.engine.settlement import Settlement, Tap, Witness
 from streamproc.engine.stateful import StatefulModel
+from streamproc.engine.stopping import Stopping, salvage, was_stopped
 from streamproc.engine.tracker import AcknowledgementTracker
 from streamproc.engine.transaction import Cut, OpenTransaction
 from streamproc.engine.turnwise import TurnwiseScheduler
 
 __all__ = [
+    "ANSWER_KINDS",
     "BASE_ARM",
     "DEADLINE_HEADER",
     "DETAIL_HEADER",
@@ -98,10 +103,12 @@ __all__ = [
     "Deadline",
     "Decider",
     "Destinations",
+    "Doubt",
     "Effect",
     "Engine",
     "EngineParts",
     "Entry",
+    "Escalation",
     "EventOrder",
     "EventTime",
     "EventTimes",
@@ -128,6 +135,8 @@ __all__ = [
     "PythonFunction",
     "Recalled",
     "Reorder",
+    "RequestAnswer",
+    "Requests",
     "Rescued",
     "Rollout",
     "RolloutPlan",
@@ -140,7 +149,10 @@ __all__ = [
     "Skew",
     "Skip",
     "Span",
+    "Stages",
     "StatefulModel",
+    "Stop",
+    "Stopping",
     "Tap",
     "Times",
     "TurnwiseScheduler",
@@ -149,4 +161,6 @@ __all__ = [
     "check_labels",
     "decode_ledger",
     "rescue",
+    "salvage",
+    "was_stopped",
 ]

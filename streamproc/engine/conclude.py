@@ -82,7 +82,17 @@ class Destinations:
 
 
 class Ran(NamedTuple):
-    """When a run began, when it had ended and its turn had come (ns), what ran, its encoders, the batch, and if it is cheaper."""
+    """A run whose turn has come.
+
+    Attributes:
+        started_ns: when it began.
+        ended_ns: when it had ended and its turn had come.
+        variant: what ran.
+        encoders: of decisions, by variant.
+        run: the batch.
+        degraded: whether it is cheaper than what should have run.
+        outcome: what its answers in time are; None for what ``degraded`` says.
+    """
 
     started_ns: int
     ended_ns: int
@@ -90,6 +100,7 @@ class Ran(NamedTuple):
     encoders: Sequence[DecisionEncoder]
     run: BatchRun | None = None
     degraded: bool = False
+    outcome: Outcome | None = None
 
 
 Decision: TypeAlias = Callable[[EventBatch, Outputs, Ran], None]
@@ -155,7 +166,7 @@ class Concluder:
         effects: list[Effect] = []
         if isinstance(outputs, Exception):
             for start, stop in pairwise(bounds):
-                effects += self._dead(events.take(slice(start, stop, None)), *reason_of(outputs))
+                effects += self._unanswered(events.take(slice(start, stop, None)), outputs)
             return effects
         done, failed = self._decide(events, outputs)
         finite = finite_rows(outputs, len(events))
@@ -227,6 +238,22 @@ class Concluder:
         )
         return [self._settlement.send(made, settled)]
 
+    def _unanswered(self, events: EventBatch, error: Exception) -> list[Effect]:
+        """What the model did not answer: it is shed where the batch was stopped, else the model is at fault."""
+        reason, detail = reason_of(error)
+        if reason != Reason.STOPPED:
+            return self._dead(events, reason, detail)
+        return self.letters(
+            int(events.partition[0]),
+            Originals.of(events, detail),
+            events.ordinal,
+            row=events.row,
+            lane=lane_of(events),
+            outcome=Outcome.SHED,
+            reason=Reason.STOPPED,
+            passage=partial(passage_of_events, events),
+        )
+
     def _dead(self, events: EventBatch, reason: Reason | str, detail: str) -> list[Effect]:
         if not len(events):
             return []
@@ -276,6 +303,7 @@ class Concluder:
         if self.watch is not None:
             self.watch(events, decisions, ran)
         good = Outcome.DEGRADED if ran.degraded else Outcome.ON_TIME
+        good = good if ran.outcome is None else ran.outcome
         if not any_true(late):
             return self._send(owner, events, decisions, good, ran)
         # In the order of the events: those of one key may be late and in time by turns.

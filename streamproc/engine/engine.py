@@ -17,7 +17,9 @@ from streamproc.core import (
     Columns,
     EventBatch,
     Int64Array,
+    InvariantError,
     Jump,
+    Reason,
     RecordBatch,
     TopicPartition,
 )
@@ -28,13 +30,15 @@ from streamproc.engine.partitions import Partition
 from streamproc.engine.parts import EngineParts
 from streamproc.engine.pending import PendingEvents
 from streamproc.engine.read_so_far import ReadSoFar
+from streamproc.engine.requests import REQUESTS, Done, apart, none_of, split, with_rows
 from streamproc.engine.rescue import Rescued, parts_of
 from streamproc.engine.restoring import Restoring
 from streamproc.engine.rollout import usable
 from streamproc.engine.rollout_plan import RolloutPlan
+from streamproc.engine.stopping import was_stopped
 from streamproc.engine.turns import Turns
 from streamproc.engine.undecided import Undecided
-from streamproc.scheduling import Idle, Reload, Run, SkipTo, WaitUntil
+from streamproc.scheduling import Idle, Offered, Reload, Run, SkipTo, Step, WaitUntil
 
 if TYPE_CHECKING:
     from streamproc.engine.changelog import Changelog
@@ -57,6 +61,7 @@ class Engine:
         rollout: the models that are tried beside the one that decides.
         changelog: takes what is remembered of keys; None where nobody does.
         stateful: what is kept for a model that carries state; None for one that does not.
+        requests: of the front door; None where it is closed.
         wake_ns: when ``next_effects`` is to be asked again although nothing has happened; None for never.
     """
 
@@ -71,6 +76,9 @@ class Engine:
         self._partitions = parts.partitions
         self._accounts = parts.accounts
         self.stateful = parts.stateful
+        self._escalation = parts.escalation
+        self._stopping = parts.stopping
+        self.requests = parts.requests
         self._batch_room = batch_room
         self._undecided = Undecided(parts.concluder, lanes=len(parts.accounts.lanes))
         self._pending = PendingEvents()
@@ -98,7 +106,7 @@ class Engine:
     @property
     def queue_depths(self) -> list[int]:
         """The same by lane."""
-        return self._scheduler.queue_depths
+        return self._scheduler.queue_depths[: len(self._accounts.lanes)]
 
     @property
     def variant(self) -> int:
@@ -179,6 +187,8 @@ class Engine:
             self._intake.forget(partition.index)
             waiting = self._scheduler.withdraw(partition.index)
             self._pending.take(np.sort(waiting))
+            if self._escalation is not None:
+                self._escalation.drop(partition.index)
         return positions
 
     def release_all(self) -> None:
@@ -280,6 +290,30 @@ class Engine:
         else:
             self.stateful.admit(events, self._intake.times.said_by(events), offered)
 
+    def ask(self, inputs: Columns, *, deadline_ns: int, now_ns: int, done: Done) -> None:
+        """Take a request of the front door in; ``next_effects`` is to be asked then.
+
+        Args:
+            inputs: the model's, by name, each [rows, ...].
+            deadline_ns: when it must be answered.
+            now_ns: the present instant.
+            done: is told what became of it, once.
+
+        Raises:
+            InvariantError: the front door is closed.
+        """
+        if self.requests is None:
+            msg = "a request before a closed front door"
+            raise InvariantError(msg)
+        rows = self.requests.add(
+            self._events_total, inputs, deadline_ns=deadline_ns, now_ns=now_ns, done=done
+        )
+        self._events_total += len(rows)
+        self._pending.add(rows)
+        lane = np.full(len(rows), self.requests.lane)
+        offered = Offered(rows.number, rows.deadline_ns, REQUESTS, lane=lane, key=~rows.number)
+        self._scheduler.offer(offered, now_ns)
+
     @property
     def waiting_total(self) -> int:
         """Events that wait for those that happened before them."""
@@ -336,9 +370,7 @@ class Engine:
         going_on = True
         while going_on:
             step = self._scheduler.next_action(now_ns, draining=draining)
-            for shed in step.shed:
-                for part in self._pending.take(shed.number):
-                    self._effects += self._undecided.events(part, shed.reason)
+            self._end_without_run(step, now_ns)
             match step.action:
                 case Run() as run:
                     self._start(run, now_ns)
@@ -350,12 +382,29 @@ class Engine:
                 case Idle():
                     self.wake_ns = None
                     going_on = False
+        if self._escalation is not None:
+            self._effects += self._escalation.expire(now_ns)
+            self.wake_ns = self._escalation.wakes_by(self.wake_ns)
         if self.rollout.active:
             self._effects += self.rollout.asides(self._turns, now_ns, self.wake_ns)
             self.wake_ns = self.rollout.wakes_by(self.wake_ns, self._turns)
         self._effects += self.restore.runs(self._batch_room)
         self._wake_for_order(now_ns)
         return self.take_effects()
+
+    def _end_without_run(self, step: Step, now_ns: int) -> None:
+        """What a step gives up, and what of a cascade has its last answer."""
+        for shed in step.shed:
+            for part in self._pending.take(shed.number):
+                self._shed(part, shed.reason)
+        if step.stand is not None and self._escalation is not None:
+            self._effects += self._escalation.stand(step.stand, now_ns)
+
+    def _shed(self, events: EventBatch, reason: Reason) -> None:
+        if self.requests is not None and events.partition[0] == REQUESTS:
+            self.requests.shed(events.number, str(reason))
+        else:
+            self._effects += self._undecided.events(events, reason)
 
     def _retire(self, arm: int, now_ns: int) -> None:
         """Let the model itself decide about all that another one has not decided."""
@@ -401,7 +450,9 @@ class Engine:
         ):
             return
         as_planned = variant is None and not isinstance(outputs, Rescued)
-        self._scheduler.complete(run, finished_ns, failed=not as_planned)
+        stopped = was_stopped(outputs)  # it was slow, and that is to be learned
+        failed = not (as_planned or stopped)
+        self._scheduler.complete(run, finished_ns, failed=failed, stopped=stopped)
         self._conclude(run, Finished(outputs, finished_ns, variant, executed_ns))
 
     def failed(self, run: int, error: Exception, finished_ns: int) -> None:
@@ -410,7 +461,8 @@ class Engine:
             run, error, finished_ns
         ):
             return
-        self._scheduler.complete(run, finished_ns, failed=True)
+        stopped = was_stopped(error)
+        self._scheduler.complete(run, finished_ns, failed=not stopped, stopped=stopped)
         self._conclude(run, Finished(error, finished_ns))
 
     def _is_of_rollout(
@@ -421,6 +473,8 @@ class Engine:
             if not isinstance(outputs, Rescued):
                 self.rollout.aside_ended(run, outputs, finished_ns)
             return True
+        if self._escalation is not None and self._escalation.runs(run):
+            return False
         in_flight = self._turns.of(run)
         if in_flight is None:
             return self.rollout.is_gone(run)
@@ -493,28 +547,50 @@ class Engine:
         self._accounts.unread_deadlines = self._intake.times.unread_total
 
     def _start(self, run: Run, now_ns: int) -> None:
-        parts = self._pending.take(run.number)
-        events = EventBatch.concatenate(parts)
-        bounds = list(accumulate(map(len, parts), initial=0))
         encoders, own = self._concluder.encoders, run.arm != 0
         begun = None if self.stateful is None else self.stateful.begin(run.number)
-        inputs = events.inputs if begun is None else events.inputs | begun.inputs
-        self._turns.begin(
-            run.run,
-            InFlight(
-                events, bounds, now_ns, run.reason, run.variant, encoders, run.arm, own, begun
-            ),
+        self._accounts.batch(len(run.number), run.reason, room=self._batch_room)
+        if run.stage and self._escalation is not None:
+            self._effects.append(self._escalation.start(run, encoders, now_ns))
+            return
+        parts, asked = self._pending.take(run.number), None
+        if self.requests is not None and self.requests.waiting:
+            parts, asked = apart(parts)
+        events = EventBatch.concatenate(parts) if parts else none_of(asked)
+        bounds = list(accumulate(map(len, parts), initial=0))
+        numbers = None if asked is None else asked.number
+        under_way = InFlight(
+            events,
+            bounds,
+            now_ns,
+            run.reason,
+            run.variant,
+            encoders,
+            run.arm,
+            own,
+            begun,
+            numbers,
         )
-        self._accounts.batch(len(events), run.reason, room=self._batch_room)
+        self._turns.begin(run.run, under_way)
         if len(parts) == 1:  # they were admitted together
             waited_ns = now_ns - int(events.admitted_ns[0])
             self._accounts.stage_constant("queue", waited_ns, len(events))
         else:
             self._accounts.stage("queue", now_ns - events.admitted_ns)
-        first_ns = int(events.deadline_ns.min())
+        inputs, deadline_ns, stop = events.inputs, events.deadline_ns, None
+        if begun is not None:
+            inputs = inputs | begun.inputs
+        if asked is not None:
+            inputs, deadline_ns = with_rows(events, asked)
+        size = len(deadline_ns)
+        if self._stopping is not None and not own:
+            stop = self._stopping.of(
+                deadline_ns, variant=run.variant, size=run.cost or size, now_ns=now_ns
+            )
+        first_ns = int(deadline_ns.min())
         ladder = 0 if own else self.rollout.ladder
         self._effects.append(
-            Infer(run.run, len(events), inputs, run.variant, run.cost, first_ns, ladder)
+            Infer(run.run, size, inputs, run.variant, run.cost, first_ns, ladder, stop=stop)
         )
 
     def _skip(self, skip: SkipTo) -> None:
@@ -528,11 +604,15 @@ class Engine:
 
     def _conclude(self, run: int, finished: Finished) -> None:
         """Decide about a run's events; where order is kept, after those of all runs before it."""
+        if self._escalation is not None and self._escalation.runs(run):
+            self._effects += self._escalation.ended(run, finished)
+            return
         under_way = self._turns.of(run)
         if self.stateful is not None and under_way is not None and under_way.begun is not None:
             # At once: the next events of these keys need not wait until its turn comes to be decided about.
             outputs = self.stateful.ended(under_way.begun, finished.outputs)
             finished = replace(finished, outputs=outputs)
+        conclude = self._concluder.conclude if self._escalation is None else self._escalation.first
         for number, in_flight, ended in self._turns.end(run, finished):
             size, took_ns = len(in_flight.events), ended.finished_ns - in_flight.started_ns
             self._accounts.stage_constant("infer", took_ns, size)
@@ -546,5 +626,11 @@ class Engine:
                 batch_run(number, in_flight, ended, variant),
                 degraded=variant > 0 and not in_flight.own,
             )
-            for part in parts_of(in_flight.events, in_flight.bounds, ended.outputs):
-                self._effects += self._concluder.conclude(*part, ran)
+            outputs = ended.outputs
+            if in_flight.asked is not None and self.requests is not None:
+                outputs, theirs = split(outputs, size)
+                now_ns = finished.finished_ns
+                self.requests.conclude(in_flight.asked, theirs, variant=variant, now_ns=now_ns)
+            if size:
+                for part in parts_of(in_flight.events, in_flight.bounds, outputs):
+                    self._effects += conclude(*part, ran)

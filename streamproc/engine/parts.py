@@ -4,13 +4,16 @@ from dataclasses import dataclass
 
 from streamproc.core import Clock
 from streamproc.engine.conclude import Concluder
+from streamproc.engine.escalation import Escalation
 from streamproc.engine.intake import Intake
 from streamproc.engine.offering import Offering
 from streamproc.engine.partitions import PartitionTable
+from streamproc.engine.requests import Requests
 from streamproc.engine.rollout import Rollout
 from streamproc.engine.screen import Screen
 from streamproc.engine.settlement import Settlement
 from streamproc.engine.stateful import StatefulModel
+from streamproc.engine.stopping import Stopping
 from streamproc.scheduling import ArmedScheduler
 from streamproc.telemetry import Accounts
 
@@ -31,6 +34,9 @@ class EngineParts:
         accounts: the books.
         rollout: the models that are tried beside the one that decides.
         stateful: what is kept for a model that carries state; None for one that does not.
+        requests: of the front door; None where it is closed.
+        stopping: says when a batch is to be stopped; None where none ever is.
+        escalation: asks better variants where a cheap one is unsure; None where each event is answered once.
     """
 
     clock: Clock
@@ -44,3 +50,6 @@ class EngineParts:
     accounts: Accounts
     rollout: Rollout
     stateful: StatefulModel | None = None
+    requests: Requests | None = None
+    stopping: Stopping | None = None
+    escalation: Escalation | None = None

@@ -46,7 +46,7 @@ def rescue(run: Run, inputs: Columns, size: int, error: Exception) -> Rescued:
     """
     search = _Search(run, inputs)
     whole = Span(0, size)
-    if _is_reason(error, Reason.MODEL_UNAVAILABLE):
+    if _is_reason(error, Reason.MODEL_UNAVAILABLE) or _is_reason(error, Reason.STOPPED):
         search.found.failed.append((whole, error))
     elif not _is_reason(error, Reason.MODEL_CRASHED) or not search.answered(whole):
         search.go_on(whole, search.error_of(whole, error))

@@ -60,13 +60,15 @@ class TurnwiseScheduler(ArmedScheduler):
         """Take the waiting events of a partition out; gives their numbers."""
         return np.concatenate((super().withdraw(partition), self._stateful.drop(partition)))
 
-    def next_action(self, now_ns: int, *, draining: bool = False) -> Step:
+    def next_action(
+        self, now_ns: int, *, draining: bool = False, within_ns: int | None = None
+    ) -> Step:
         """What is to be done now; see ``Scheduler``. An event that is given up makes room for the next of its key."""
         shed: list[Shed] = []
         while True:
             self._take_back_crowded(now_ns)
             shed += self._offer_due(now_ns)
-            step = super().next_action(now_ns, draining=draining)
+            step = super().next_action(now_ns, draining=draining, within_ns=within_ns)
             for some in step.shed:
                 self._stateful.given_up(some.number)
             shed += step.shed
@@ -85,7 +87,7 @@ class TurnwiseScheduler(ArmedScheduler):
 
     def _take_back_crowded(self, now_ns: int) -> None:
         """Withdraw what has waited too long to be in a batch of all keys, and has another one of its key behind it."""
-        if not (self._may_pass and self._slots_free and self._stateful.turns.held):
+        if not (self._may_pass and self._slots.free and self._stateful.turns.held):
             return
         turns, deadline_ns = self._stateful.standing()
         _, crowded = self._judge(deadline_ns, others=0, now_ns=now_ns)

@@ -1,6 +1,7 @@
 """What runs a model: onnxruntime, OpenVINO, a server elsewhere, a Python callable, a pretended device."""
 
 from streamproc.executors.candidates import REFERENCE, load_runners, runners
+from streamproc.executors.cascade import Cascade
 from streamproc.executors.isolated import Breaker, Isolation
 from streamproc.executors.isolated.executor import IsolatedExecutor
 from streamproc.executors.isolated.health import ProcessHealth
@@ -21,7 +22,16 @@ from streamproc.executors.options import (
 )
 from streamproc.executors.profiling import profiled_sessions
 from streamproc.executors.python import PythonExecutor
-from streamproc.executors.remote import Remote, RemoteExecutor
+from streamproc.executors.remote import (
+    ProtocolError,
+    Remote,
+    RemoteExecutor,
+    array_of,
+    datatype_of,
+    listed,
+    raw_of,
+    unlisted,
+)
 from streamproc.executors.rollout_options import Arm, Canary, Candidate, Rollback, Rollout, Shadow
 from streamproc.executors.simulated import SimulatedExecutor
 from streamproc.executors.state_options import ModelState
@@ -34,6 +44,7 @@ __all__ = [
     "Breaker",
     "Canary",
     "Candidate",
+    "Cascade",
     "Golden",
     "IsolatedExecutor",
     "Isolation",
@@ -45,6 +56,7 @@ __all__ = [
     "OpenVino",
     "OpenVinoExecutor",
     "ProcessHealth",
+    "ProtocolError",
     "PythonExecutor",
     "PythonModel",
     "Remote",
@@ -57,13 +69,18 @@ __all__ = [
     "Signature",
     "Simulated",
     "SimulatedExecutor",
+    "array_of",
     "check_agreement",
     "check_golden",
+    "datatype_of",
+    "listed",
     "load_executors",
     "load_runners",
     "look_at",
     "profiled_sessions",
+    "raw_of",
     "runners",
     "sweep",
+    "unlisted",
     "write_manifest",
 ]

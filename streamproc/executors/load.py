@@ -181,6 +181,7 @@ def load_variant(
                 key=key,
                 rules=rules,
                 wires=wires,
+                clock=clock,
             )
 
 

@@ -3,11 +3,21 @@
 from pathlib import Path
 from typing import Any
 
-from streamproc.core import Columns, ConfigError, ModelInfo, Problem
+from streamproc.core import (
+    Clock,
+    Columns,
+    ConfigError,
+    ModelError,
+    ModelInfo,
+    Problem,
+    Reason,
+    SystemClock,
+)
 from streamproc.executors.models import Rules, look_at
 from streamproc.executors.onnx_providers import CPU, check_used, chosen
 from streamproc.executors.options import OnnxRuntime
 from streamproc.executors.profiling import profile_prefix
+from streamproc.executors.terminator import Terminator
 from streamproc.executors.wiring import Port, Wires, Wiring
 
 _DTYPES = {
@@ -38,6 +48,7 @@ class OnnxExecutor:
         key: where it stands in the configuration.
         rules: what its files must keep to.
         wires: what of its inputs does not come from the events.
+        clock: the time, to stop batches by.
 
     Raises:
         ConfigError: the file is missing, is no model, or a provider does not work here.
@@ -52,6 +63,7 @@ class OnnxExecutor:
         key: str = "model",
         rules: Rules = _RULES,
         wires: Wires = _NO_WIRES,
+        clock: Clock | None = None,
     ) -> None:
         import onnxruntime  # noqa: PLC0415 - 0.1 s that no other command needs
 
@@ -98,10 +110,37 @@ class OnnxExecutor:
         )
         self.concurrency = options.concurrency
         self.inline = True
+        self._run_options: Any = onnxruntime.RunOptions
+        self._terminator = Terminator(clock or SystemClock())
 
     def run(self, inputs: Columns) -> Columns:
         """The outputs for a batch; see ``Executor``."""
         made = self._session.run(self._outputs, self._wiring.given(inputs))
+        return self._wiring.made(dict(zip(self._outputs, made, strict=True)))
+
+    def run_by(
+        self,
+        inputs: Columns,
+        deadline_ns: int | None,  # noqa: ARG002 - no answer is given up for one of its events
+        until_ns: int | None = None,
+    ) -> Columns:
+        """The outputs for a batch, which is stopped at an instant; see ``TimedExecutor``.
+
+        Raises:
+            ModelError: it was stopped.
+        """
+        if until_ns is None:
+            return self.run(inputs)
+        options = self._run_options()
+        number = self._terminator.begin(options, until_ns)
+        try:
+            made = self._session.run(self._outputs, self._wiring.given(inputs), options)
+        except Exception as error:
+            if self._terminator.end(number):
+                text = f"the model {self.info.variant} was stopped: no answer could be in time any more"
+                raise ModelError(Reason.STOPPED, text) from error
+            raise
+        self._terminator.end(number)
         return self._wiring.made(dict(zip(self._outputs, made, strict=True)))
 
     def end_profile(self) -> tuple[Path, int]:
@@ -111,6 +150,7 @@ class OnnxExecutor:
 
     def close(self) -> None:
         """The session ends with this object; see ``Executor``."""
+        self._terminator.close()
 
 
 def _register(settings: Any, library: Path, key: str) -> None:  # noqa: ANN401 - onnxruntime has no types

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from streamproc.core import Duration, Size
+from streamproc.executors.cascade import Cascade
 from streamproc.executors.isolated.options import Isolation
 from streamproc.executors.models.agreement import Agreement
 from streamproc.executors.models.files import MAX_BYTES, Rules
@@ -159,6 +160,11 @@ class Model:
         state: what the model carries from each event of a key to the next; null for nothing.
         variants: of the model, in place of ``path``: under load a cheaper one decides, and its decisions are
             ``degraded``.
+        cascade: a cheap variant answers first, and a better one what the cheap one is unsure of.
+        stop_late: whether a batch that still runs is stopped once it is worth nothing any more. Null: where a cheaper variant
+            can still answer in time, or where late decisions are dropped (``late: drop``). ``true``: also where late decisions
+            would be published; their events are shed. ``false``: never. onnxruntime in this process stops within about one
+            operator; a model on another machine is not waited for.
         repository: a folder of models with versions, as Triton's, in place of ``path``.
         isolation: ``true``, or a mapping, runs it in a process of its own, which may crash, hang or run out of
             memory without harm to the stream.
@@ -181,6 +187,8 @@ class Model:
     shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     state: ModelState | None = None
     variants: Sequence[ModelVariant] = ()
+    cascade: Cascade | None = None
+    stop_late: bool | None = None
     repository: Repository | None = None
     isolation: bool | Isolation = False
     manifest: str | None = None
@@ -242,3 +250,13 @@ class Model:
             return (ModelVariant("full", path, executor=self.executor),)
         whole = [replace(v, executor=v.executor or self.executor) for v in self.variants]
         return tuple(sorted(whole, key=lambda variant: -variant.quality))
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """The places in the ladder of a cascade's variants, the first stage's first; empty without one."""
+        if self.cascade is None:
+            return ()
+        names = [variant.name for variant in self.ladder]
+        if not self.cascade.of:
+            return tuple(reversed(range(len(names))))
+        return tuple(names.index(name) for name in self.cascade.of)

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from streamproc.core import NS_PER_S, Clock, Columns, Executor, ModelInfo
+from streamproc.core import NS_PER_S, Clock, Columns, Executor, ModelError, ModelInfo, Reason
 from streamproc.executors.options import Simulated
 
 
@@ -35,12 +35,29 @@ class SimulatedExecutor:
 
     def run(self, inputs: Columns) -> Columns:
         """The outputs, when the time is over; see ``Executor``."""
+        return self.run_by(inputs, None)
+
+    def run_by(
+        self,
+        inputs: Columns,
+        deadline_ns: int | None,  # noqa: ARG002 - no answer is given up for one of its events
+        until_ns: int | None = None,
+    ) -> Columns:
+        """The same, but for a batch whose time is not over at an instant; see ``TimedExecutor``.
+
+        Raises:
+            ModelError: it was stopped.
+        """
         size = len(next(iter(inputs.values())))
         end_ns = self._clock.now_ns() + self._options.fixed + self._options.per_event * size
         outputs: Columns = {"output": np.zeros((size, 1), np.float32)}
         if self._inner is not None:
             outputs = self._inner.run(inputs)
-        time.sleep(max(0, end_ns - self._clock.now_ns()) / NS_PER_S)
+        stop_ns = end_ns if until_ns is None else min(end_ns, until_ns)
+        time.sleep(max(0, stop_ns - self._clock.now_ns()) / NS_PER_S)
+        if stop_ns < end_ns:
+            text = f"the model {self.info.variant} was stopped: no answer could be in time any more"
+            raise ModelError(Reason.STOPPED, text)
         return outputs
 
     def close(self) -> None:

@@ -9,11 +9,12 @@ from streamproc.runtime.assembly import (
     make_decider,
     unwatched,
 )
+from streamproc.runtime.cascade import make_doubt
 from streamproc.runtime.codecs import make_decoder
 from streamproc.runtime.decision_schemas import ask_for_decision_schema
 from streamproc.runtime.drift import read_reference
 from streamproc.runtime.features import make_features, make_program
-from streamproc.runtime.inference import Ran, attempt, try_again
+from streamproc.runtime.inference import Ran, attempt, saved, try_again
 from streamproc.runtime.machine import machine_facts
 from streamproc.runtime.parts import Parts
 from streamproc.runtime.pipeline import Pipeline
@@ -47,6 +48,7 @@ __all__ = [
     "machine_facts",
     "make_decider",
     "make_decoder",
+    "make_doubt",
     "make_features",
     "make_lanes",
     "make_offering",
@@ -54,6 +56,7 @@ __all__ = [
     "metadata_of",
     "outcome_columns",
     "read_reference",
+    "saved",
     "sent_batch",
     "transaction_interval_ns",
     "try_again",

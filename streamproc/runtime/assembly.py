@@ -17,6 +17,7 @@ from streamproc.engine import (
     Destinations,
     Engine,
     EngineParts,
+    Escalation,
     EventTimes,
     FeatureTap,
     Intake,
@@ -29,14 +30,17 @@ from streamproc.engine import (
     PlainDecider,
     PythonDecider,
     PythonFunction,
+    Requests,
     Rollout,
     ScheduleLog,
     Screen,
     Settlement,
+    Stopping,
     check_labels,
 )
 from streamproc.executors import sweep
 from streamproc.features import Program
+from streamproc.runtime.cascade import all_slots, first_slots, make_escalation
 from streamproc.runtime.codecs import make_decoder, make_encoder
 from streamproc.runtime.features import (
     make_changelog,
@@ -51,6 +55,7 @@ from streamproc.runtime.rollout import rollout_plan
 from streamproc.runtime.scheduling import (
     has_policy,
     lane_budgets_ns,
+    lane_specs,
     make_accounts,
     make_lanes,
     make_offering,
@@ -58,7 +63,7 @@ from streamproc.runtime.scheduling import (
 )
 from streamproc.runtime.schemas import learning
 from streamproc.runtime.stateful import make_stateful, rewind_for_model_ns
-from streamproc.scheduling import Conflate, LatencyModel
+from streamproc.scheduling import Conflate, LatencyModel, Scheduler
 from streamproc.telemetry import Accounts, Sampler, Told, Tracer
 
 Sweep: TypeAlias = tuple[Sequence[int], Sequence[int]]
@@ -86,6 +91,7 @@ class Assembly:
         rewind_ns: how much older than the place where reading begins the records are that features still need.
         decoder: turns values into columns.
         feature_taps: are shown the features that are made; to be added to.
+        slots: how many batches may run at the same time.
         changelog: what writes down what is remembered, once the engine is given it; None where nothing does.
     """
 
@@ -103,6 +109,7 @@ class Assembly:
     rewind_ns: int = 0
     decoder: Decoders | None = None
     feature_taps: list[FeatureTap] = field(default_factory=list)
+    slots: int = 1
     changelog: Changelog | None = None
 
 
@@ -118,7 +125,7 @@ def unwatched(stage: str, part: _Part) -> _Part:  # noqa: ARG001 - see Watch
     return part
 
 
-def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile has otherwise
+def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile has otherwise; one part a line
     config: PipelineConfig,
     executors: Sequence[Executor],
     clock: Clock,
@@ -163,7 +170,7 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         if sweeps is None
         else tuple(sweeps)
     )
-    slots = min(e.concurrency for e in executors)
+    slots = first_slots(config, executors)
     unlogged = clock
     if log is not None:
         log.begin(Beginning(tuple((tuple(size), tuple(ns)) for size, ns in swept), slots))
@@ -206,6 +213,25 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         step=(step := make_step(config, decoder, program)),
         order=make_order(config, program),
     )
+    concluder = Concluder(
+        clock=clock,
+        decider=decider,
+        encoders=[watch("encode", make_encoder(config, model)) for model in models],
+        destinations=_destinations(config, secrets),
+        partitions=partitions,
+        scheduler=scheduler,
+        settlement=settlement,
+        tracer=tracer,
+    )
+    offering = make_offering(config, decoder, keys=scheduler.wants_keys)
+    escalation = make_escalation(
+        config,
+        models,
+        scheduler=scheduler,
+        concluder=concluder,
+        offering=offering,
+        accounts=accounts,
+    )
     parts = EngineParts(
         clock=clock,
         intake=intake,
@@ -218,21 +244,15 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
             or (config.model.state is not None and config.model.state.on_gap == "reset"),
             conflates=config.key is None and has_policy(config, Conflate),
         ),
-        offering=make_offering(config, decoder, keys=scheduler.wants_keys),
+        offering=offering,
         scheduler=scheduler,
-        concluder=Concluder(
-            clock=clock,
-            decider=decider,
-            encoders=[watch("encode", make_encoder(config, model)) for model in models],
-            destinations=_destinations(config, secrets),
-            partitions=partitions,
-            scheduler=scheduler,
-            settlement=settlement,
-            tracer=tracer,
-        ),
+        concluder=concluder,
         settlement=settlement,
         partitions=partitions,
         accounts=accounts,
+        requests=make_requests(config, escalation),
+        stopping=make_stopping(config, scheduler),
+        escalation=escalation,
         rollout=rollout,
         stateful=stateful,
     )
@@ -263,8 +283,26 @@ def assemble(  # noqa: PLR0913 - each is one thing that a replay or a profile ha
         reach_ns,
         decoder,
         intake.taps,
+        all_slots(config, executors),
         changelog,
     )
+
+
+def make_stopping(config: PipelineConfig, scheduler: Scheduler) -> Stopping | None:
+    """What says when a batch is to be stopped; None where none ever is."""
+    stops, variants = config.model.stop_late, len(config.model.ladder)
+    late = config.late == "publish" and stops is None
+    if stops is False or config.model.state is not None or (late and variants == 1):
+        return None
+    return Stopping(scheduler, variants=variants, late=late)
+
+
+def make_requests(config: PipelineConfig, escalation: Escalation | None) -> Requests | None:
+    """The requests of the front door; None where it is closed."""
+    if config.serve is None:
+        return None
+    degrades = None if escalation is None else escalation.degrades
+    return Requests(lane=len(lane_specs(config)), degrades=degrades)
 
 
 def _watched(decoder: Decoders, watch: Watch) -> Decoders:

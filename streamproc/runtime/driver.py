@@ -50,9 +50,10 @@ class Driver:
         accounts: the books, to see that all is done.
         clock: the pipeline's time.
         revoke_grace_ns: how long a revoked partition's events may take to be finished.
+        slots: how many batches may run at the same time; None for as many as each executor can.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a pipeline is made of
         self,
         *,
         engine: Engine,
@@ -63,13 +64,16 @@ class Driver:
         accounts: Accounts,
         clock: Clock,
         revoke_grace_ns: int = 10 * NS_PER_S,
+        slots: int | None = None,
     ) -> None:
         self._engine = engine
         self._executors = executors
         self._sink = sink
         self._source = source
         self._compute = compute
-        self._threads = ExecutorThreads(min(executor.concurrency for executor in executors))
+        self._threads = ExecutorThreads(
+            slots or min(executor.concurrency for executor in executors)
+        )
         self._accounts = accounts
         self._clock = clock
         self._revoke_grace_ns = revoke_grace_ns
@@ -138,6 +142,10 @@ class Driver:
         finally:
             await asyncio.to_thread(_close_all, executors)
             self._threads.forget(executors)
+
+    def wake(self) -> None:
+        """Something new waits: look at it in the loop's next round."""
+        self._turn_soon()
 
     def told(self) -> None:
         """Events may have got their outcomes, or were given up."""

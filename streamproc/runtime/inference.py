@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from streamproc.core import Clock, Columns, Executor, ModelError, Reason, TimedExecutor, light
-from streamproc.engine import Infer, Rescued, rescue
+from streamproc.engine import Infer, Rescued, rescue, salvage, was_stopped
 
 
 @light
@@ -32,7 +32,7 @@ class Ran:
 
 
 def attempt(executors: Sequence[Executor], infer: Infer, clock: Clock) -> Ran:
-    """Run a batch once.
+    """Run a batch once; what is saved of one that was stopped is run once more.
 
     Args:
         executors: of the model's variants, the best one's first.
@@ -41,7 +41,8 @@ def attempt(executors: Sequence[Executor], infer: Infer, clock: Clock) -> Ran:
     """
     started_ns = clock.now_ns()
     variant = infer.variant
-    outputs: Columns | Exception = ModelError(Reason.MODEL_UNAVAILABLE, "there is no variant")
+    outputs: Columns | Exception | Rescued
+    outputs = ModelError(Reason.MODEL_UNAVAILABLE, "there is no variant")
     for variant in _by_choice(infer, len(executors)):
         try:
             outputs = _run(executors[variant], infer)
@@ -49,12 +50,25 @@ def attempt(executors: Sequence[Executor], infer: Infer, clock: Clock) -> Ran:
             outputs = error
         if not (isinstance(outputs, ModelError) and outputs.reason == Reason.MODEL_UNAVAILABLE):
             break
+    if isinstance(outputs, ModelError) and was_stopped(outputs):
+        outputs, variant = saved(executors, infer, outputs, clock.now_ns())
     return Ran(outputs, clock.now_ns() - started_ns, variant, started_ns)
+
+
+def saved(
+    executors: Sequence[Executor], infer: Infer, error: ModelError, now_ns: int
+) -> tuple[Exception | Rescued, int]:
+    """What is left of a batch that was stopped, and the variant that answered; see ``salvage``."""
+    try:
+        return salvage(lambda variant, inputs: executors[variant].run(inputs), infer, error, now_ns)
+    except Exception:  # noqa: BLE001 - a model may raise anything
+        return error, infer.variant  # there is no time left to look for the events at fault
 
 
 def try_again(executors: Sequence[Executor], infer: Infer, ran: Ran, clock: Clock) -> Ran:
     """Look for the events at fault in a batch that failed; takes as many runs as that needs."""
-    if not isinstance(ran.outputs, Exception) or infer.ladder == 0:
+    given_up = infer.ladder == 0 or was_stopped(ran.outputs)
+    if not isinstance(ran.outputs, Exception) or given_up:
         return ran
     started_ns = clock.now_ns()
     run = executors[ran.variant].run
@@ -66,13 +80,14 @@ def try_again(executors: Sequence[Executor], infer: Infer, ran: Ran, clock: Cloc
 def _run(executor: Executor, infer: Infer) -> Columns:
     # Not by isinstance: against a protocol it looks at each member of the executor, 10 us for each batch.
     if hasattr(type(executor), "run_by"):
-        return cast("TimedExecutor", executor).run_by(infer.inputs, infer.deadline_ns)
+        until_ns = None if infer.stop is None else infer.stop.until_ns
+        return cast("TimedExecutor", executor).run_by(infer.inputs, infer.deadline_ns, until_ns)
     return executor.run(infer.inputs)
 
 
 def _by_choice(infer: Infer, count: int) -> Iterator[int]:
     """The variant that is chosen, those that are cheaper, and then those that are better."""
-    if infer.ladder == 0:
+    if infer.alone or infer.ladder == 0:
         yield infer.variant
         return
     yield from range(infer.variant, count if infer.ladder is None else infer.ladder)

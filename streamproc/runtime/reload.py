@@ -88,6 +88,8 @@ def check_reload(before: PipelineConfig, after: PipelineConfig) -> None:
         problems.append(Problem(_ADVICE, "model.inputs"))
     if before.model.state != after.model.state:
         problems.append(Problem(_ADVICE, "model.state"))
+    if _cascade_of(before) != _cascade_of(after):
+        problems.append(Problem(_ADVICE, "model.cascade"))
     if before.batching.cost != after.batching.cost:
         problems.append(Problem(_ADVICE, "batching.cost"))
     problems += [
@@ -111,6 +113,13 @@ def check_reload(before: PipelineConfig, after: PipelineConfig) -> None:
     ]
     if problems:
         raise ConfigError(*problems)
+
+
+def _cascade_of(config: PipelineConfig) -> object:
+    """A cascade, and what its stages are counted in."""
+    if config.model.cascade is None:
+        return None
+    return config.model.cascade, [variant.name for variant in config.model.ladder]
 
 
 def _changed(before: PipelineConfig, after: PipelineConfig) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """From a configuration to the scheduler, its lanes, and the books that are kept of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from streamproc.codecs import Decoders
@@ -8,9 +8,11 @@ from streamproc.config import PipelineConfig, kafka_sink
 from streamproc.core import NS_PER_MS, ConfigError, Problem, Reason
 from streamproc.engine import Lanes, Offering, StatefulModel, TurnwiseScheduler
 from streamproc.features import Expression
+from streamproc.runtime.cascade import stage_specs
 from streamproc.scheduling import (
     SHED_POLICIES,
     ArmedScheduler,
+    CascadeScheduler,
     LaneSpec,
     LatencyModel,
     Reload,
@@ -30,6 +32,9 @@ make every event look hopeless."""
 UNTRIED_SEND_NS = 25 * NS_PER_MS
 """Allowed for sending until some hundred sends were seen, within that share: a broker's pause, or its slow
 first answers. Where it makes every event look hopeless the scheduler forgets it at the first probe."""
+
+REQUESTS_LANE = "requests"
+"""Of the front door: no lane of the books, for what is in it is no event."""
 
 INTERVAL_MAX_NS = 100 * NS_PER_MS
 INTERVAL_SHARE = 8
@@ -96,9 +101,13 @@ def make_scheduler(
         slots: how many batches may run at the same time.
         stateful: of a model that carries state; None for one that does not.
     """
-    lanes = lane_specs(config)
-    smallest_ns = min(lane.budget_ns for lane in lanes)
-    make = ArmedScheduler if stateful is None else partial(TurnwiseScheduler, stateful)
+    lanes = _scheduled_lanes(config)
+    smallest_ns = min(lane.budget_ns for lane in lane_specs(config))
+    make: Callable[..., ArmedScheduler] = ArmedScheduler
+    if stateful is not None:
+        make = partial(TurnwiseScheduler, stateful)
+    elif config.model.cascade is not None:
+        make = partial(CascadeScheduler, first=config.model.stages[0], stages=stage_specs(config))
     return make(
         batching=config.batching,
         shed=shed_policies(config.shed),
@@ -169,7 +178,7 @@ def _expression(text: str, decoder: Decoders, key: str) -> Expression:
 
 def reload_options(config: PipelineConfig, latency: Sequence[LatencyModel]) -> Reload:
     """What a scheduler goes on with after a reload; see ``make_scheduler``."""
-    lanes = lane_specs(config)
+    lanes = _scheduled_lanes(config)
     return Reload(
         batching=config.batching,
         shed=shed_policies(config.shed),
@@ -177,6 +186,15 @@ def reload_options(config: PipelineConfig, latency: Sequence[LatencyModel]) -> R
         lanes=lanes,
         send_ceiling_ns=min(lane.budget_ns for lane in lanes) // SEND_SHARE,
     )
+
+
+def _scheduled_lanes(config: PipelineConfig) -> tuple[LaneSpec, ...]:
+    """The lanes, and behind all of them that of requests, where there is a front door."""
+    lanes = lane_specs(config)
+    if config.serve is None:
+        return lanes
+    last = lanes[-1]
+    return (*lanes, LaneSpec(REQUESTS_LANE, priority=last.priority + 1, budget_ns=last.budget_ns))
 
 
 def _variants(config: PipelineConfig, latency: Sequence[LatencyModel]) -> list[Variant]:

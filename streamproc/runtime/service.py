@@ -16,6 +16,7 @@ from streamproc.runtime.drift import DriftWatch, watch_drift
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
 from streamproc.runtime.features import rewind
+from streamproc.runtime.front_door import FrontDoor, front_door
 from streamproc.runtime.gc_watch import gc_pauses
 from streamproc.runtime.housekeeping import Heartbeat, SkewWatch, quiet_collector
 from streamproc.runtime.intake_loop import IntakeLoop
@@ -96,6 +97,7 @@ class Service:
         self._reloader: Reloader | None = None
         self._driver: Driver | None = None
         self._intake: IntakeLoop | None = None
+        self.front_door_address: str | None = None
         self._stop_asked = asyncio.Event()
         self._drain_ns: int | None = None
         self._paused = False
@@ -237,6 +239,7 @@ class Service:
             compute=assembly.compute,
             accounts=assembly.accounts,
             clock=parts.clock,
+            slots=assembly.slots,
         )
         self._reloader = Reloader(
             self._config,
@@ -284,8 +287,13 @@ class Service:
             self._slo = SloWatch(
                 self._config, parts.clock, accounts=self.accounts, brake=self.brake
             )
-        more = () if self._slo is None else (self._slo.collector,)
-        async with endpoints(self, self._current, parts.clock, more=more) as address:
+        door = self._door(assembly, driver)
+        shown = [None if one is None else one.collector for one in (self._slo, door)]
+        more = [one for one in shown if one is not None]
+        async with (
+            endpoints(self, self._current, parts.clock, more=more) as address,
+            front_door(door, self._config) as self.front_door_address,
+        ):
             try:
                 await self._before_join()
                 if not self._stop_asked.is_set():
@@ -299,6 +307,20 @@ class Service:
             msg = "no summary after a run"
             raise ExternalError(msg)
         return summary
+
+    def _door(self, assembly: Assembly, driver: Driver) -> FrontDoor | None:
+        """What stands behind the front door; None where it is closed."""
+        requests = assembly.engine.requests
+        if requests is None:
+            return None
+        return FrontDoor(
+            self._current,
+            engine=assembly.engine,
+            driver=driver,
+            executors=lambda: self._executors,
+            requests=requests,
+            clock=self._parts.clock,
+        )
 
     async def _run_joined(
         self,

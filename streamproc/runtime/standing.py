@@ -48,7 +48,7 @@ def standing(
         lag_records=lag,
         lag_seconds=None if lag_ns is None else lag_ns / NS_PER_S,
         watermarks_seconds={source: ns / NS_PER_S for source, ns in latest_ns.items()},
-        executor_slots=min(executor.concurrency for executor in executors),
+        executor_slots=assembly.slots,
         loop_lag_seconds=loop_lag_ns / NS_PER_S,
         features=feature_states(assembly),
         carried=carried_states(assembly),

@@ -1,6 +1,7 @@
 """The heart: which event is decided when, with which others, and which not at all. Pure, sans-I/O."""
 
 from streamproc.scheduling.arms import ArmedScheduler, ArmSpec, arm_of
+from streamproc.scheduling.cascade import CascadeScheduler, StageSpec
 from streamproc.scheduling.demand import ArrivalRate, demand_workers
 from streamproc.scheduling.ladder import Variant, VariantLadder
 from streamproc.scheduling.lanes import LaneSpec
@@ -44,6 +45,7 @@ __all__ = [
     "ArrivalRate",
     "BatchReason",
     "Batching",
+    "CascadeScheduler",
     "CoDel",
     "Conflate",
     "DeadlineQueue",
@@ -66,6 +68,7 @@ __all__ = [
     "ShedPolicy",
     "SkipAhead",
     "SkipTo",
+    "StageSpec",
     "Step",
     "TailDrop",
     "Utility",

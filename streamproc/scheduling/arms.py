@@ -1,6 +1,6 @@
 """Several models side by side, each with a queue and slots of its own: what one does to itself, no other feels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,6 +14,7 @@ from streamproc.scheduling.options import Batching, Ordering
 from streamproc.scheduling.policies import ShedPolicy, SkipAhead
 from streamproc.scheduling.scheduler import Reload, Scheduler
 from streamproc.scheduling.send_latency import SendLatency
+from streamproc.scheduling.slots import Slots
 from streamproc.scheduling.steps import Action, Idle, Run, SkipTo, Step, WaitUntil
 
 _ARM_BITS: Final = 40
@@ -46,6 +47,7 @@ class ArmedScheduler(Scheduler):
         send: the time to the broker, which all share.
         slots: how many batches each arm may run at the same time.
         lanes: as of ``Scheduler``.
+        run_numbers: as of ``Scheduler``.
 
     Attributes:
         held: arms of which nothing is started for now.
@@ -59,8 +61,9 @@ class ArmedScheduler(Scheduler):
         ordering: Ordering,
         variants: Sequence[Variant],
         send: SendLatency,
-        slots: int,
+        slots: int | Slots,
         lanes: Sequence[LaneSpec] = (LaneSpec("default"),),
+        run_numbers: Iterator[int] | None = None,
     ) -> None:
         super().__init__(
             batching=batching,
@@ -70,6 +73,7 @@ class ArmedScheduler(Scheduler):
             send=send,
             slots=slots,
             lanes=lanes,
+            run_numbers=run_numbers,
         )
         self._options = Reload(batching, shed, variants, lanes, send.ceiling_ns)
         self._specs: dict[int, ArmSpec] = {}
@@ -91,7 +95,7 @@ class ArmedScheduler(Scheduler):
             ordering=self._ordering,
             variants=[spec.variant],
             send=self._send,
-            slots=self._slots,
+            slots=self._slots.total,
             lanes=options.lanes,
         )
 
@@ -154,9 +158,11 @@ class ArmedScheduler(Scheduler):
             return waiting
         return np.concatenate([waiting, *(s.withdraw(partition) for s in self._beside.values())])
 
-    def next_action(self, now_ns: int, *, draining: bool = False) -> Step:
+    def next_action(
+        self, now_ns: int, *, draining: bool = False, within_ns: int | None = None
+    ) -> Step:
         """See ``Scheduler``: of the first arm that has anything to do, the model itself before all others."""
-        step = super().next_action(now_ns, draining=draining)
+        step = super().next_action(now_ns, draining=draining, within_ns=within_ns)
         if not self._beside or isinstance(step.action, Run | SkipTo):
             return step
         shed, waits = list(step.shed), list[Action]((step.action,))
@@ -172,14 +178,16 @@ class ArmedScheduler(Scheduler):
         instants = [wait.instant_ns for wait in waits if isinstance(wait, WaitUntil)]
         return Step(tuple(shed), WaitUntil(min(instants)) if instants else Idle())
 
-    def complete(self, run: int, finished_ns: int, *, failed: bool = False) -> None:
+    def complete(
+        self, run: int, finished_ns: int, *, failed: bool = False, stopped: bool = False
+    ) -> None:
         """See ``Scheduler``; runs of arms that are gone are not to be told."""
         number = arm_of(run)
         if number:
             own = run & ((1 << _ARM_BITS) - 1)
-            self._beside[number].complete(own, finished_ns, failed=failed)
+            self._beside[number].complete(own, finished_ns, failed=failed, stopped=stopped)
         else:
-            super().complete(run, finished_ns, failed=failed)
+            super().complete(run, finished_ns, failed=failed, stopped=stopped)
 
 
 def arm_of(run: int) -> int:

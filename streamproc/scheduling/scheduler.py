@@ -5,8 +5,9 @@
 simulator and the player drive the same one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from streamproc.scheduling.policies import (
 from streamproc.scheduling.queue import NUMBER
 from streamproc.scheduling.send_latency import SendLatency
 from streamproc.scheduling.shedding import Shedding
+from streamproc.scheduling.slots import Slots
 from streamproc.scheduling.steps import BatchReason, Idle, Run, Shed, SkipTo, Step, WaitUntil
 
 PROBE_EVERY_NS = 250_000_000
@@ -80,8 +82,9 @@ class Scheduler:
         ordering: whose events must not overtake each other.
         variants: the model's variants, the best first.
         send: how long a decision takes to the broker.
-        slots: how many batches may run at the same time.
+        slots: how many batches may run at the same time; an object where others' batches count too.
         lanes: the lanes; one takes all events that say nothing else.
+        run_numbers: gives numbers to runs, where others do so too.
     """
 
     def __init__(
@@ -92,21 +95,23 @@ class Scheduler:
         ordering: Ordering,
         variants: Sequence[Variant],
         send: SendLatency,
-        slots: int,
+        slots: int | Slots,
         lanes: Sequence[LaneSpec] = (LaneSpec("default"),),
+        run_numbers: Iterator[int] | None = None,
     ) -> None:
         self._send = send
-        self._slots = self._slots_free = slots
+        self._slots = Slots(slots) if isinstance(slots, int) else slots
         self._lanes = LaneQueues(lanes, ordering)
         self._several_lanes = len(lanes) > 1
         self._ordering = ordering
         self._skips: list[SkipTo] = []
-        self._floor = 0
+        self._floor = self._first = 0
         self._set_up(batching, shed, variants, lanes)
         self._rate = ArrivalRate()
         self._running: dict[int, _Running] = {}
-        self._runs_total = 0
+        self._run_numbers = count(1) if run_numbers is None else run_numbers
         self._last_run_ns = 0
+        self._probe_every_ns = PROBE_EVERY_NS
 
     def reload(self, options: Reload) -> None:
         """Go on with other options and another model; what waits and what runs stays."""
@@ -136,7 +141,7 @@ class Scheduler:
         self._ladder.hold(min(self._floor, len(self._variants) - 1))
         self._expires = any(isinstance(policy, Expired) for policy in shed)
         self._conflates = any(isinstance(policy, Conflate) for policy in shed)
-        self._shedding = Shedding(shed, self._lanes, slots=self._slots)
+        self._shedding = Shedding(shed, self._lanes, slots=self._slots.total)
         skips = [policy for policy in shed if isinstance(policy, SkipAhead)]
         self._skipper = Skipper(skips[0], self._budget_ns) if skips else None
         self._former = Former(
@@ -173,12 +178,16 @@ class Scheduler:
         """The variant that the next batch would be run by, 0 being the best."""
         return self._ladder.level
 
+    def predict_ns(self, variant: int, size: int) -> int:
+        """How long a batch of so many events takes a variant."""
+        return self._variants[variant].latency.predict_ns(size)
+
     def demand_workers(self, now_ns: int) -> float:
         """How many workers like this one would meet the objective for what is offered now."""
         return demand_workers(
             self._rate.per_s(now_ns),
-            self._variants[0].latency,
-            slots=self._slots,
+            self._variants[self._first].latency,
+            slots=self._slots.total,
             budget_ns=self._budget_ns,
             send_ns=self._send.send_ns,
             peak_ratio=self._rate.peak_ratio(now_ns),
@@ -265,16 +274,19 @@ class Scheduler:
         numbers = [int(q.column(NUMBER).min()) for q in self._lanes.queues if len(q)]
         return min(numbers, default=None)
 
-    def next_action(self, now_ns: int, *, draining: bool = False) -> Step:
+    def next_action(
+        self, now_ns: int, *, draining: bool = False, within_ns: int | None = None
+    ) -> Step:
         """What is to be done now; to be asked again until it is ``Idle`` or ``WaitUntil``.
 
         Args:
             now_ns: the present instant.
             draining: whether nothing more will come, so that waiting for it is in vain.
+            within_ns: how long a batch may take; None for as long as its deadlines allow.
         """
         if self._skips:
             return Step(self._shedding.pop(), self._skips.pop())
-        if not self._slots_free or not len(self._lanes):
+        if not self._slots.free or not len(self._lanes):
             return Step(self._shedding.pop(), Idle())
         probe = False
         if self._expires:
@@ -295,7 +307,9 @@ class Scheduler:
             self._shedding.expire(1 << 62)
         else:
             self._shedding.look(now_ns, self._curve_ns(variant), send_ns)
-            formed, variant = self._form(variant, now_ns, send_ns, draining=draining)
+            formed, variant = self._form(
+                variant, now_ns, send_ns, draining=draining, within_ns=within_ns
+            )
         if formed.wait_until_ns is not None:
             return Step(self._shedding.pop(), WaitUntil(formed.wait_until_ns))
         if not len(formed.number):
@@ -303,12 +317,14 @@ class Scheduler:
         return Step(self._shedding.pop(), self._start(formed, variant, now_ns, probe, draining))
 
     def _form(
-        self, variant: int, now_ns: int, send_ns: int, *, draining: bool
+        self, variant: int, now_ns: int, send_ns: int, *, draining: bool, within_ns: int | None
     ) -> tuple[Formed, int]:
         """The next batch of the variant that is chosen, or of the first below it that can still serve anything."""
-        drop = self._slots_free == 1
+        drop = self._slots.free == 1
         while True:
             curve = self._curve_ns(variant)
+            if within_ns is not None:
+                curve = curve[: max(1, int(curve.searchsorted(within_ns, side="right")))]
             formed = self._former.form(now_ns, curve, send_ns, draining=draining, drop=drop)
             self._shedding.pass_over(formed.dropped)
             served = len(formed.number) or formed.wait_until_ns is not None
@@ -317,11 +333,11 @@ class Scheduler:
             variant += 1
 
     def _start(self, formed: Formed, variant: int, now_ns: int, probe: bool, draining: bool) -> Run:  # noqa: FBT001
-        self._runs_total += 1
-        self._slots_free -= 1
+        run = next(self._run_numbers)
+        self._slots.free -= 1
         latency = self._variants[variant].latency
         end_by_ns = formed.earliest_ns - self._send.send_ns
-        self._running[self._runs_total] = _Running(
+        self._running[run] = _Running(
             now_ns,
             formed.size,
             len(formed.number),
@@ -334,15 +350,18 @@ class Scheduler:
         reason: BatchReason = "drain" if draining and formed.bound == "idle" else formed.bound
         number = formed.number if len(formed.number) == 1 else np.sort(formed.number)
         cost = formed.size if self._former.has_costs else 0
-        return Run(self._runs_total, number, reason, variant, cost)
+        return Run(run, number, reason, variant, cost)
 
-    def complete(self, run: int, finished_ns: int, *, failed: bool = False) -> None:
+    def complete(
+        self, run: int, finished_ns: int, *, failed: bool = False, stopped: bool = False
+    ) -> None:
         """A run has ended.
 
         Args:
             run: its number.
             finished_ns: when.
             failed: True where the model raised; its time then teaches nothing.
+            stopped: True where it was stopped: it would have taken longer.
 
         Raises:
             InvariantError: no such run is under way.
@@ -351,11 +370,13 @@ class Scheduler:
             msg = f"run {run} is not under way: it was completed twice or never started"
             raise InvariantError(msg)
         ran = self._running.pop(run)
-        self._slots_free += 1
+        self._slots.free += 1
         if failed:
             return
         latency = ran.latency  # of the model that ran: it may have been replaced since
         took_ns = finished_ns - ran.started_ns
+        if stopped and took_ns < latency.predict_ns(ran.size):
+            return
         if ran.probe and took_ns < latency.predict_ns(ran.size):
             latency.forget()
         in_time = finished_ns <= ran.end_by_ns
@@ -378,7 +399,7 @@ class Scheduler:
             rate_per_s=self._rate.fast_per_s(now_ns),
             now_ns=now_ns,
             send_ns=send_ns,
-            slots=self._slots,
+            slots=self._slots.total,
         )
 
     def _curve_ns(self, variant: int) -> Int64Array:
@@ -390,8 +411,9 @@ class Scheduler:
         return curve
 
     def _soonest_ns(self) -> int:
-        """How long the quickest answer takes: a batch of one of the quickest variant, and its sending."""
-        return min(int(v.latency.run_ns[0]) for v in self._variants) + self._send.send_ns
+        """How long the quickest answer takes: a batch of one of the quickest variant that may decide, and its sending."""
+        may = self._variants[min(self._floor, len(self._variants) - 1) :]
+        return min(int(v.latency.run_ns[0]) for v in may) + self._send.send_ns
 
     def _probe_due(self, now_ns: int) -> bool:
-        return not self._running and now_ns - self._last_run_ns >= PROBE_EVERY_NS
+        return not self._running and now_ns - self._last_run_ns >= self._probe_every_ns

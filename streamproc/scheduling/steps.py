@@ -35,6 +35,7 @@ class Run:
         variant: which of the scheduler's variants is to run it, 0 being the best.
         cost: what it takes of the executor, in units of the latency model, where events have costs; 0 where they
             have none: then it is their number.
+        stage: of a cascade; 0 is the first.
         arm: whose events they are, 0 being the model itself.
     """
 
@@ -43,6 +44,7 @@ class Run:
     reason: BatchReason
     variant: int = 0
     cost: int = 0
+    stage: int = 0
     arm: int = 0
 
 
@@ -79,7 +81,14 @@ Action: TypeAlias = Run | SkipTo | WaitUntil | Idle
 @light
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One answer: what to give up, and what to do next."""
+    """One answer: what to give up, and what to do next.
+
+    Attributes:
+        shed: events that end here.
+        action: what to do next.
+        stand: int64 [n], event numbers: of a cascade, those that no further stage can answer in time.
+    """
 
     shed: tuple[Shed, ...]
     action: Action
+    stand: Int64Array | None = None

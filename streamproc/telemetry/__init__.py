@@ -6,9 +6,11 @@ from streamproc.telemetry.accounts import (
     BATCH_SIZE_BOUNDS,
     SKIP_REASONS,
     UNKNOWN,
+    VERDICTS,
     Accounts,
     BatchReason,
     SkipReason,
+    Verdict,
 )
 from streamproc.telemetry.carried_states import CarriedStates, total_carried
 from streamproc.telemetry.definitions import DEFINITIONS, Definition, definition
@@ -47,6 +49,7 @@ __all__ = [
     "TRACEPARENT",
     "TRACESTATE",
     "UNKNOWN",
+    "VERDICTS",
     "Accounts",
     "BatchReason",
     "BatchRun",
@@ -84,6 +87,7 @@ __all__ = [
     "Told",
     "Tracer",
     "Traces",
+    "Verdict",
     "WorkerStates",
     "definition",
     "family",

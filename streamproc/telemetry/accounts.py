@@ -28,6 +28,11 @@ SkipReason = Literal["retention", "skip_ahead"]
 
 SKIP_REASONS: Final[tuple[SkipReason, ...]] = get_args(SkipReason)
 
+Verdict = Literal["sure", "escalated", "no_time", "failed"]
+"""Of a cascade's answer: it was sure; a better variant answered; there was no time for one; it did not answer."""
+
+VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
+
 UNKNOWN: Final = -1
 """Stands for a lane where there are several and an event's was never known."""
 
@@ -77,6 +82,7 @@ class Accounts:
         recorder_dropped: records, decisions and outcomes that a recording lacks.
         traces_suppressed: by outcome, events that ``always`` asks a trace of and that have none: too many in a second.
         variants: by variant, how many events it was run with, and for how long (ns).
+        verdicts: of a cascade, by variant and verdict, how many of its answers there were.
         e2e: from event time to the broker's acknowledgement.
         e2e_by_lane: the same by lane; empty where there is one.
         exemplars: of each latency, by the metric's part: ``e2e``, ``own``, the stages, and ``lane_key`` of each of
@@ -116,6 +122,7 @@ class Accounts:
         self.recorder_dropped = 0
         self.traces_suppressed: dict[Outcome, int] = {}
         self.variants: dict[int, tuple[int, int]] = {}
+        self.verdicts: dict[tuple[int, Verdict], int] = {}
         self.e2e = LatencyHistogram(exact_bounds_ns)
         several = len(self.lanes) > 1
         self.e2e_by_lane = [LatencyHistogram(exact_bounds_ns) for _ in self.lanes if several]
@@ -193,6 +200,11 @@ class Accounts:
         """
         events, busy_ns = self.variants.get(variant, (0, 0))
         self.variants[variant] = (events + size, busy_ns + took_ns)
+
+    def judged(self, variant: int, verdict: Verdict, count: int) -> None:
+        """So many answers of a cascade's variant were sure, or what became of them."""
+        key = (variant, verdict)
+        self.verdicts[key] = self.verdicts.get(key, 0) + count
 
     def suppressed(self, outcome: Outcome, count: int) -> None:
         """So many events of this outcome have no trace, though they were to have one."""
@@ -312,6 +324,8 @@ class Accounts:
             self.suppressed(outcome, count)
         for variant, (size, busy_ns) in other.variants.items():
             self.run(variant, size, busy_ns)
+        for (variant, verdict), count in other.verdicts.items():
+            self.judged(variant, verdict, count)
         self._merge_latencies(other)
         self.rollout.merge(other.rollout)
         for reason, count in other.batches.items():

@@ -94,6 +94,21 @@ DEFINITIONS: Final = (
         "Time that micro-batches spent with a variant; over the slots, how much of the executor is used.",
         ("variant",),
     ),
+    Definition(
+        names.CASCADE,
+        "counter",
+        "Answers of each variant of a cascade: `sure`; `escalated`, a better variant answered; `no_time` for one; `failed`, it did "
+        "not answer.",
+        ("variant", "verdict"),
+        when="with `model.cascade`",
+    ),
+    Definition(
+        names.REQUESTS,
+        "counter",
+        "Requests of the front door by what became of them: `on_time`, `degraded`, `late`, `shed`, `failed`.",
+        ("outcome",),
+        when="with `serve`",
+    ),
     Definition(names.EXECUTOR_SLOTS, "gauge", "Micro-batches that can run at the same time."),
     Definition(names.QUEUE_DEPTH, "gauge", "Events that wait for a batch.", ("lane",)),
     Definition(names.IN_FLIGHT, "gauge", "Events fetched that have no outcome yet."),

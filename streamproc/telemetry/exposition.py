@@ -22,7 +22,14 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from streamproc.core import NS_PER_S, ModelInfo, Outcome, Reason
 from streamproc.telemetry import names
-from streamproc.telemetry.accounts import BATCH_SIZE_BOUNDS, E2E, OWN, Accounts, lane_key
+from streamproc.telemetry.accounts import (
+    BATCH_SIZE_BOUNDS,
+    E2E,
+    OWN,
+    VERDICTS,
+    Accounts,
+    lane_key,
+)
 from streamproc.telemetry.carried_states import carried_families
 from streamproc.telemetry.definitions import definition
 from streamproc.telemetry.drift_families import drift_families
@@ -38,7 +45,7 @@ OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8
 
 _SHED: Final = (
     *(Reason.EXPIRED, Reason.PLANNER, Reason.TAIL_DROP, Reason.CONFLATE),
-    *(Reason.PRIORITY, Reason.UTILITY, Reason.CODEL),
+    *(Reason.PRIORITY, Reason.UTILITY, Reason.CODEL, Reason.STOPPED),
 )
 _BEFORE_DECODING: Final = (Reason.EXPIRED, Reason.CONFLATE)
 _AFTER_RUNNING: Final = (
@@ -174,6 +181,16 @@ def _batches(accounts: Accounts, variants: Sequence[str]) -> Iterator[Metric]:
     yield family(
         names.EXECUTOR_BUSY, {(name,): busy_ns / NS_PER_S for name, (_, busy_ns) in ran.items()}
     )
+    if accounts.verdicts:
+        judged = {variants[number]: number for number, _ in sorted(accounts.verdicts)}
+        yield family(
+            names.CASCADE,
+            {
+                (name, verdict): accounts.verdicts.get((number, verdict), 0)
+                for name, number in judged.items()
+                for verdict in VERDICTS
+            },
+        )
 
 
 def _counters(accounts: Accounts) -> Iterator[Metric]:

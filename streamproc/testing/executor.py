@@ -44,6 +44,7 @@ class FakeExecutor:
 
     Attributes:
         sizes: the sizes of the batches that it was given, warm-up included.
+        stopped: batches that were stopped because they took too long.
         closed: True after ``close``.
     """
 
@@ -77,6 +78,7 @@ class FakeExecutor:
             runs_on="fake",
         )
         self.sizes: list[int] = []
+        self.stopped = 0
         self.closed = False
 
     @classmethod

@@ -33,7 +33,7 @@ from streamproc.testing.recalling import recall_from
 from streamproc.testing.result import Decision, FinalOutcome, Letter, TestResult
 from streamproc.testing.sink import MemorySink
 from streamproc.testing.source import MemorySource
-from streamproc.testing.stand_ins import Hands, WarmUp, answer_of, config_of, fakes_for
+from streamproc.testing.stand_ins import Hands, WarmUp, answer_to, config_of, fakes_for
 from streamproc.testing.transactional_sink import MemoryTransactionalSink
 from streamproc.testing.virtual_transactions import VirtualTransactions
 
@@ -231,18 +231,23 @@ class PipelineTest:
                 case Send(ticket=ticket, records=records):
                     self.sink.send(records, partial(self._sent, ticket))
                 case Infer() as infer:
-                    executor = self.executors[infer.variant]
-                    ended = partial(self._ended, infer.run, answer_of(executor, infer))
-                    self.call(ended, at_ns=self.now_ns + executor.cost_ns(infer.size))
+                    self._infer(infer)
                 case Skip(source=source, timestamp_ns=timestamp_ns):
                     jump = self._source.skip_now(source, timestamp_ns)
                     self._engine.skipped(source, jump)
 
-    def _ended(self, run: int, outputs: Columns | Rescued | Exception) -> None:
+    def _infer(self, infer: Infer) -> None:
+        """Answer at the executor's cost; a batch that would take too long is stopped, as by the service."""
+        outputs, took_ns, variant = answer_to(self.executors, infer, self.now_ns)
+        other = None if variant == infer.variant else variant
+        ended = partial(self._ended, infer.run, outputs, other)
+        self.call(ended, at_ns=self.now_ns + took_ns)
+
+    def _ended(self, run: int, outputs: Columns | Rescued | Exception, variant: int | None) -> None:
         if isinstance(outputs, Exception):
             self._engine.failed(run, outputs, self.now_ns)
-            return
-        self._engine.completed(run, outputs, self.now_ns)
+        else:
+            self._engine.completed(run, outputs, self.now_ns, variant=variant)
 
     def _sent(self, ticket: int, result: int | Exception) -> None:
         if isinstance(result, Exception):

@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from streamproc.config import LoadedConfig, PipelineConfig, check, load
-from streamproc.core import NS_PER_MS, Columns, Executor, ModelInfo, VirtualClock
+from streamproc.core import (
+    NS_PER_MS,
+    Columns,
+    Executor,
+    ModelError,
+    ModelInfo,
+    Reason,
+    VirtualClock,
+)
 from streamproc.engine import Infer, Rescued, rescue
 from streamproc.executors import (
     Model,
@@ -18,7 +26,7 @@ from streamproc.executors import (
     load_executors,
     runners,
 )
-from streamproc.runtime import Pipeline
+from streamproc.runtime import Pipeline, saved
 from streamproc.testing.executor import FakeExecutor
 
 REAL_MODEL_FIXED_NS = NS_PER_MS
@@ -125,6 +133,24 @@ def answer_of(executor: FakeExecutor, infer: Infer) -> Columns | Rescued | Excep
         if infer.ladder == 0:
             return error
         return rescue(executor.run, infer.inputs, infer.size, error)
+
+
+def answer_to(
+    executors: Sequence[FakeExecutor], infer: Infer, now_ns: int
+) -> tuple[Columns | Rescued | Exception, int, int]:
+    """A batch's outputs, how long it took (ns), and the variant that answered; one that takes too long is stopped."""
+    executor, stop = executors[infer.variant], infer.stop
+    took_ns = executor.cost_ns(infer.size)
+    if stop is None or now_ns + took_ns <= stop.until_ns:
+        return answer_of(executor, infer), took_ns, infer.variant
+    executor.stopped += 1
+    stopped = ModelError(Reason.STOPPED, "no answer could be in time any more")
+    at_ns = max(stop.until_ns, now_ns)
+    outputs, variant = saved(executors, infer, stopped, at_ns)
+    took_ns = at_ns - now_ns
+    if isinstance(outputs, Rescued):
+        took_ns += executors[variant].cost_ns(infer.size)
+    return outputs, took_ns, variant
 
 
 def _zeros(inputs: Columns) -> Columns:

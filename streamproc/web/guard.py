@@ -41,11 +41,22 @@ class Guard:
     Args:
         app: what it guards.
         token: says what callers must show at the moment; None where only this machine can call.
+        key: where the token stands in the configuration.
+        posts: whether a POST comes without a token where none is set: not from a page in a browser.
     """
 
-    def __init__(self, app: ASGIApp, token: Callable[[], str | None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        token: Callable[[], str | None],
+        *,
+        key: str = "telemetry.metrics.token",
+        posts: bool = False,
+    ) -> None:
         self._app = app
         self._token = token
+        self._key = key
+        self._posts = posts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -67,11 +78,9 @@ class Guard:
             return None
         token = self._token()
         if token is not None:
-            return _without_token(token, headers, reading=reading)
-        if not reading:
-            return _refused(
-                403, "needs a token: set telemetry.metrics.token, and send it as a Bearer"
-            )
+            return _without_token(token, headers, reading=reading, key=self._key)
+        if not reading and (not self._posts or "origin" in headers):
+            return _refused(403, f"needs a token: set {self._key}, and send it as a Bearer")
         if not _is_ours(headers.get("host", "")):
             # A page of elsewhere whose name was pointed at this machine asks in that name (DNS rebinding).
             return _refused(
@@ -80,7 +89,7 @@ class Guard:
         return None
 
 
-def _without_token(token: str, headers: Headers, *, reading: bool) -> JSONResponse | None:
+def _without_token(token: str, headers: Headers, *, reading: bool, key: str) -> JSONResponse | None:
     scheme, _, given = headers.get("authorization", "").partition(" ")
     found: str | None = None
     if scheme.lower() == "bearer":
@@ -90,7 +99,7 @@ def _without_token(token: str, headers: Headers, *, reading: bool) -> JSONRespon
         found = _password(given)
     if found is not None and hmac.compare_digest(_digest(found), _digest(token)):
         return None
-    answer = _refused(401, "needs the token of telemetry.metrics.token, as Authorization: Bearer")
+    answer = _refused(401, f"needs the token of {key}, as Authorization: Bearer")
     answer.headers["WWW-Authenticate"] = (
         'Basic realm="streamproc", charset="UTF-8"' if reading else 'Bearer realm="streamproc"'
     )

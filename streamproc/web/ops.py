@@ -143,10 +143,14 @@ class OpsServer:
         app: what it serves.
         host: the name or address to listen on; ``[::1]`` or ``::1`` for IPv6.
         port: 0 takes a free one.
+        key: where the address stands in the configuration.
     """
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+    def __init__(
+        self, app: ASGIApp, host: str, port: int, *, key: str = "telemetry.metrics.listen"
+    ) -> None:
         self._app = app
+        self._key = key
         self._host = host.removeprefix("[").removesuffix("]")
         self._port = port
         self._address = ""
@@ -174,7 +178,7 @@ class OpsServer:
         if self._task is not None:
             msg = "the ops server was started already"
             raise InvariantError(msg)
-        listener = await _listen(self._host, self._port)
+        listener = await _listen(self._host, self._port, self._key)
         self._address = _join(self._host, listener.getsockname()[1])
         server = _Server(
             uvicorn.Config(
@@ -228,10 +232,10 @@ def _join(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-async def _listen(host: str, port: int) -> socket.socket:
+async def _listen(host: str, port: int, key: str) -> socket.socket:
     """A socket that listens there, bound by ourselves: uvicorn would exit the process at an error."""
     place = _join(host, port)
-    advice = "set telemetry.metrics.listen to another"
+    advice = f"set {key} to another"
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         family, _, _, _, address = found[0]

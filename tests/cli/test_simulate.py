@@ -205,3 +205,12 @@ def test_loads() -> None:
     assert parse_loads(["0.7..1.6", "1", "9"]) == [0.7, 1.0, 1.5, 1.6, 9.0]
     assert parse_loads([]) == []
     assert parse_lanes(["a=0.2,b=0.8"], ["a", "b"]) == {"a": 0.2, "b": 0.8}
+
+
+def test_a_cascade_is_not_simulated(capsys: pytest.CaptureFixture[str], config: str) -> None:
+    model = (
+        "model={variants: [{name: full, executor: {simulated: {}}}, "
+        "{name: small, quality: 0.9, executor: {simulated: {}}}], cascade: {unsure: margin < 0.2}}"
+    )
+    _, err = simulate(capsys, config, "--set", model, code=2)
+    assert "a simulation has no events whose answers could be unsure" in err

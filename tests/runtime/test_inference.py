@@ -61,7 +61,9 @@ class Asked:
     def run(self, inputs: Columns) -> Columns:
         return self.run_by(inputs, None)
 
-    def run_by(self, inputs: Columns, deadline_ns: int | None) -> Columns:
+    def run_by(
+        self, inputs: Columns, deadline_ns: int | None, until_ns: int | None = None
+    ) -> Columns:
         self.by.append(deadline_ns)
         raise OPEN
 
@@ -103,3 +105,10 @@ def test_what_went_well_is_left_as_it_is() -> None:
     executors, clock = variants(), VirtualClock()
     ran = attempt(executors, infer(0), clock)
     assert try_again(executors, infer(0), ran, clock) is ran
+
+
+def test_a_batch_of_a_further_stage_is_answered_by_its_own_variant_or_not_at_all() -> None:
+    executors = variants(0)
+    batch = Infer(1, 2, {"x": np.zeros((2, 1))}, 0, alone=True)
+    assert attempt(executors, batch, VirtualClock()).outputs is OPEN
+    assert [executor.sizes for executor in executors[1:]] == [[], []]

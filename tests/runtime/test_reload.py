@@ -22,13 +22,16 @@ from streamproc.connectors.kafka import KafkaSink, KafkaSource
 from streamproc.core import ConfigError, Duration, ExternalError, SystemClock
 from streamproc.engine import Infer
 from streamproc.executors import (
+    Cascade,
     Golden,
     Model,
     ModelState,
+    ModelVariant,
     OnnxExecutor,
     OnnxRuntime,
     PythonModel,
     Signature,
+    Simulated,
     look_at,
 )
 from streamproc.executors.models import Rules
@@ -394,6 +397,25 @@ def refused(before: Pipeline, after: Pipeline) -> list[str]:
     with pytest.raises(ConfigError) as raised:
         check_reload(before, after)
     return [problem.key for problem in raised.value.problems]
+
+
+def test_a_cascade_is_what_it_was() -> None:
+    def with_(unsure: str, *names: str) -> Pipeline:
+        variants = tuple(
+            ModelVariant(name, quality=1 - place / 10, executor=Simulated())
+            for place, name in enumerate(names)
+        )
+        return pipeline(model=Model(variants=variants, cascade=Cascade(unsure)))
+
+    before = with_("margin < 0.2", "full", "small")
+    check_reload(before, with_("margin < 0.2", "full", "small"))
+    for after in (
+        with_("margin < 0.3", "full", "small"),
+        with_("margin < 0.2", "full", "half", "small"),
+        pipeline(),
+    ):
+        with pytest.raises(ConfigError, match=r"model\.cascade"):
+            check_reload(before, after)
 
 
 def test_what_a_reload_cannot_change_is_refused_by_key() -> None:

@@ -45,6 +45,7 @@ def shown() -> dict[str, tuple[str, str, frozenset[str]]]:
     accounts.stage_constant("infer", 1, 1)
     accounts.tail.threshold_ns = 1
     accounts.suppressed(Outcome.SHED, 1)
+    accounts.judged(0, "sure", 1)
     accounts.rollout.shares["canary"] = 0.5
     accounts.rollout.outcomes["canary", Outcome.LATE] += 1
     accounts.rollout.rollbacks["canary", "misses"] += 1
@@ -64,7 +65,7 @@ def shown() -> dict[str, tuple[str, str, frozenset[str]]]:
 
 
 def test_what_is_shown_is_what_is_defined() -> None:
-    elsewhere = ("with `slo`", "with `telemetry.drift`")  # have tests of their own
+    elsewhere = ("with `slo`", "with `telemetry.drift`", "with `serve`")  # have tests of their own
     own = [d for d in DEFINITIONS if not d.when.startswith(elsewhere)]
     defined = {d.name: (d.kind, d.text, frozenset(d.labels)) for d in own}
     assert shown() == defined

@@ -106,7 +106,9 @@ class RemoteExecutor:
         """The outputs for a batch; see ``Executor``."""
         return self.run_by(inputs, None)
 
-    def run_by(self, inputs: Columns, deadline_ns: int | None) -> Columns:
+    def run_by(
+        self, inputs: Columns, deadline_ns: int | None, until_ns: int | None = None
+    ) -> Columns:
         """The outputs for a batch, or an error early enough for somebody else; see ``TimedExecutor``.
 
         Raises:
@@ -114,7 +116,8 @@ class RemoteExecutor:
             RefusedError: the server says that the request is at fault.
         """
         now_ns = self._clock.now_ns()
-        until_ns = now_ns + int(self._options.timeout)
+        last_ns = now_ns + int(self._options.timeout)
+        until_ns = last_ns if until_ns is None or until_ns <= now_ns else min(last_ns, until_ns)
         if (
             deadline_ns is not None and deadline_ns > now_ns
         ):  # what is late already may as well wait

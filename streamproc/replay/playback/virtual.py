@@ -13,10 +13,17 @@ from typing import Final, Protocol
 
 from streamproc.config import PipelineConfig
 from streamproc.connectors.playback import Arrival
-from streamproc.core import Executor, InvariantError, TopicPartition, VirtualClock
-from streamproc.engine import Infer, Send, Skip
+from streamproc.core import (
+    Executor,
+    InvariantError,
+    ModelError,
+    Reason,
+    TopicPartition,
+    VirtualClock,
+)
+from streamproc.engine import Infer, Rescued, Send, Skip
 from streamproc.replay.playback.machine import ReplayMachine, Times
-from streamproc.runtime import Assembly, Ran, Watch, assemble, attempt, try_again, unwatched
+from streamproc.runtime import Assembly, Ran, Watch, assemble, attempt, saved, try_again, unwatched
 from streamproc.telemetry import Accounts
 
 IN_FLIGHT_MAX: Final = 16_384
@@ -249,7 +256,19 @@ class _Replay:
         if self.disturbance is not None:
             took_ns = self.disturbance.run_ns(now_ns, took_ns)
             ran = replace(ran, outputs=self.disturbance.failure(now_ns) or ran.outputs)
+        if infer.stop is not None and now_ns + took_ns > infer.stop.until_ns:
+            ran, took_ns = self._stopped(infer, ran, now_ns)
         heapq.heappush(self._ends, (now_ns + took_ns, next(self._numbers), infer, ran))
+
+    def _stopped(self, infer: Infer, ran: Ran, now_ns: int) -> tuple[Ran, int]:
+        """What is left of a batch that took too long, and its time, with that of the variant that answered instead."""
+        at_ns = max(now_ns, infer.stop.until_ns if infer.stop else now_ns)
+        error = ModelError(Reason.STOPPED, "no answer could be in time any more")
+        outputs, variant = saved(self._executors, infer, error, at_ns)
+        took_ns = at_ns - now_ns
+        if isinstance(outputs, Rescued):
+            took_ns += self._times.run_ns(variant, infer.cost or infer.size)
+        return replace(ran, outputs=outputs, variant=variant), took_ns
 
     def _send(self, send: Send, now_ns: int) -> None:
         """The broker acknowledges a partition's records in their order."""

@@ -13,16 +13,29 @@ from typing_extensions import override
 from streamproc.core import (
     ConfigError,
     Int64Array,
+    ModelError,
     Outcome,
+    Reason,
     RecordBatch,
     SystemClock,
     TopicPartition,
 )
 from streamproc.engine import Entry, ScheduleLog
-from streamproc.executors import Arm, Canary, Rollback, Rollout, Shadow
+from streamproc.executors import (
+    Arm,
+    Canary,
+    Cascade,
+    Model,
+    ModelVariant,
+    Rollback,
+    Rollout,
+    Shadow,
+    Simulated,
+)
 from streamproc.replay.playback import Replayed, replay_recorded
 from streamproc.runtime import Assembly, Pipeline, Service
 from streamproc.scheduling import Batching
+from streamproc.telemetry import Verdict
 from streamproc.testing import FakeExecutor, MemoryBroker, MemorySink, MemorySource
 from tests.engine.pipelines import pipeline, within
 
@@ -89,6 +102,12 @@ class Live:
             ),
             before_join=self._attach,
         )
+
+    @property
+    def verdicts(self) -> dict[tuple[int, Verdict], int]:
+        accounts = self._service.accounts()
+        assert accounts is not None
+        return accounts.verdicts
 
     async def _attach(self) -> None:
         assert self._service._assembly is not None
@@ -203,6 +222,79 @@ async def test_another_configuration_is_said_not_played() -> None:
 def test_without_a_log_it_says_what_to_do() -> None:
     with pytest.raises(ConfigError, match=r"has no schedule log.*--clock virtual"):
         replay_recorded(pipeline(), [], [], executors=[FakeExecutor()])
+
+
+VARIANTS = tuple(
+    ModelVariant(name, quality=quality, executor=Simulated())
+    for name, quality in (("full", 1.0), ("small", 0.9))
+)
+
+
+def doubtful(inputs: Any) -> Any:
+    """Is sure of two events in three."""
+    spin(inputs)
+    return {"output": np.where(inputs["input"] % 3 == 0, 0.5, 0.99)}
+
+
+def certain(inputs: Any) -> Any:
+    return {"output": np.ones_like(inputs["input"])}
+
+
+async def test_what_a_cascade_answered_comes_again() -> None:
+    config = pipeline(
+        model=Model(variants=VARIANTS, cascade=Cascade("margin < 0.5")),
+        deadline=within("150ms", from_="arrival"),
+        batching=Batching(max_size=32),
+    )
+
+    def made() -> list[FakeExecutor]:
+        return [
+            FakeExecutor(certain, inline=False),
+            FakeExecutor(doubtful, inline=False, variant="small"),
+        ]
+
+    live = Live(config, made(), ({"x": n} for n in range(3_000)))
+    await live.run()
+    assert live.ends.counts()[Outcome.ON_TIME, ""]
+    assert live.verdicts[1, "sure"]
+    assert sum(live.ends.counts().values()) == 3_000
+
+    again, ends = live.again(config, made())
+
+    assert ends.found == live.ends.found
+    assert again.accounts.verdicts == live.verdicts
+
+
+class Stalling(FakeExecutor):
+    """Is stopped every third time, as one that takes too long; stands for onnxruntime in this process."""
+
+    def run_by(
+        self, inputs: Any, deadline_ns: int | None, until_ns: int | None = None
+    ) -> dict[str, Any]:
+        if until_ns is not None and len(self.sizes) % 3 == 0:
+            self.sizes.append(0)
+            raise ModelError(Reason.STOPPED, "no answer could be in time")
+        return self.run(inputs)
+
+
+async def test_what_was_stopped_comes_again() -> None:
+    config = pipeline(model=Model(variants=VARIANTS), deadline=within("10s"))
+    executors = [Stalling(inline=False), FakeExecutor(inline=False, variant="small")]
+    live = Live(config, executors, ({"x": n} for n in range(500)))
+    await live.run()
+    assert live.ends.counts()[Outcome.DEGRADED, ""]
+    _, ends = live.again(config, [FakeExecutor(), FakeExecutor(variant="small")])
+    assert ends.found == live.ends.found
+
+    # Without a variant to save them they are shed.
+    config = pipeline(
+        model=Model(executor=Simulated(), stop_late=True), deadline=within("10s"), ordering="none"
+    )
+    live = Live(config, Stalling(inline=False), ({"x": n} for n in range(500)))
+    await live.run()
+    assert live.ends.counts()[Outcome.SHED, "stopped"]
+    _, ends = live.again(config, FakeExecutor())
+    assert ends.found == live.ends.found
 
 
 async def test_a_canary_is_taken_back_at_the_same_event_and_arms_are_the_same() -> None:

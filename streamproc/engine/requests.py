@@ -1,0 +1,292 @@
+"""Rows of requests among the events: they wait, run and are shed as events are, and are answered instead of published.
+
+They are of no partition, no outcome is settled of them, and nothing is sent: the books of the stream do not know them.
+"""
+
+from bisect import bisect_right, insort
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import numpy as np
+
+from streamproc.core import (
+    BoolArray,
+    Columns,
+    EventBatch,
+    Int64Array,
+    InvariantError,
+    object_column,
+)
+from streamproc.engine.isolate import Span
+from streamproc.engine.rescue import Rescued, reason_of
+from streamproc.engine.stopping import was_stopped
+
+REQUESTS: Final = -1
+"""Stands for their partition."""
+
+AnswerKind = Literal["on_time", "degraded", "late", "shed", "failed"]
+ANSWER_KINDS: Final[tuple[AnswerKind, ...]] = ("on_time", "degraded", "late", "shed", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAnswer:
+    """What became of a request.
+
+    Attributes:
+        kind: as the outcome of an event; the worst of its rows'.
+        outputs: the model's, by name, each [rows, ...]; empty where a row was not answered.
+        variant: which variant of the model answered, the cheapest where several did.
+        reason: why it was not answered.
+        detail: that in words.
+    """
+
+    kind: AnswerKind
+    outputs: Columns = field(default_factory=dict)
+    variant: int = 0
+    reason: str = ""
+    detail: str = ""
+
+
+Done = Callable[[RequestAnswer], None]
+
+
+@dataclass(slots=True)
+class _Request:
+    count: int
+    deadline_ns: int
+    done: Done
+    left: int
+    rows: list[tuple[Int64Array, Columns]] = field(default_factory=list)
+    variant: int = 0
+    degraded: bool = False
+    late: bool = False
+    failure: RequestAnswer | None = None
+
+
+class Requests:
+    """The requests that are not answered yet.
+
+    Args:
+        lane: the scheduler's lane of their rows.
+        degrades: marks the rows (bool [n]) whose answers the best variant might better, by outputs, variant and n.
+
+    Attributes:
+        waiting: rows that have no answer.
+        counts: requests by what became of them.
+    """
+
+    def __init__(
+        self, *, lane: int, degrades: Callable[[Columns, int, int], BoolArray] | None = None
+    ) -> None:
+        self.lane = lane
+        self.waiting = 0
+        self.counts: Counter[AnswerKind] = Counter()
+        self._degrades = degrades
+        self._first: list[int] = []
+        self._open: dict[int, _Request] = {}
+
+    def add(
+        self, first: int, inputs: Columns, *, deadline_ns: int, now_ns: int, done: Done
+    ) -> EventBatch:
+        """A request has come.
+
+        Args:
+            first: the number of its first row, higher than all before.
+            inputs: the model's, by name, each [rows, ...].
+            deadline_ns: when it must be answered.
+            now_ns: the present instant.
+            done: is told what became of it.
+
+        Returns:
+            its rows, as events.
+        """
+        count = len(next(iter(inputs.values())))
+        insort(self._first, first)
+        self._open[first] = _Request(count, deadline_ns, done, left=count)
+        self.waiting += count
+        zeros, now = np.zeros(count, np.int64), np.full(count, now_ns)
+        nothing = object_column([None] * count)
+        return EventBatch(
+            number=np.arange(first, first + count),
+            partition=np.full(count, REQUESTS),
+            ordinal=zeros,
+            offset=zeros,
+            event_time_ns=now,
+            arrival_ns=now,
+            admitted_ns=now,
+            deadline_ns=np.full(count, deadline_ns),
+            key=nothing,
+            record_key=nothing,
+            value=nothing,
+            inputs=inputs,
+        )
+
+    def shed(self, number: Int64Array, reason: str) -> None:
+        """These rows (int64 [n], ascending) are given up."""
+        for request, rows, _ in self._of(number):
+            if request.failure is None:
+                words = "it was given up: the model has more to do than it can do in time"
+                request.failure = RequestAnswer("shed", reason=reason, detail=words)
+            self._ended(request, len(rows))
+
+    def conclude(
+        self,
+        number: Int64Array,
+        outputs: Columns | Exception | Rescued,
+        *,
+        variant: int,
+        now_ns: int,
+    ) -> None:
+        """A run with these rows (int64 [n], ascending) has ended; the outputs are of these rows."""
+        if isinstance(outputs, Exception):
+            self._failed(number, outputs)
+            return
+        if isinstance(outputs, Rescued):
+            for span, error in outputs.failed:
+                self._failed(number[span.start : span.stop], error)
+            for span, part in outputs.done:
+                self._answered(number[span.start : span.stop], part, variant, now_ns)
+            return
+        self._answered(number, outputs, variant, now_ns)
+
+    def close(self) -> None:
+        """Nothing more is answered."""
+        for first, request in list(self._open.items()):
+            if request.failure is None:
+                words = "the pipeline is ending"
+                request.failure = RequestAnswer("shed", reason="stopping", detail=words)
+            self._finish(first, request)
+
+    def _failed(self, number: Int64Array, error: Exception) -> None:
+        if was_stopped(error):
+            self.shed(number, reason_of(error)[0])
+            return
+        reason, detail = reason_of(error)
+        for request, rows, _ in self._of(number):
+            request.failure = RequestAnswer("failed", reason=str(reason), detail=detail)
+            self._ended(request, len(rows))
+
+    def _answered(self, number: Int64Array, outputs: Columns, variant: int, now_ns: int) -> None:
+        if any(array.ndim == 0 or len(array) != len(number) for array in outputs.values()):
+            self._failed(number, ValueError("the model does not answer row by row"))
+            return
+        try:
+            worse = (
+                np.full(len(number), variant > 0)
+                if self._degrades is None
+                else self._degrades(outputs, variant, len(number))
+            )
+        except Exception as error:  # noqa: BLE001 - what a user's model gives may be anything
+            self._failed(number, error)
+            return
+        for request, rows, part in self._of(number):
+            request.rows.append((rows, {name: array[part] for name, array in outputs.items()}))
+            request.variant = max(request.variant, variant)
+            request.degraded |= bool(worse[part].any())
+            request.late |= now_ns > request.deadline_ns
+            self._ended(request, len(rows))
+
+    def _of(self, number: Int64Array) -> Sequence[tuple[_Request, Int64Array, slice]]:
+        """The requests of rows, each with which rows of it they are, and where they stand among those given.
+
+        Those of a request that was answered before, at the end of the pipeline, are left out.
+        """
+        found, start = [], 0
+        while start < len(number):
+            place = bisect_right(self._first, int(number[start])) - 1
+            first = self._first[place] if place >= 0 else int(number[start])
+            request = self._open.get(first)
+            stop = start + 1
+            if request is not None and number[start] < first + request.count:
+                stop = int(np.searchsorted(number, first + request.count))
+                found.append((request, number[start:stop] - first, slice(start, stop)))
+            start = stop
+        return found
+
+    def _ended(self, request: _Request, rows: int) -> None:
+        request.left -= rows
+        self.waiting -= rows
+        if not request.left:
+            first = next(first for first, one in self._open.items() if one is request)
+            self._finish(first, request)
+
+    def _finish(self, first: int, request: _Request) -> None:
+        self.waiting -= request.left
+        del self._open[first]
+        self._first.remove(first)
+        answer = request.failure
+        if answer is None:
+            order = np.argsort(np.concatenate([rows for rows, _ in request.rows]))
+            names = request.rows[0][1]
+            outputs = {
+                name: np.concatenate([part[name] for _, part in request.rows])[order]
+                for name in names
+            }
+            kind: AnswerKind = "degraded" if request.degraded else "on_time"
+            answer = RequestAnswer("late" if request.late else kind, outputs, request.variant)
+        self.counts[answer.kind] += 1
+        request.done(answer)
+
+
+def apart(parts: Sequence[EventBatch]) -> tuple[list[EventBatch], EventBatch | None]:
+    """The events of a run, and the rows of requests among them."""
+    asked = [part for part in parts if part.partition[0] == REQUESTS]
+    events = [part for part in parts if part.partition[0] != REQUESTS]
+    return events, EventBatch.concatenate(asked) if asked else None
+
+
+def none_of(asked: EventBatch | None) -> EventBatch:
+    """No events, with the inputs that rows of requests have."""
+    if asked is None:
+        msg = "a run of nothing"
+        raise InvariantError(msg)
+    return asked.take(slice(0, 0, None))
+
+
+def with_rows(events: EventBatch, asked: EventBatch) -> tuple[Columns, Int64Array]:
+    """The inputs and deadlines of a run: of its events, and of rows of requests behind them."""
+    inputs = {
+        name: np.concatenate((events.inputs[name], column)) for name, column in asked.inputs.items()
+    }
+    return inputs, np.concatenate((events.deadline_ns, asked.deadline_ns))
+
+
+def split(
+    outputs: Columns | Exception | Rescued, at: int
+) -> tuple[Columns | Exception | Rescued, Columns | Exception | Rescued]:
+    """What became of a run's first rows, and of those from a row on."""
+    if isinstance(outputs, Exception):
+        return outputs, outputs
+    if isinstance(outputs, Rescued):
+        before, behind = Rescued(), Rescued()
+        for span, columns in outputs.done:
+            for into, part, rows in _sides(span, at, before, behind):
+                cut = {name: array[rows] for name, array in columns.items()}
+                into.done.append((part, cut))
+        for span, error in outputs.failed:
+            for into, part, _ in _sides(span, at, before, behind):
+                into.failed.append((part, error))
+        return before, behind
+    if any(array.ndim == 0 for array in outputs.values()):
+        return outputs, outputs
+    return (
+        {name: array[:at] for name, array in outputs.items()},
+        {name: array[at:] for name, array in outputs.items()},
+    )
+
+
+def _sides(
+    span: Span, at: int, before: Rescued, behind: Rescued
+) -> Sequence[tuple[Rescued, Span, slice]]:
+    """A span's parts before and behind a row, each as a span of its side, and as rows of the whole span."""
+    found = []
+    if span.start < at:
+        stop = min(span.stop, at)
+        found.append((before, Span(span.start, stop), slice(0, stop - span.start)))
+    if span.stop > at:
+        start = max(span.start, at)
+        part = slice(start - span.start, span.stop - span.start)
+        found.append((behind, Span(start - at, span.stop - at), part))
+    return found

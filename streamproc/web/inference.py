@@ -1,0 +1,223 @@
+"""The messages of the Open Inference Protocol, version 2, as a server reads and writes them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import orjson
+from starlette.responses import Response
+
+from streamproc.core import Array, Columns, TensorSpec
+from streamproc.executors import ProtocolError, array_of, datatype_of, listed, raw_of, unlisted
+from streamproc.web.guard import HEADERS
+
+DEADLINE_HEADER: Final = "x-deadline-ns"
+BINARY: Final = "binary_tensor_data"
+_LENGTH: Final = "inference-header-content-length"
+_NS_PER_US: Final = 1_000
+_STATUS: Final = {"on_time": 200, "degraded": 200, "late": 504, "shed": 503, "failed": 500}
+
+
+class BadRequestError(Exception):
+    """The request is at fault; the text says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What became of a request.
+
+    Attributes:
+        kind: ``on_time``, ``degraded``, ``late``, ``shed`` or ``failed``.
+        outputs: the model's outputs by name, each [rows, ...].
+        variant: the variant that answered.
+        reason: why it was not answered.
+        detail: that in words.
+    """
+
+    kind: str
+    outputs: Columns = field(default_factory=dict)
+    variant: str = ""
+    reason: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request.
+
+    Attributes:
+        content: its JSON.
+        raw: the tensors behind it.
+        times: when the answer must be there (ns since 1970), and how long it may take (ns).
+    """
+
+    content: Mapping[str, Any]
+    raw: bytes
+    times: tuple[int | None, int | None]
+
+    def inputs(self, takes: Sequence[TensorSpec], rows_max: int) -> Columns:
+        """The tensors by name, each [rows, ...].
+
+        Args:
+            takes: what the model takes; empty where it does not say.
+            rows_max: of one request.
+
+        Raises:
+            BadRequestError: they are no tensors, or not what the model takes.
+        """
+        found: Columns = {}
+        place = 0
+        for tensor in self.content["inputs"]:
+            try:
+                name, datatype = str(tensor["name"]), str(tensor["datatype"])
+                shape = [int(size) for size in tensor["shape"]]
+                size = (tensor.get("parameters") or {}).get("binary_data_size")
+                if size is None:
+                    found[name] = unlisted(tensor["data"], datatype, shape)
+                else:
+                    found[name] = array_of(self.raw[place : place + int(size)], datatype, shape)
+                    place += int(size)
+            except (KeyError, TypeError, ValueError, AttributeError, ProtocolError) as error:
+                words = f"no {error}" if isinstance(error, KeyError) else str(error)
+                msg = f"an input is not a tensor as the protocol says (name, shape, datatype, data): {words}"
+                raise BadRequestError(msg) from None
+        for spec in takes:
+            _check(spec, found)
+        unknown = found.keys() - {spec.name for spec in takes} if takes else ()
+        rows = {len(array) if array.ndim else 0 for array in found.values()}
+        if unknown or len(rows) != 1 or not 0 < min(rows) <= rows_max:
+            wanted = ", ".join(_words(spec) for spec in takes) or "tensors"
+            msg = (
+                f"the model takes {wanted}, all with the same number of rows, from 1 to {rows_max}"
+            )
+            raise BadRequestError(msg)
+        return found
+
+
+def parse(body: bytes, headers: Mapping[str, str]) -> Asked:
+    """Read a request: its JSON, and the raw tensors behind it.
+
+    Raises:
+        BadRequestError: it is none.
+    """
+    length = headers.get(_LENGTH)
+    if length is not None and not (length.isdigit() and int(length) <= len(body)):
+        msg = f"{_LENGTH} must be a number of at most {len(body)}, was {length!r}"
+        raise BadRequestError(msg)
+    end = len(body) if length is None else int(length)
+    try:
+        content = orjson.loads(body[:end])
+    except orjson.JSONDecodeError as error:
+        msg = f"the body is no JSON: {error}"
+        raise BadRequestError(msg) from None
+    if not isinstance(content, dict) or not isinstance(content.get("inputs"), list):
+        msg = 'the body must be an object with "inputs", a list of tensors'
+        raise BadRequestError(msg)
+    return Asked(content, body[end:], _times(content, headers))
+
+
+def _check(spec: TensorSpec, inputs: Columns) -> None:
+    array = inputs.get(spec.name)
+    if array is None:
+        msg = f"the input {_words(spec)} is missing"
+        raise BadRequestError(msg)
+    sizes = zip(spec.shape, array.shape[1:], strict=False)
+    if (
+        array.dtype.name != spec.dtype
+        or array.ndim != len(spec.shape) + 1
+        or any(wanted not in (None, size) for wanted, size in sizes)
+    ):
+        found = f"{datatype_of(array)}{list(array.shape)}"
+        msg = f"the input {_words(spec)} was given as {found}"
+        raise BadRequestError(msg)
+
+
+def _times(content: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[int | None, int | None]:
+    """When the answer must be there (ns since 1970), and how long it may take (ns)."""
+    deadline = headers.get(DEADLINE_HEADER)
+    if deadline is not None and not deadline.isdigit():
+        msg = f"{DEADLINE_HEADER} must be ns since 1970, was {deadline!r}"
+        raise BadRequestError(msg)
+    timeout = (content.get("parameters") or {}).get("timeout")
+    if timeout is not None and not (isinstance(timeout, int) and timeout > 0):
+        msg = f"the parameter timeout must be a number of us above 0, was {timeout!r}"
+        raise BadRequestError(msg)
+    return (
+        None if deadline is None else int(deadline),
+        None if timeout is None else timeout * _NS_PER_US,
+    )
+
+
+def answer(name: str, asked: Asked, reply: Reply) -> Response:
+    """The answer to a request of a model."""
+    status = _STATUS[reply.kind]
+    if status != 200:  # noqa: PLR2004
+        words = reply.detail or "it was answered too late"
+        reason = reply.reason or reply.kind
+        return json_response(status, {"error": words, "reason": reason})
+    binary = bool((asked.content.get("parameters") or {}).get("binary_data_output"))
+    raws: list[bytes] = []
+    tensors = []
+    for output, array in reply.outputs.items():
+        tensor: dict[str, Any] = {
+            "name": output,
+            "datatype": datatype_of(array),
+            "shape": list(array.shape),
+        }
+        if binary:
+            raws.append(raw_of(array))
+            tensor["parameters"] = {"binary_data_size": len(raws[-1])}
+        else:
+            tensor["data"] = listed(array)
+        tensors.append(tensor)
+    content: dict[str, Any] = {
+        "model_name": name,
+        "parameters": {"outcome": reply.kind, "variant": reply.variant},
+        "outputs": tensors,
+    }
+    if "id" in asked.content:
+        content["id"] = asked.content["id"]
+    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+    if not binary:
+        return Response(body, headers=HEADERS, media_type="application/json")
+    headers = {**HEADERS, _LENGTH: str(len(body))}
+    return Response(b"".join([body, *raws]), headers=headers, media_type="application/octet-stream")
+
+
+def description(
+    name: str, takes: Sequence[TensorSpec], gives: Sequence[TensorSpec]
+) -> dict[str, object]:
+    """What a model is."""
+    return {
+        "name": name,
+        "versions": [],
+        "platform": "streamproc",
+        "inputs": [_described(spec) for spec in takes],
+        "outputs": [_described(spec) for spec in gives],
+    }
+
+
+def _described(spec: TensorSpec) -> dict[str, object]:
+    return {
+        "name": spec.name,
+        "datatype": _datatype(spec),
+        "shape": [-1, *(-1 if size is None else size for size in spec.shape)],
+    }
+
+
+def _words(spec: TensorSpec) -> str:
+    sizes = ", ".join("?" if size is None else str(size) for size in ("rows", *spec.shape))
+    return f"{spec.name} {_datatype(spec)}[{sizes}]"
+
+
+def _datatype(spec: TensorSpec) -> str:
+    empty: Array = np.empty(0, spec.dtype)
+    return datatype_of(empty)
+
+
+def json_response(status: int, content: Mapping[str, object]) -> Response:
+    """A JSON object."""
+    return Response(
+        orjson.dumps(content), status_code=status, headers=HEADERS, media_type="application/json"
+    )
