@@ -49,7 +49,7 @@ def _where(model: Model) -> Iterator[Finding]:
 
 
 def _alone(
-    model: Model, rollout: object, state: FeatureState, reorder: object
+    model: Model, rollout: object, state: FeatureState, reorder: object, serve: object
 ) -> Iterator[Finding]:
     """Refuse what nobody has made to go together."""
     asked = [name for name in ("constants", "shapes", "state") if getattr(model, name)]
@@ -58,6 +58,17 @@ def _alone(
         yield ("rollout",), text
     if model.state is None:
         return
+    if model.cascade is not None:
+        text = "a second model would take a key's state on another way: remove it, or model.state"
+        yield ("model", "cascade"), text
+    if model.stop_late:
+        text = "a batch that was stopped leaves its keys without their next state: remove it, or model.state"
+        yield ("model", "stop_late"), text
+    if serve is not None:
+        text = (
+            "a request has no key whose state the model could go on with: remove it, or model.state"
+        )
+        yield ("serve",), text
     if reorder is not None:
         text = "what waits for its turn is not run again by a model that carries state: remove it, or that state"
         yield ("reorder",), text
@@ -103,7 +114,7 @@ def _gaps(model: Model, shed: Sequence[ShedPolicy | ShedName]) -> Iterator[Findi
 
 MODEL_STATE_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_where, ("model",)),
-    (_alone, ("model", "rollout", "state", "reorder")),
+    (_alone, ("model", "rollout", "state", "reorder", "serve")),
     (_order, ("model", "ordering")),
     (_gaps, ("model", "shed")),
 )

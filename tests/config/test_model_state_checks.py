@@ -86,6 +86,21 @@ RESETS = "state: {inputs: {h: hN}, remembers: 1s, on_gap: reset}"
             "no other model is tried",
         ),
         (
+            f"model: {{path: m.onnx, {STATE}, cascade: {{unsure: margin < 0.2}}}}",
+            "model.cascade",
+            "on another way",
+        ),
+        (
+            f"model: {{path: m.onnx, {STATE}, stop_late: true}}",
+            "model.stop_late",
+            "without their next state",
+        ),
+        (
+            f"model: {{path: m.onnx, {STATE}}}\nserve: {{listen: '127.0.0.1:0'}}",
+            "serve",
+            "no key whose state",
+        ),
+        (
             f"model: {{path: m.onnx, {STATE}}}\nreorder: {{slack: 1s}}",
             "reorder",
             "waits for its turn",
