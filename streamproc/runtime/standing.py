@@ -38,8 +38,8 @@ def standing(
     skews_ns = engine.skews_ns()
     most = heapq.nlargest(_SKEWS_SHOWN, skews_ns, key=lambda source: abs(skews_ns[source]))
     depths = dict(zip(assembly.accounts.lanes, engine.queue_depths, strict=True))
-    lag_ns = engine.read.lag_ns(lag, now_ns)
-    latest_ns = engine.read.event_time_ns
+    lag_ns = engine.entrance.read.lag_ns(lag, now_ns)
+    latest_ns = engine.entrance.read.event_time_ns
     return Gauges(
         queue_depth=engine.queue_depth,
         lane_depths=depths if len(depths) > 1 else {},
