@@ -13,7 +13,8 @@ from streamproc.telemetry.accounts import (
     Verdict,
 )
 from streamproc.telemetry.carried_states import CarriedStates, total_carried
-from streamproc.telemetry.definitions import DEFINITIONS, Definition, definition
+from streamproc.telemetry.definition import Definition
+from streamproc.telemetry.definitions import DEFINITIONS, definition
 from streamproc.telemetry.drift import DriftMonitor, DriftReference, DriftState, total_drift
 from streamproc.telemetry.exposition import PipelineCollector, make_registry, render
 from streamproc.telemetry.families import family
