@@ -26,6 +26,7 @@ from streamproc.telemetry.latency_counts import LatencyCounts
 from streamproc.telemetry.model_states import ModelProcesses, ModelStates, total_states
 from streamproc.telemetry.options import Drift, Metrics, MetricsOtlp, Telemetry, Tls, Traces
 from streamproc.telemetry.passage import BatchRun, Passage
+from streamproc.telemetry.reorder_states import ReorderStates, total_reordered
 from streamproc.telemetry.rollout import Comparison, RolloutBooks
 from streamproc.telemetry.sampling import (
     TRACEPARENT,
@@ -75,6 +76,7 @@ __all__ = [
     "ModelStates",
     "Passage",
     "PipelineCollector",
+    "ReorderStates",
     "RolloutBooks",
     "Sampler",
     "SkipReason",
@@ -100,5 +102,6 @@ __all__ = [
     "total_carried",
     "total_drift",
     "total_features",
+    "total_reordered",
     "total_states",
 ]

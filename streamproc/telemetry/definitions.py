@@ -15,6 +15,7 @@ _TRACES = "with `telemetry.traces`"
 _REMEMBER = "where features remember something of their keys"
 _CARRIES = "with `model.state`"
 _READ_AGAIN = "where features or the model remember something of keys"
+_REORDER = "with `reorder`"
 _CHANGELOG = "with `state.changelog`"
 _DRIFT = "with `telemetry.drift`"
 _PROCESSES = "where the model has processes of its own"
@@ -245,6 +246,18 @@ DEFINITIONS: Final = (
         "counter",
         "Events that the model was run over again for its state, without deciding.",
         when=_CARRIES,
+    ),
+    Definition(
+        names.REORDER_WAITING,
+        "gauge",
+        "Events that wait for others that may have happened before them.",
+        when=_REORDER,
+    ),
+    Definition(
+        names.REORDER_FORCED,
+        "counter",
+        "Events that waited for others no longer, because more than reorder.max_events waited.",
+        when=_REORDER,
     ),
     Definition(
         names.CHANGELOG_RECORDS,
