@@ -96,9 +96,10 @@ class QueueMachine(RuleBasedStateMachine):
         assert taken.dropped.tolist() == self.slow.take(before)
         assert taken.number.tolist() == self.slow.take(fitting)
 
+    @precondition(lambda self: self.slow.keep_order)
     @rule(data=st.data())
     def extract_and_push_back(self, data: st.DataObject) -> None:
-        """As when events change lanes: what they inherited is worked out anew."""
+        """As when events change lanes, which they do for their order: what they inherited is worked out anew."""
         partitions = {event.partition for event in self.slow.events}
         partition = data.draw(st.sampled_from(sorted(partitions))) if partitions else 0
         block = self.queue.extract(self.queue.column(PARTITION) == partition)
