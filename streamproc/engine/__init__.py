@@ -4,7 +4,7 @@ from streamproc.engine.carried import bytes_a_key
 from streamproc.engine.changelog import Changelog
 from streamproc.engine.changelog_records import ChangelogReading, Recalled
 from streamproc.engine.comparer import Compared
-from streamproc.engine.conclude import Concluder, Destinations
+from streamproc.engine.conclude import Concluder
 from streamproc.engine.decide import (
     Decider,
     LabelDecider,
@@ -12,6 +12,7 @@ from streamproc.engine.decide import (
     PythonDecider,
     check_labels,
 )
+from streamproc.engine.destinations import Destinations
 from streamproc.engine.doubt import Doubt
 from streamproc.engine.effects import Effect, Infer, Send, Skip, Stop
 from streamproc.engine.engine import Engine

@@ -1,7 +1,7 @@
 """The end of the way: outputs become decisions, and events that are not decided become letters."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
@@ -24,61 +24,28 @@ from streamproc.core import (
     any_true,
 )
 from streamproc.engine.decide import Decider
+from streamproc.engine.decision_headers import DecisionHeaders, header_bytes, traceparents
+from streamproc.engine.destinations import RECORD_BYTES, Destinations
 from streamproc.engine.effects import Effect
-from streamproc.engine.event_times import DEADLINE_HEADER
 from streamproc.engine.intake import finite_rows
 from streamproc.engine.isolate import Span, cut, isolate, text_of
 from streamproc.engine.lanes import lane_of
 from streamproc.engine.letters import OUTCOME_HEADER, Originals, letters
 from streamproc.engine.partitions import Partition, PartitionTable
-from streamproc.engine.passages import headers_by_row, passage_of_events
+from streamproc.engine.passages import passage_of_events
 from streamproc.engine.rescue import reason_of
 from streamproc.engine.settled import Decided, Settled
 from streamproc.engine.settlement import Settlement
 from streamproc.scheduling import Scheduler
 from streamproc.telemetry import (
-    TRACEPARENT,
-    TRACESTATE,
     BatchRun,
     Passage,
-    SpanIds,
     Tracer,
-    incoming,
-    parent_of,
 )
 
-RECORD_BYTES = 256
-"""More than a record's own framing, its batch's, and our header take (61 + 21 + 40 bytes)."""
 _OUTCOME_HEADERS: dict[Outcome, Headers] = {
     outcome: ((OUTCOME_HEADER, outcome.word.encode()),) for outcome in Outcome
 }
-_PASSED_ON = frozenset((TRACEPARENT, TRACESTATE, DEADLINE_HEADER))
-"""Headers of an event that its decision has too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Destinations:
-    """Where things go.
-
-    Attributes:
-        decisions: the topic of decisions.
-        dead_letters: the topic of dead letters; None drops them.
-        shed: the topic of shed events; None drops them.
-        late: False drops the decisions that come too late.
-        rekeyed: True where an event's key is not its record's.
-        bytes_max: the largest record that may be sent.
-        headers: names of headers of an event that its decision has too, besides those that it always has.
-        redact: takes secrets out of what a dead letter says was wrong.
-    """
-
-    decisions: str
-    dead_letters: str | None
-    shed: str | None
-    late: bool
-    rekeyed: bool
-    bytes_max: int
-    headers: frozenset[str] = frozenset()
-    redact: Callable[[str], str] = str
 
 
 class Ran(NamedTuple):
@@ -141,7 +108,7 @@ class Concluder:
         self.encoders = encoders
         self._several = encoders[0].several
         self._to = destinations
-        self._passed_on = _PASSED_ON | destinations.headers
+        self._headers = DecisionHeaders(tracer, destinations.headers)
         self._partitions = partitions
         self._scheduler = scheduler
         self._settlement = settlement
@@ -324,14 +291,14 @@ class Concluder:
             decided = Decided(events, start_ns, end_ns, end_ns, None, None, ran.variant, ran.run)
             self._settlement.conclude(_settled(owner, events, outcome, decided), ran.ended_ns)
             return []
-        headers, traced = self._headers(owner.source, events)
+        headers, traced = self._headers.of(owner.source, events)
         values = ran.encoders[ran.variant].encode(
             source=owner.source,
             outcome=outcome,
             events=events,
             decided_ns=ran.ended_ns,
             outputs=decisions,
-            traceparent=_traceparents(headers) if self._several else {},
+            traceparent=traceparents(headers) if self._several else {},
         )
         keys = events.key.tolist()
         if self._several:
@@ -339,7 +306,7 @@ class Concluder:
         # The key stands in the value too, so a record is at most twice its value and its headers.
         if (
             2 * max(map(len, values))
-            + max(map(_header_bytes, headers.values()), default=0)
+            + max(map(header_bytes, headers.values()), default=0)
             + RECORD_BYTES
             > self._to.bytes_max
         ):
@@ -362,21 +329,6 @@ class Concluder:
         )
         return [self._settlement.send(records, _settled(owner, events, outcome, decided))]
 
-    def _headers(
-        self, source: TopicPartition, events: EventBatch
-    ) -> tuple[dict[int, Headers], Mapping[int, SpanIds] | None]:
-        """The headers of the events that have any to be passed on, and the ids of those that are traced, by row."""
-        headers = _passed_on(events, self._passed_on)
-        if self._tracer is None:
-            return headers, None
-        traced = self._tracer.outgoing(source, events.offset, events.row, headers_by_row(events))
-        for row, ids in traced.items():
-            own = headers.get(row, ())
-            # A tracestate belongs to the trace that it came with: one that begins here has none.
-            gone = {TRACEPARENT} if parent_of(incoming(own)) else {TRACEPARENT, TRACESTATE}
-            headers[row] = [(TRACEPARENT, ids.traceparent), *(h for h in own if h[0] not in gone)]
-        return headers, traced
-
     def _large(
         self,
         keys: Sequence[bytes | None],
@@ -387,7 +339,7 @@ class Concluder:
         room = self._to.bytes_max - RECORD_BYTES
         return np.array(
             [
-                len(value) + len(key or b"") + _header_bytes(headers.get(row, ())) > room
+                len(value) + len(key or b"") + header_bytes(headers.get(row, ())) > room
                 for row, (key, value) in enumerate(zip(keys, values, strict=True))
             ],
             np.bool_,
@@ -429,22 +381,3 @@ def _settled(owner: Partition, events: EventBatch, outcome: Outcome, decided: De
         decided=decided,
         arm=events.arm,
     )
-
-
-def _header_bytes(headers: Headers) -> int:
-    return sum(len(name) + len(value or b"") + RECORD_BYTES // 8 for name, value in headers)
-
-
-def _passed_on(events: EventBatch, names: frozenset[str]) -> dict[int, Headers]:
-    """The headers that the decisions have too, by row, of the events that have such."""
-    if not events.headers:
-        return {}
-    by_row = headers_by_row(events).items()
-    found = {row: [h for h in headers if h[0] in names] for row, headers in by_row}
-    return {row: own for row, own in found.items() if own}
-
-
-def _traceparents(headers: Mapping[int, Headers]) -> dict[int, bytes]:
-    """The rows whose context goes on; what is no ``traceparent`` may be any bytes, and is left out."""
-    found = {row: incoming(own) for row, own in headers.items()}
-    return {row: value for row, value in found.items() if value is not None and parent_of(value)}

@@ -5,8 +5,6 @@ starts nothing; the service, the tests and the player drive the same one.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
-from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,28 +15,26 @@ from streamproc.core import (
     Columns,
     EventBatch,
     Int64Array,
-    InvariantError,
     Jump,
     Reason,
     RecordBatch,
     TopicPartition,
 )
-from streamproc.engine.conclude import Ran
-from streamproc.engine.effects import Effect, Infer, Send, Skip
-from streamproc.engine.in_flight import Finished, InFlight, batch_run
-from streamproc.engine.partitions import Partition
+from streamproc.engine.effects import Effect, Send, Skip
+from streamproc.engine.entrance import Entrance
+from streamproc.engine.in_flight import Finished
 from streamproc.engine.parts import EngineParts
 from streamproc.engine.pending import PendingEvents
-from streamproc.engine.read_so_far import ReadSoFar
-from streamproc.engine.requests import REQUESTS, Done, apart, none_of, split, with_rows
-from streamproc.engine.rescue import Rescued, parts_of
+from streamproc.engine.reordering import Reordering
+from streamproc.engine.requests import REQUESTS
+from streamproc.engine.rescue import Rescued
 from streamproc.engine.restoring import Restoring
-from streamproc.engine.rollout import usable
 from streamproc.engine.rollout_plan import RolloutPlan
+from streamproc.engine.runs import Runs
 from streamproc.engine.stopping import was_stopped
 from streamproc.engine.turns import Turns
 from streamproc.engine.undecided import Undecided
-from streamproc.scheduling import Idle, Offered, Reload, Run, SkipTo, Step, WaitUntil
+from streamproc.scheduling import Idle, Reload, Run, SkipTo, Step, WaitUntil
 
 if TYPE_CHECKING:
     from streamproc.engine.changelog import Changelog
@@ -54,7 +50,8 @@ class Engine:
 
     Attributes:
         draining: set when nothing more will be taken in, so that nothing is waited for.
-        read: how far each partition was read.
+        entrance: takes records and requests in.
+        order: lets events wait for those of other topics that happened before them; None where none wait.
         withheld: partitions of which records were polled and not yet given to the engine: what the source says of
             their positions is not believed.
         restore: brings back what features and the model remember, where records are fetched again for it.
@@ -68,33 +65,32 @@ class Engine:
     def __init__(self, parts: EngineParts, *, batch_room: int, keep_order: bool) -> None:
         self._clock = parts.clock
         self._intake = parts.intake
-        self._screen = parts.screen
-        self._offering = parts.offering
         self._scheduler = parts.scheduler
         self._concluder = parts.concluder
         self._settlement = parts.settlement
         self._partitions = parts.partitions
         self._accounts = parts.accounts
-        self.stateful = parts.stateful
         self._escalation = parts.escalation
-        self._stopping = parts.stopping
+        self.stateful = parts.stateful
         self.requests = parts.requests
-        self._batch_room = batch_room
-        self._undecided = Undecided(parts.concluder, lanes=len(parts.accounts.lanes))
-        self._pending = PendingEvents()
-        self.read = ReadSoFar()
-        self._effects: list[Effect] = []
-        self._turns = Turns(keep_order=keep_order)
-        self._events_total = 0
-        self._leaving_total = 0
-        self.draining = False
-        self.withheld: Collection[TopicPartition] = ()
         self.rollout = parts.rollout
         self._concluder.watch = self.rollout.decided
         self._settlement.arms = self.rollout.ended
         self.restore = Restoring(
             parts.clock, parts.intake, parts.partitions, parts.accounts, parts.stateful
         )
+        self._undecided = Undecided(parts.concluder, lanes=len(parts.accounts.lanes))
+        self._pending = PendingEvents()
+        self.entrance = Entrance(parts, self._pending, self._undecided)
+        self.order: Reordering | None = None
+        if parts.intake.order is not None:
+            self.order = Reordering(parts, parts.intake.order, self.entrance, self._undecided)
+        self._turns = Turns(keep_order=keep_order)
+        self._runs = Runs(parts, self._pending, self._turns, self.restore, batch_room=batch_room)
+        self._effects: list[Effect] = []
+        self._leaving_total = 0
+        self.draining = False
+        self.withheld: Collection[TopicPartition] = ()
         self.changelog: Changelog | None = None
         self.wake_ns: int | None = None
 
@@ -137,10 +133,8 @@ class Engine:
             for partition in filter(None, map(self._partitions.find, positions)):
                 self.changelog.begin(partition)
         self.restore.assigned()
-        order = self._intake.order
-        if order is not None:
-            for partition in filter(None, map(self._partitions.find, positions)):
-                order.assigned(partition.source, partition.index, self._clock.now_ns())
+        if self.order is not None:
+            self.order.assigned(positions)
 
     @property
     def owns_partitions(self) -> bool:
@@ -163,7 +157,8 @@ class Engine:
             if partition is not None and not partition.leaving:
                 partition.leaving = True
                 self._leaving_total += 1
-        self._take_back(sources)
+        if self.order is not None:
+            self.order.take_back(sources)
 
     def open_in(self, sources: Collection[TopicPartition]) -> int:
         """Records of these partitions that were taken in and have no final outcome yet."""
@@ -177,7 +172,7 @@ class Engine:
             the positions to commit for them.
         """
         positions = {}
-        self.read.released(sources)
+        self.entrance.read.released(sources)
         for partition in self._partitions.release(sources):
             self._leaving_total -= partition.leaving
             if self.changelog is not None:
@@ -227,145 +222,26 @@ class Engine:
         partition = self._partitions.find(batch.source)
         if partition is not None and (self._intake.remembers or self.stateful is not None):
             for part in self.restore.undone(partition, batch):
-                self._take_in(partition, part)
+                self._effects += self.entrance.take_in(partition, part)
             if self.changelog is not None and not partition.leaving:
                 self.changelog.read_to(partition, batch.end_position, batch.arrival_ns)
             return
-        self._take_in(partition, batch if partition is None else partition.undone(batch))
-
-    def _take_in(self, partition: Partition | None, batch: RecordBatch) -> None:
-        count = len(batch)
-        self._accounts.fetched += count
-        if partition is None or partition.leaving:
-            self._accounts.handed_back += count
-            return
-        ordinal = partition.fetched(batch.offset, batch.end_position)
-        if not count:
-            return
-        self.read.fetched(batch)
-        times = self._intake.times.of_records(batch)
-        screened = self._screen.look(partition, batch, times, self._clock.now_ns())
-        for reason, record in screened.shed:
-            self._effects += self._undecided.records(partition, batch, record, ordinal, reason)
-        if screened.rows is not None and not screened.rows.any():
-            self._account_times()
-            return
-        admitted = self._intake.admit(
-            batch,
-            times,
-            ordinal=ordinal,
-            number=self._events_total,
-            partition=partition.index,
-            rows=screened.rows,
-        )
-        if admitted.held is not None:
-            held = int(admitted.held.sum())
-            self._accounts.fetched += held - count
-            partition.holds(ordinal, admitted.held)
-        self._account_times()
-        now_ns = self._clock.now_ns()
-        for part in admitted.events:
-            self._offer(batch.source, part, partition, now_ns)
-            self._accounts.stage_constant("decode", now_ns - batch.arrival_ns, len(part))
-        if admitted.rejected:
-            self._effects += self._undecided.rejected(partition, batch, admitted.rejected, ordinal)
-        for events, outcome, reason, _ in admitted.undecided:
-            self._effects += self._undecided.events(events, reason, outcome)
-
-    def _offer(
-        self, source: TopicPartition, events: EventBatch, partition: Partition, now_ns: int
-    ) -> None:
-        """Take in events of one partition that are to be decided."""
-        self._events_total = int(events.number[-1]) + 1
-        self._wait(self.rollout.assign(events.waiting_since(now_ns), source), partition, now_ns)
-        self.read.decoded(source, int(events.event_time_ns[-1]))
-        self._accounts.stage("broker", events.arrival_ns - events.event_time_ns)
-
-    def _wait(self, events: EventBatch, partition: Partition, now_ns: int) -> None:
-        """Let events of one partition wait for their runs."""
-        self._pending.add(events)
-        offered = self._offering.of(events, partition.index)
-        if self.stateful is None:
-            self._scheduler.offer(offered, now_ns)
-        else:
-            self.stateful.admit(events, self._intake.times.said_by(events), offered)
-
-    def ask(self, inputs: Columns, *, deadline_ns: int, now_ns: int, done: Done) -> None:
-        """Take a request of the front door in; ``next_effects`` is to be asked then.
-
-        Args:
-            inputs: the model's, by name, each [rows, ...].
-            deadline_ns: when it must be answered.
-            now_ns: the present instant.
-            done: is told what became of it, once.
-
-        Raises:
-            InvariantError: the front door is closed.
-        """
-        if self.requests is None:
-            msg = "a request before a closed front door"
-            raise InvariantError(msg)
-        rows = self.requests.add(
-            self._events_total, inputs, deadline_ns=deadline_ns, now_ns=now_ns, done=done
-        )
-        self._events_total += len(rows)
-        self._pending.add(rows)
-        lane = np.full(len(rows), self.requests.lane)
-        offered = Offered(rows.number, rows.deadline_ns, REQUESTS, lane=lane, key=~rows.number)
-        self._scheduler.offer(offered, now_ns)
-
-    @property
-    def waiting_total(self) -> int:
-        """Events that wait for those that happened before them."""
-        return 0 if self._intake.order is None else self._intake.order.waiting_total
-
-    @property
-    def orders(self) -> bool:
-        """Whether events wait for those that happened before them."""
-        return self._intake.order is not None
-
-    def ahead(self, now_ns: int) -> Collection[TopicPartition]:
-        """Partitions that need not be read on, because those that share their keys are behind them."""
-        return () if self._intake.order is None else self._intake.order.ahead(now_ns)
+        mine = batch if partition is None else partition.undone(batch)
+        self._effects += self.entrance.take_in(partition, mine)
 
     def at_ends(self, sources: Collection[TopicPartition]) -> None:
         """These partitions alone were read to their ends, and nothing came of them until now.
 
         Where it is never called, a partition's last batch says it.
         """
-        if self._intake.order is not None:
-            self._intake.order.at_ends(sources, self._clock.now_ns())
-
-    def _release(self, now_ns: int) -> None:
-        """Let those events go on whose turn has come by an instant."""
-        if self._intake.order is None:
-            return
-        if self.draining:
-            self._take_back()
-        released = self._intake.released(now_ns)
-        for source, part in released.events:
-            partition = self._partitions.find(source)
-            if partition is not None:
-                self._offer(source, part.renumbered(self._events_total), partition, now_ns)
-                self._accounts.stage("decode", now_ns - part.arrival_ns)
-        for end in released.undecided:
-            self._effects += self._undecided.events(end.events, end.reason, end.outcome, end.detail)
-
-    def _take_back(self, sources: Collection[TopicPartition] | None = None) -> None:
-        """Hand back what waits for others to come, which will not come here; None for all."""
-        if self._intake.order is None:
-            return
-        for index, count in self._intake.order.take_back(sources).items():
-            partition = self._partitions.at(index)
-            if partition is not None:
-                partition.taken_back += count
-                self._accounts.handed_back += count
+        if self.order is not None:
+            self.order.at_ends(sources)
 
     def next_effects(self, now_ns: int) -> list[Effect]:
         """What is to be done now: runs as long as executors are free, and all that is to be sent."""
         draining = self.draining or self._leaving_total > 0
         self._release(now_ns)
-        for arm in self.rollout.look(self._turns, self._events_total, now_ns):
+        for arm in self.rollout.look(self._turns, self.entrance.events_total, now_ns):
             self._retire(arm, now_ns)
         going_on = True
         while going_on:
@@ -373,7 +249,7 @@ class Engine:
             self._end_without_run(step, now_ns)
             match step.action:
                 case Run() as run:
-                    self._start(run, now_ns)
+                    self._effects.append(self._runs.start(run, now_ns))
                 case SkipTo() as skip:
                     self._skip(skip)
                 case WaitUntil(instant_ns=instant_ns):
@@ -388,9 +264,15 @@ class Engine:
         if self.rollout.active:
             self._effects += self.rollout.asides(self._turns, now_ns, self.wake_ns)
             self.wake_ns = self.rollout.wakes_by(self.wake_ns, self._turns)
-        self._effects += self.restore.runs(self._batch_room)
-        self._wake_for_order(now_ns)
+        self._effects += self.restore.runs(self._runs.batch_room)
+        if self.order is not None:
+            self.wake_ns = self.order.wakes_by(self.wake_ns, now_ns)
         return self.take_effects()
+
+    def _release(self, now_ns: int) -> None:
+        """Let those events go on whose turn has come by an instant."""
+        if self.order is not None:
+            self._effects += self.order.release(now_ns, draining=self.draining)
 
     def _end_without_run(self, step: Step, now_ns: int) -> None:
         """What a step gives up, and what of a cascade has its last answer."""
@@ -408,24 +290,10 @@ class Engine:
 
     def _retire(self, arm: int, now_ns: int) -> None:
         """Let the model itself decide about all that another one has not decided."""
-        under_way = [
-            run.events.take(slice(start, stop, None))
-            for run in self._turns.abandon(arm)
-            for start, stop in pairwise(run.bounds)
-        ]
+        under_way = self._runs.abandon(arm)
         waiting = self._pending.take(self._scheduler.remove_arm(arm))
         self.rollout.forget(arm)
-        for events in (*under_way, *waiting):
-            partition = self._partitions.at(int(events.partition[0]))
-            if partition is not None:  # else it was handed back
-                self._wait(events.renumbered(self._events_total), partition, now_ns)
-                self._events_total += len(events)
-
-    def _wake_for_order(self, now_ns: int) -> None:
-        due_ns = None if self._intake.order is None else self._intake.order.wake_ns()
-        if due_ns is not None:
-            due_ns = max(due_ns, now_ns + 1)
-            self.wake_ns = due_ns if self.wake_ns is None else min(self.wake_ns, due_ns)
+        self.entrance.take_again((*under_way, *waiting), now_ns)
 
     def completed(
         self,
@@ -445,55 +313,27 @@ class Engine:
             variant: which variant ran, where it was another than was asked for.
             executed_ns: when the model began and when it had ended, where that is known more closely.
         """
-        if self.restore.ended(run, outputs, finished_ns) or self._is_of_rollout(
-            run, outputs, finished_ns
-        ):
+        instead = self._runs.instead(run, outputs, finished_ns)
+        if instead is not None:
+            self._effects += instead
             return
         as_planned = variant is None and not isinstance(outputs, Rescued)
         stopped = was_stopped(outputs)  # it was slow, and that is to be learned
         failed = not (as_planned or stopped)
         self._scheduler.complete(run, finished_ns, failed=failed, stopped=stopped)
-        self._conclude(run, Finished(outputs, finished_ns, variant, executed_ns))
+        self._effects += self._runs.conclude(
+            run, Finished(outputs, finished_ns, variant, executed_ns)
+        )
 
     def failed(self, run: int, error: Exception, finished_ns: int) -> None:
         """The model raised: its events become dead letters."""
-        if self.restore.ended(run, error, finished_ns) or self._is_of_rollout(
-            run, error, finished_ns
-        ):
+        instead = self._runs.instead(run, error, finished_ns)
+        if instead is not None:
+            self._effects += instead
             return
         stopped = was_stopped(error)
         self._scheduler.complete(run, finished_ns, failed=not stopped, stopped=stopped)
-        self._conclude(run, Finished(error, finished_ns))
-
-    def _is_of_rollout(
-        self, run: int, outputs: Columns | Exception | Rescued, finished_ns: int
-    ) -> bool:
-        """Whether nothing is to be concluded of what a run gave: it ran aside, was given up, or the model itself stands in."""
-        if run < 0:
-            if not isinstance(outputs, Rescued):
-                self.rollout.aside_ended(run, outputs, finished_ns)
-            return True
-        if self._escalation is not None and self._escalation.runs(run):
-            return False
-        in_flight = self._turns.of(run)
-        if in_flight is None:
-            return self.rollout.is_gone(run)
-        if not in_flight.own:
-            return False
-        good = usable(outputs, len(in_flight.events))
-        self.rollout.tried(in_flight, failed=not good, now_ns=finished_ns)
-        if good:
-            return False
-        self._turns.begin(
-            run, replace(in_flight, variant=0, own=False, encoders=self._concluder.encoders)
-        )
-        events = in_flight.events
-        first_ns = int(events.deadline_ns.min())
-        ladder = self.rollout.ladder
-        self._effects.append(
-            Infer(run, len(events), events.inputs, deadline_ns=first_ns, ladder=ladder)
-        )
-        return True
+        self._effects += self._runs.conclude(run, Finished(error, finished_ns))
 
     def roll_back(self, why: str) -> None:
         """Take the canary back, if there is one."""
@@ -515,9 +355,9 @@ class Engine:
         now_ns = self._clock.now_ns()
         for arm in self.rollout.ending(rollout):
             self._retire(arm, now_ns)
-        self.rollout.change(rollout, self._events_total)
+        self.rollout.change(rollout, self.entrance.events_total)
         self._intake.times.set_lane_budgets(lane_budgets_ns)
-        self._batch_room = batch_room
+        self._runs.batch_room = batch_room
 
     def begin_anew(self) -> None:
         """Forget what the model carries: another one runs, which does not know what it means."""
@@ -542,57 +382,6 @@ class Engine:
         """The broker has what a ``Send`` effect asked for."""
         self._settlement.acknowledged(ticket, acknowledged_ns)
 
-    def _account_times(self) -> None:
-        self._accounts.wrong_event_times = self._intake.times.wrong_total
-        self._accounts.unread_deadlines = self._intake.times.unread_total
-
-    def _start(self, run: Run, now_ns: int) -> None:
-        encoders, own = self._concluder.encoders, run.arm != 0
-        begun = None if self.stateful is None else self.stateful.begin(run.number)
-        self._accounts.batch(len(run.number), run.reason, room=self._batch_room)
-        if run.stage and self._escalation is not None:
-            self._effects.append(self._escalation.start(run, encoders, now_ns))
-            return
-        parts, asked = self._pending.take(run.number), None
-        if self.requests is not None and self.requests.waiting:
-            parts, asked = apart(parts)
-        events = EventBatch.concatenate(parts) if parts else none_of(asked)
-        bounds = list(accumulate(map(len, parts), initial=0))
-        numbers = None if asked is None else asked.number
-        under_way = InFlight(
-            events,
-            bounds,
-            now_ns,
-            run.reason,
-            run.variant,
-            encoders,
-            run.arm,
-            own,
-            begun,
-            numbers,
-        )
-        self._turns.begin(run.run, under_way)
-        if len(parts) == 1:  # they were admitted together
-            waited_ns = now_ns - int(events.admitted_ns[0])
-            self._accounts.stage_constant("queue", waited_ns, len(events))
-        else:
-            self._accounts.stage("queue", now_ns - events.admitted_ns)
-        inputs, deadline_ns, stop = events.inputs, events.deadline_ns, None
-        if begun is not None:
-            inputs = inputs | begun.inputs
-        if asked is not None:
-            inputs, deadline_ns = with_rows(events, asked)
-        size = len(deadline_ns)
-        if self._stopping is not None and not own:
-            stop = self._stopping.of(
-                deadline_ns, variant=run.variant, size=run.cost or size, now_ns=now_ns
-            )
-        first_ns = int(deadline_ns.min())
-        ladder = 0 if own else self.rollout.ladder
-        self._effects.append(
-            Infer(run.run, size, inputs, run.variant, run.cost, first_ns, ladder, stop=stop)
-        )
-
     def _skip(self, skip: SkipTo) -> None:
         partition = self._partitions.at(skip.partition)
         if partition is None or partition.leaving or partition.skipping:
@@ -601,36 +390,3 @@ class Engine:
             return
         partition.skipping = True
         self._effects.append(Skip(partition.source, skip.timestamp_ns + partition.timestamp_off_ns))
-
-    def _conclude(self, run: int, finished: Finished) -> None:
-        """Decide about a run's events; where order is kept, after those of all runs before it."""
-        if self._escalation is not None and self._escalation.runs(run):
-            self._effects += self._escalation.ended(run, finished)
-            return
-        under_way = self._turns.of(run)
-        if self.stateful is not None and under_way is not None and under_way.begun is not None:
-            # At once: the next events of these keys need not wait until its turn comes to be decided about.
-            outputs = self.stateful.ended(under_way.begun, finished.outputs)
-            finished = replace(finished, outputs=outputs)
-        conclude = self._concluder.conclude if self._escalation is None else self._escalation.first
-        for number, in_flight, ended in self._turns.end(run, finished):
-            size, took_ns = len(in_flight.events), ended.finished_ns - in_flight.started_ns
-            self._accounts.stage_constant("infer", took_ns, size)
-            variant = in_flight.variant if ended.variant is None else ended.variant
-            self._accounts.run(variant, size, took_ns)
-            ran = Ran(
-                in_flight.started_ns,
-                finished.finished_ns,
-                variant,
-                in_flight.encoders,
-                batch_run(number, in_flight, ended, variant),
-                degraded=variant > 0 and not in_flight.own,
-            )
-            outputs = ended.outputs
-            if in_flight.asked is not None and self.requests is not None:
-                outputs, theirs = split(outputs, size)
-                now_ns = finished.finished_ns
-                self.requests.conclude(in_flight.asked, theirs, variant=variant, now_ns=now_ns)
-            if size:
-                for part in parts_of(in_flight.events, in_flight.bounds, outputs):
-                    self._effects += conclude(*part, ran)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -31,6 +30,7 @@ from streamproc.engine.feature_step import FeatureStep, Undecided, too_late
 from streamproc.engine.isolate import Span, isolate, text_of
 from streamproc.engine.lanes import Lanes
 from streamproc.engine.limits import Limits
+from streamproc.engine.rejected import Rejected, held_by
 from streamproc.features import Features
 
 if TYPE_CHECKING:
@@ -38,20 +38,6 @@ if TYPE_CHECKING:
 
 _KEYS_MAX = 65_536
 """Keys whose bytes are remembered; when there are more, all are forgotten."""
-
-
-class Rejected(NamedTuple):
-    """Events that cannot be decided, all for the same reason.
-
-    Attributes:
-        record: int64 [k], which of the batch's records each came in, ascending.
-        row: int64 [k], their rows within their records; None where each is a whole record.
-        error: what is wrong with them.
-    """
-
-    record: Int64Array
-    row: Int64Array | None
-    error: RecordError
 
 
 @light
@@ -162,7 +148,7 @@ class Intake:
             Rejected(np.full(len(row), record), row, error)
             for record, row, error in decoded.rejected_rows
         ]
-        held = _held(decoded, rejected, len(batch)) if self._decoder.several else None
+        held = held_by(decoded, rejected, len(batch)) if self._decoder.several else None
         events = self._events(
             batch, decoded, times, ordinal=ordinal, number=number, partition=partition
         )
@@ -382,34 +368,6 @@ class Intake:
             for item in set(listed) - known.keys():
                 known[item] = str(item).encode()
             return object_column([known[item] for item in listed])
-
-
-def in_order(rejected: Sequence[Rejected]) -> list[Rejected]:
-    """The same events in the order of their records, cut where another error comes between."""
-    record = np.concatenate([some.record for some in rejected])
-    which = np.repeat(np.arange(len(rejected)), [len(some.record) for some in rejected])
-    # Their rows stay in order: those of one error are ascending, and the sort is stable.
-    order = np.argsort(record, kind="stable")
-    rows = [np.full(len(some.record), -1) if some.row is None else some.row for some in rejected]
-    row = np.concatenate(rows)[order]
-    record, which = record[order], which[order]
-    cuts = [0, *(np.flatnonzero(np.diff(which)) + 1).tolist(), len(record)]
-    found = []
-    for start, stop in pairwise(cuts):
-        some = rejected[int(which[start])]
-        part = None if some.row is None else row[start:stop]
-        found.append(Rejected(record[start:stop], part, some.error))
-    return found
-
-
-def _held(decoded: Decoded, rejected: Sequence[Rejected], records: int) -> Int64Array:
-    """How many events each record held (int64 [records])."""
-    held = np.zeros(records, np.int64)
-    if decoded.record is not None:
-        held += np.bincount(decoded.record, minlength=records)
-    for some in rejected:
-        held[some.record[0]] += len(some.record)
-    return np.maximum(held, 1)
 
 
 def _rows(events: EventBatch, span: Span) -> EventBatch:

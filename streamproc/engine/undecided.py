@@ -9,11 +9,11 @@ import numpy as np
 from streamproc.core import EventBatch, Int64Array, Outcome, Reason, RecordBatch
 from streamproc.engine.conclude import Concluder
 from streamproc.engine.effects import Effect
-from streamproc.engine.intake import Rejected, in_order
 from streamproc.engine.lanes import lane_of
 from streamproc.engine.letters import Originals
 from streamproc.engine.partitions import Partition
 from streamproc.engine.passages import passage_of_events, passage_of_records
+from streamproc.engine.rejected import Rejected, in_order
 from streamproc.telemetry import UNKNOWN
 
 

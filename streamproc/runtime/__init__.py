@@ -12,6 +12,7 @@ from streamproc.runtime.assembly import (
 from streamproc.runtime.cascade import make_doubt
 from streamproc.runtime.codecs import make_decoder
 from streamproc.runtime.decision_schemas import ask_for_decision_schema
+from streamproc.runtime.draining import DRAIN_GRACE_NS
 from streamproc.runtime.drift import read_reference
 from streamproc.runtime.features import make_features, make_program
 from streamproc.runtime.inference import Ran, attempt, saved, try_again
@@ -26,7 +27,7 @@ from streamproc.runtime.scheduling import (
     make_offering,
     transaction_interval_ns,
 )
-from streamproc.runtime.service import DRAIN_GRACE_NS, Service
+from streamproc.runtime.service import Service
 from streamproc.runtime.workers import WorkerGroup
 
 __all__ = [

@@ -84,7 +84,7 @@ class FrontDoor:
             if not answered.done():  # who asked may have gone
                 answered.set_result(answer)
 
-        self._engine.ask(inputs, deadline_ns=by_ns, now_ns=now_ns, done=done)
+        self._engine.entrance.ask(inputs, deadline_ns=by_ns, now_ns=now_ns, done=done)
         self._driver.wake()
         answer = await answered
         variant = self._executors()[answer.variant].info.variant if answer.outputs else ""

@@ -116,12 +116,13 @@ class IntakeLoop:
 
     def _leave_those_ahead(self) -> None:
         """Read only what others wait for, where much of the rest waits for it."""
-        if self._engine.orders and isinstance(self._source, Selective):
-            self._source.withheld = self._engine.ahead(self._clock.now_ns())
+        order = self._engine.order
+        if order is not None and isinstance(self._source, Selective):
+            self._source.withheld = order.ahead(self._clock.now_ns())
 
     def _tell_ends(self, *, listening: bool = True) -> None:
         """Tell the engine of which partitions nothing came because there is nothing."""
-        if not self._engine.orders:
+        if self._engine.order is None:
             return
         lag = self._source.lag() if listening and not self._waits_for_schemas else {}
         ends = frozenset(source for source, behind in lag.items() if not behind)
@@ -173,9 +174,10 @@ class IntakeLoop:
 
     def _full(self, share: float = 1.0) -> bool:
         # What waits for others to come is bounded by itself, and must not keep them from coming.
+        order = self._engine.order
         in_flight = (
             self._accounts.in_flight
-            - self._engine.waiting_total
+            - (0 if order is None else order.waiting_total)
             + self._engine.restore.run_again_total
         )
         return (

@@ -12,6 +12,7 @@ from streamproc.runtime.assembly import Assembly, assemble
 from streamproc.runtime.commits import Commits
 from streamproc.runtime.credentials import Credentials
 from streamproc.runtime.decision_schemas import ask_for_decision_schema
+from streamproc.runtime.draining import DrainGrace, run_to_end
 from streamproc.runtime.drift import DriftWatch, watch_drift
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.endpoints import endpoints
@@ -35,10 +36,6 @@ from streamproc.slo import Measures
 from streamproc.telemetry import Accounts, Gauges, Summary
 
 log = logging.getLogger(__name__)
-
-DRAIN_GRACE_NS = 30 * NS_PER_S
-"""How long the end may take: what is not finished then is handed back to the group."""
-LAST_COMMIT_S = 5.0
 
 
 class Service:
@@ -99,7 +96,7 @@ class Service:
         self._intake: IntakeLoop | None = None
         self.front_door_address: str | None = None
         self._stop_asked = asyncio.Event()
-        self._drain_ns: int | None = None
+        self._grace = DrainGrace(parts.clock)
         self._paused = False
         self._started_ns = parts.clock.now_ns()
         self._cpu_ns = process_cpu_ns()
@@ -344,47 +341,19 @@ class Service:
             lambda: self._heartbeat.beats, patience_ns=parts.progress_timeout_ns, hung=self._on_hang
         )
         with quiet_collector(), watch, gc_pauses(parts.clock, self._gc_paused):
-            await self._drive(intake, driver, commits, recovery)
+            await run_to_end(
+                intake.run(),
+                stop=self._stop_asked,
+                driver=driver,
+                commits=commits,
+                grace=self._grace,
+                keepers=(commits.run(), self._heartbeat.run(), recovery.run()),
+                beside=self._beside(),
+            )
 
     def _gc_paused(self, took_ns: int) -> None:
         if self._assembly is not None:
             self._assembly.accounts.gc_pauses.add_constant(took_ns, 1)
-
-    async def _drive(
-        self, intake: IntakeLoop, driver: Driver, commits: Commits, recovery: Recovery
-    ) -> None:
-        """Take in until the end, finish what was taken in, store the last positions."""
-        keepers = [
-            asyncio.create_task(commits.run()),
-            asyncio.create_task(self._heartbeat.run()),
-            asyncio.create_task(recovery.run()),
-        ]
-        beside = [asyncio.create_task(work) for work in self._beside()]
-        reading = asyncio.create_task(intake.run())
-        stop = asyncio.create_task(self._stop_asked.wait())
-        try:
-            ends: set[asyncio.Future[Any]] = {reading, stop, driver.failure, *keepers}
-            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            if stop in done:  # a poll that waits for records need not be waited for
-                reading.cancel()
-            for task in done - {stop}:
-                task.result()
-            self._drain_ns = self._parts.clock.now_ns()
-            if not await driver.drained(DRAIN_GRACE_NS):
-                log.warning("not everything was finished in time: the rest is handed back")
-            if driver.failure.done():
-                driver.failure.result()
-        finally:
-            tasks = (reading, stop, *beside, *keepers)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        try:
-            # A client whose broker is gone asks for ever.
-            async with asyncio.timeout(LAST_COMMIT_S):
-                await commits.commit()
-        except TimeoutError:
-            log.warning("the last positions are not stored: what they cover will be decided again")
 
     def _beside(self) -> Iterator[Coroutine[Any, Any, None]]:
         """What goes on beside the work, and whose failure does not end it."""
@@ -399,13 +368,6 @@ class Service:
             self._skew_watch.look(self._assembly.engine.skews_ns())
         self._telling.count()
 
-    def _grace_left_ns(self) -> int:
-        """How long the end may still take: what was waited for while draining is not waited for twice."""
-        if self._drain_ns is None:
-            return DRAIN_GRACE_NS
-        gone_ns = self._parts.clock.now_ns() - self._drain_ns
-        return max(0, DRAIN_GRACE_NS - gone_ns)
-
     async def _let_go(self, driver: Driver) -> None:
         """Stop everything, whatever happened; nothing of it may hide the first error."""
         parts = self._parts
@@ -413,7 +375,7 @@ class Service:
         stopped = await asyncio.gather(
             self._tables.close(),
             parts.source.stop(),
-            parts.sink.stop(timeout_ns=self._grace_left_ns()),
+            parts.sink.stop(timeout_ns=self._grace.left_ns()),
             return_exceptions=True,
         )
         for error in stopped:

@@ -7,7 +7,7 @@ from streamproc.core import NS_PER_S, Executor, TopicPartition
 from streamproc.runtime.assembly import Assembly
 from streamproc.runtime.feature_states import carried_states, feature_states
 from streamproc.runtime.model_states import model_states
-from streamproc.telemetry import DriftState, Gauges
+from streamproc.telemetry import DriftState, Gauges, ReorderStates
 
 _SKEWS_SHOWN = 100
 """Of the sources' clocks, those most off: with one a key there may be thousands."""
@@ -35,11 +35,12 @@ def standing(
         now_ns: the present instant.
     """
     engine = assembly.engine
+    order = engine.order
     skews_ns = engine.skews_ns()
     most = heapq.nlargest(_SKEWS_SHOWN, skews_ns, key=lambda source: abs(skews_ns[source]))
     depths = dict(zip(assembly.accounts.lanes, engine.queue_depths, strict=True))
-    lag_ns = engine.read.lag_ns(lag, now_ns)
-    latest_ns = engine.read.event_time_ns
+    lag_ns = engine.entrance.read.lag_ns(lag, now_ns)
+    latest_ns = engine.entrance.read.event_time_ns
     return Gauges(
         queue_depth=engine.queue_depth,
         lane_depths=depths if len(depths) > 1 else {},
@@ -52,6 +53,7 @@ def standing(
         loop_lag_seconds=loop_lag_ns / NS_PER_S,
         features=feature_states(assembly),
         carried=carried_states(assembly),
+        reordered=None if order is None else ReorderStates(order.waiting_total, order.forced_total),
         drift=drift,
         model=model_states(executors, reloads),
         event_time_skew_seconds={source: skews_ns[source] / NS_PER_S for source in most},

@@ -23,7 +23,8 @@ from streamproc.scheduling.policies import (
     shed_policies,
 )
 from streamproc.scheduling.queue import DeadlineQueue
-from streamproc.scheduling.scheduler import PROBE_EVERY_NS, Reload, Scheduler
+from streamproc.scheduling.reload import Reload
+from streamproc.scheduling.scheduler import PROBE_EVERY_NS, Scheduler
 from streamproc.scheduling.send_latency import SendLatency
 from streamproc.scheduling.steps import (
     Action,

@@ -12,7 +12,8 @@ from streamproc.scheduling.lanes import LaneSpec
 from streamproc.scheduling.offered import Offered
 from streamproc.scheduling.options import Batching, Ordering
 from streamproc.scheduling.policies import ShedPolicy, SkipAhead
-from streamproc.scheduling.scheduler import Reload, Scheduler
+from streamproc.scheduling.reload import Reload
+from streamproc.scheduling.scheduler import Scheduler
 from streamproc.scheduling.send_latency import SendLatency
 from streamproc.scheduling.slots import Slots
 from streamproc.scheduling.steps import Action, Idle, Run, SkipTo, Step, WaitUntil

@@ -6,17 +6,16 @@ simulator and the player drive the same one.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
 
-from streamproc.core import BoolArray, Int64Array, InvariantError, light
+from streamproc.core import BoolArray, Int64Array, InvariantError
 from streamproc.scheduling.demand import ArrivalRate, demand_workers
 from streamproc.scheduling.forming import Formed, Former
 from streamproc.scheduling.ladder import Variant, VariantLadder
 from streamproc.scheduling.lanes import LaneQueues, LaneSpec
-from streamproc.scheduling.latency_model import LatencyModel
 from streamproc.scheduling.offered import Offered
 from streamproc.scheduling.options import Batching, Ordering
 from streamproc.scheduling.policies import (
@@ -30,6 +29,8 @@ from streamproc.scheduling.policies import (
     superseded,
 )
 from streamproc.scheduling.queue import NUMBER
+from streamproc.scheduling.reload import Reload
+from streamproc.scheduling.running import Running
 from streamproc.scheduling.send_latency import SendLatency
 from streamproc.scheduling.shedding import Shedding
 from streamproc.scheduling.slots import Slots
@@ -38,39 +39,6 @@ from streamproc.scheduling.steps import BatchReason, Idle, Run, Shed, SkipTo, St
 PROBE_EVERY_NS = 250_000_000
 """When no event seems to fit its deadline, one is run so often all the same: the model may be wrong, and
 would never learn it from events that are all given up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reload:
-    """What a scheduler can change while it runs; whose lanes stay the same but for their budgets and shares.
-
-    Attributes:
-        batching: how micro-batches are made.
-        shed: the policies; those that need keys or values (``conflate``, ``utility``) as they were.
-        variants: the model's variants, the best first.
-        lanes: the lanes.
-        send_ceiling_ns: the most that is allowed for sending.
-    """
-
-    batching: Batching
-    shed: Sequence[ShedPolicy]
-    variants: Sequence[Variant]
-    lanes: Sequence[LaneSpec]
-    send_ceiling_ns: int
-
-
-@light
-@dataclass(frozen=True, slots=True)
-class _Running:
-    started_ns: int
-    size: int
-    count: int
-    end_by_ns: int
-    """When it must have ended for all its events to be in time."""
-    latency: LatencyModel
-    probe: bool
-    fits: bool
-    """Whether it was planned to."""
 
 
 class Scheduler:
@@ -108,7 +76,7 @@ class Scheduler:
         self._floor = self._first = 0
         self._set_up(batching, shed, variants, lanes)
         self._rate = ArrivalRate()
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, Running] = {}
         self._run_numbers = count(1) if run_numbers is None else run_numbers
         self._last_run_ns = 0
         self._probe_every_ns = PROBE_EVERY_NS
@@ -248,9 +216,8 @@ class Scheduler:
         if not len(offered):
             return
         self._rate.add(len(offered), now_ns)
-        if (
-            offered.cost is not None
-        ):  # what is larger than any batch runs alone, and takes as long as one
+        if offered.cost is not None:
+            # What is larger than any batch runs alone, and takes as long as one.
             offered = replace(offered, cost=np.clip(offered.cost, 1e-9, self._size_max))
             self._former.has_costs = True
         self._former.has_values = self._former.has_values or offered.value is not None
@@ -337,7 +304,7 @@ class Scheduler:
         self._slots.free -= 1
         latency = self._variants[variant].latency
         end_by_ns = formed.earliest_ns - self._send.send_ns
-        self._running[run] = _Running(
+        self._running[run] = Running(
             now_ns,
             formed.size,
             len(formed.number),

@@ -13,7 +13,8 @@ from streamproc.telemetry.accounts import (
     Verdict,
 )
 from streamproc.telemetry.carried_states import CarriedStates, total_carried
-from streamproc.telemetry.definitions import DEFINITIONS, Definition, definition
+from streamproc.telemetry.definition import Definition
+from streamproc.telemetry.definitions import DEFINITIONS, definition
 from streamproc.telemetry.drift import DriftMonitor, DriftReference, DriftState, total_drift
 from streamproc.telemetry.exposition import PipelineCollector, make_registry, render
 from streamproc.telemetry.families import family
@@ -25,6 +26,7 @@ from streamproc.telemetry.latency_counts import LatencyCounts
 from streamproc.telemetry.model_states import ModelProcesses, ModelStates, total_states
 from streamproc.telemetry.options import Drift, Metrics, MetricsOtlp, Telemetry, Tls, Traces
 from streamproc.telemetry.passage import BatchRun, Passage
+from streamproc.telemetry.reorder_states import ReorderStates, total_reordered
 from streamproc.telemetry.rollout import Comparison, RolloutBooks
 from streamproc.telemetry.sampling import (
     TRACEPARENT,
@@ -74,6 +76,7 @@ __all__ = [
     "ModelStates",
     "Passage",
     "PipelineCollector",
+    "ReorderStates",
     "RolloutBooks",
     "Sampler",
     "SkipReason",
@@ -99,5 +102,6 @@ __all__ = [
     "total_carried",
     "total_drift",
     "total_features",
+    "total_reordered",
     "total_states",
 ]

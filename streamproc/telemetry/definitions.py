@@ -3,48 +3,22 @@
 The page of ``/metrics``, the OTLP export, ``docs/metrics.md`` and the dashboards are all made of it.
 """
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from streamproc.telemetry import names
-
-Kind = Literal["counter", "gauge", "histogram", "info"]
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """One metric.
-
-    Attributes:
-        name: as Prometheus shows it; a counter's with ``_total``, an info's with ``_info``.
-        kind: what it is.
-        text: what it counts or measures.
-        labels: its labels' names.
-        when: where it is there only sometimes, when; empty for always.
-    """
-
-    name: str
-    kind: Kind
-    text: str
-    labels: tuple[str, ...] = ()
-    when: str = ""
-
-    @property
-    def unit(self) -> str:
-        """``seconds``, or nothing."""
-        return "seconds" if self.name.removesuffix("_total").endswith("_seconds") else ""
-
+from streamproc.telemetry.definition import Definition
+from streamproc.telemetry.rollout_definitions import ROLLOUT_DEFINITIONS
+from streamproc.telemetry.slo_definitions import SLO_DEFINITIONS
 
 _WORKERS = "with `--workers`"
 _TRACES = "with `telemetry.traces`"
 _REMEMBER = "where features remember something of their keys"
 _CARRIES = "with `model.state`"
 _READ_AGAIN = "where features or the model remember something of keys"
+_REORDER = "with `reorder`"
 _CHANGELOG = "with `state.changelog`"
 _DRIFT = "with `telemetry.drift`"
-_SLO = "with `slo`"
 _PROCESSES = "where the model has processes of its own"
-_ROLLOUT = "with `rollout`"
 
 DEFINITIONS: Final = (
     Definition(
@@ -199,69 +173,7 @@ DEFINITIONS: Final = (
     Definition(
         names.RELOADS, "counter", "Reloads of the model and the configuration.", ("result",)
     ),
-    Definition(
-        names.ARM_SHARE,
-        "gauge",
-        "The share of the keys that each model decides about now.",
-        ("arm",),
-        when=_ROLLOUT,
-    ),
-    Definition(
-        names.ARM_OUTCOMES,
-        "counter",
-        "Events by the model that was to decide about them, and what became of them.",
-        ("arm", "outcome"),
-        when=_ROLLOUT,
-    ),
-    Definition(
-        names.ARM_FAILED,
-        "counter",
-        "Events on which their model failed, so that the model itself decided.",
-        ("arm",),
-        when=_ROLLOUT,
-    ),
-    Definition(
-        names.ROLLBACKS,
-        "counter",
-        "Canaries that were taken back, by why.",
-        ("arm", "reason"),
-        when=_ROLLOUT,
-    ),
-    Definition(
-        names.COMPARED,
-        "counter",
-        "Events that a candidate and the model itself both decided.",
-        ("candidate",),
-        when=_ROLLOUT,
-    ),
-    Definition(
-        names.DIFFERED,
-        "counter",
-        "Those of them that were decided otherwise.",
-        ("candidate",),
-        when=_ROLLOUT,
-    ),
-    Definition(
-        names.DIFFERENCE,
-        "counter",
-        "The sum over them of how far the numbers of the two decisions lie apart at most.",
-        ("candidate",),
-        when=_ROLLOUT,
-    ),
-    Definition(
-        names.NOT_COMPARED,
-        "counter",
-        "Events that were to be compared and were not: there was no time, or what ran aside failed.",
-        ("candidate", "reason"),
-        when=_ROLLOUT,
-    ),
-    Definition(
-        names.COMPARING,
-        "counter",
-        "Time that a candidate's comparison ran aside.",
-        ("candidate",),
-        when=_ROLLOUT,
-    ),
+    *ROLLOUT_DEFINITIONS,
     Definition(
         names.MODEL_PROCESSES,
         "gauge",
@@ -336,6 +248,18 @@ DEFINITIONS: Final = (
         when=_CARRIES,
     ),
     Definition(
+        names.REORDER_WAITING,
+        "gauge",
+        "Events that wait for others that may have happened before them.",
+        when=_REORDER,
+    ),
+    Definition(
+        names.REORDER_FORCED,
+        "counter",
+        "Events that waited for others no longer, because more than reorder.max_events waited.",
+        when=_REORDER,
+    ),
+    Definition(
         names.CHANGELOG_RECORDS,
         "counter",
         "Records written to the changelog of what features remember.",
@@ -374,55 +298,7 @@ DEFINITIONS: Final = (
         "Events that the last window of drift looked at.",
         when=_DRIFT,
     ),
-    Definition(
-        names.SLO_OBJECTIVE,
-        "gauge",
-        "The share that is to be good.",
-        ("pipeline", "slo"),
-        when=_SLO,
-    ),
-    Definition(
-        names.SLO_BUDGET_LEFT,
-        "gauge",
-        "The share of the period's budget that is left.",
-        ("pipeline", "slo"),
-        when=_SLO,
-    ),
-    Definition(
-        names.SLO_BURN,
-        "gauge",
-        "How many times faster than the budget allows it burns.",
-        ("pipeline", "slo", "window"),
-        when=_SLO,
-    ),
-    Definition(
-        names.SLO_FIRING, "gauge", "Alerts that fire.", ("pipeline", "slo", "severity"), when=_SLO
-    ),
-    Definition(
-        names.SLO_SESSION,
-        "gauge",
-        "For how long the session has been open.",
-        ("pipeline", "slo"),
-        when="with `slo` that has a session",
-    ),
-    Definition(
-        names.SLO_ACTING,
-        "gauge",
-        "1 while something is done about it (on_burn).",
-        ("pipeline", "slo"),
-        when="with `slo` that has `on_burn`",
-    ),
-    Definition(
-        names.LABELS,
-        "counter",
-        "Decisions by what their labels said of them.",
-        ("pipeline", "slo", "result"),
-        when="with `slo` that has `labels`",
-    ),
-    Definition(names.ALERTS_SENT, "counter", "Alerts that were taken.", ("to",), when=_SLO),
-    Definition(
-        names.ALERTS_FAILED, "counter", "Tries to send alerts that failed.", ("to",), when=_SLO
-    ),
+    *SLO_DEFINITIONS,
     Definition(names.VARIANT, "info", "The models loaded.", ("variant", "digest", "runs_on")),
     Definition(names.BUILD, "info", "This streamproc.", ("version",)),
 )

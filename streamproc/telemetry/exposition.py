@@ -38,6 +38,7 @@ from streamproc.telemetry.feature_states import feature_families
 from streamproc.telemetry.gauges import Gauges
 from streamproc.telemetry.latency_family import LatencyFamily, le
 from streamproc.telemetry.model_states import ModelStates, model_families
+from streamproc.telemetry.reorder_states import reorder_families
 from streamproc.telemetry.rollout import rollout_families
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -95,6 +96,8 @@ class PipelineCollector(Collector):
             yield from feature_families(gauges.features)
         if gauges.carried is not None:
             yield from carried_families(gauges.carried)
+        if gauges.reordered is not None:
+            yield from reorder_families(gauges.reordered)
         yield from self._infos(models)
 
     def _infos(self, models: Sequence[ModelInfo]) -> Iterator[Metric]:

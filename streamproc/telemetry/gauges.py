@@ -8,6 +8,7 @@ from streamproc.telemetry.carried_states import CarriedStates
 from streamproc.telemetry.drift import DriftState
 from streamproc.telemetry.feature_states import FeatureStates
 from streamproc.telemetry.model_states import ModelStates
+from streamproc.telemetry.reorder_states import ReorderStates
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Gauges:
         drift: how features are distributed; None where nobody looks, or not enough was seen.
         features: what features remember; None where they remember nothing.
         carried: what the model carries of keys; None where it carries nothing.
+        reordered: what waits for events of other topics; None where nothing ever does.
     """
 
     queue_depth: int | None = None
@@ -62,3 +64,4 @@ class Gauges:
     drift: DriftState | None = None
     features: FeatureStates | None = None
     carried: CarriedStates | None = None
+    reordered: ReorderStates | None = None

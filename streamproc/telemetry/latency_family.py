@@ -14,7 +14,7 @@ from prometheus_client.core import Exemplar as ClientExemplar
 from prometheus_client.core import Metric, Sample
 
 from streamproc.core import NS_PER_S
-from streamproc.telemetry.definitions import Definition
+from streamproc.telemetry.definition import Definition
 from streamproc.telemetry.exemplars import Exemplar, Exemplars
 from streamproc.telemetry.histogram import LatencyHistogram
 

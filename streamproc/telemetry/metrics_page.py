@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from streamproc.telemetry.definitions import DEFINITIONS, Definition
+from streamproc.telemetry.definition import Definition
+from streamproc.telemetry.definitions import DEFINITIONS
 
 BEGIN = "<!-- metrics: begin (python -m streamproc.telemetry.metrics_page writes it) -->"
 END = "<!-- metrics: end -->"

@@ -15,6 +15,8 @@ from streamproc.core import NS_PER_MS, NS_PER_S, Columns, Duration
 from streamproc.engine import EventTime, Reorder
 from streamproc.features import Duplicates, FeatureState
 from streamproc.features.operators import AsOf, Interval, Rolling
+from streamproc.runtime.standing import standing
+from streamproc.telemetry import ReorderStates
 from streamproc.testing import FakeExecutor, PipelineTest
 from tests.engine.pipelines import pipeline, within
 
@@ -206,6 +208,24 @@ def test_what_waits_is_not_committed_and_what_comes_back_is_decided_once() -> No
     result = test.run()
     assert len(result.decisions) == 4
     assert {source.topic: p for source, p in result.committed.items()} == {"quotes": 1, "trades": 4}
+
+
+def test_what_waits_and_what_goes_early_because_too_much_waits_are_shown() -> None:
+    test = joined(reorder=Reorder(slack=Duration(SLACK_MS * NS_PER_MS), max_events=4096))
+    begin_ns = test.now_ns
+
+    def shown() -> ReorderStates | None:
+        now_ns, assembly = test.now_ns, test._assembly
+        return standing(
+            assembly, (), lag={}, drift=None, loop_lag_ns=0, reloads={}, now_ns=now_ns
+        ).reordered
+
+    for number in range(4100):
+        send(test, Sent("trades", number // 50, 1.0, key=str(number)), at_ns=begin_ns)
+    test.run(until_ns=begin_ns + 50 * NS_PER_MS)
+    assert shown() == ReorderStates(waiting=4050, forced=4)  # a whole instant goes: 50 events
+    test.run()
+    assert shown() == ReorderStates(waiting=0, forced=4)
 
 
 def test_what_is_behind_the_grace_of_its_partition_is_too_late() -> None:

@@ -216,7 +216,7 @@ async def test_a_stop_before_the_start_stops_at_once() -> None:
 
 
 async def test_what_is_not_finished_in_time_is_handed_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamproc.runtime.service.DRAIN_GRACE_NS", 1_000_000)
+    monkeypatch.setattr("streamproc.runtime.draining.DRAIN_GRACE_NS", 1_000_000)
     world = World(ends=False)
     world.sink.hold()
     world.produce(4, partitions=1)

@@ -15,6 +15,7 @@ from streamproc.telemetry import (
     ModelProcesses,
     ModelStates,
     PipelineCollector,
+    ReorderStates,
     WorkerStates,
     names,
 )
@@ -34,6 +35,7 @@ ALL_GAUGES = Gauges(
     event_time_skew_seconds={"ticks/0": 0.0},
     features=FeatureStates(1, 8, 0, 0, 0.0, (1, 1)),
     carried=CarriedStates(1, 8),
+    reordered=ReorderStates(1, 0),
     workers=WorkerStates({"ready": 1}, 0, 0.0),
     model=ModelStates({"full": ModelProcesses(1, 0, {"closed": 1}, 0)}, {}),
 )

@@ -1,12 +1,10 @@
 """The Kafka source: a consumer of a group, read as columns."""
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import Collection, Mapping
 from functools import partial
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.errors import (
     CommitFailedError,
@@ -27,7 +25,9 @@ from streamproc.connectors.kafka.identity import Identity
 from streamproc.connectors.kafka.membership import forget_instance
 from streamproc.connectors.kafka.options import KafkaSource
 from streamproc.connectors.kafka.progress_text import from_stored
-from streamproc.connectors.kafka.raw_records import RawLists, Record, flat, install
+from streamproc.connectors.kafka.raw_records import RawLists, flat, install
+from streamproc.connectors.kafka.read_positions import ReadPositions
+from streamproc.connectors.kafka.rebalance import Rebalance
 from streamproc.connectors.kafka.recalls import Recalls
 from streamproc.connectors.kafka.renewal import show
 from streamproc.connectors.kafka.rewinding import rewound
@@ -82,11 +82,10 @@ class KafkaRecordSource:
         self._listener: AssignmentListener | None = None
         self._paused = False
         self._lists: RawLists | None = None
-        self._position_of: dict[KafkaPartition, int] = {}
+        self._positions = ReadPositions()
         self._not_taken_over: Exception | None = None
         self._identity: Identity | None = None
         self._commits = Uncancelled()
-        self._assignments_total = 0
         self._transactional = transactional
         self._together = together
         self.withheld: Collection[TopicPartition] = ()
@@ -145,7 +144,7 @@ class KafkaRecordSource:
             heed_stored_errors(consumer)
             if self._identity is not None:
                 self._identity.listen(consumer)
-            consumer.subscribe(list(options.topics), listener=_Rebalance(self))
+            consumer.subscribe(list(options.topics), listener=Rebalance(self))
 
     async def poll(self, *, timeout_ns: int, records_max: int) -> list[RecordBatch]:
         """The next records; see ``Source``."""
@@ -175,21 +174,21 @@ class KafkaRecordSource:
                 raise refused from error
             msg = f"source.kafka: {error!r}"
             raise ExternalError(msg) from error
-        assignments = self._assignments_total
+        epoch = self._positions.epoch
         arrival_ns = self._clock.now_ns()
         batches = [
             columns_of(
                 tp,
                 records,
                 arrival_ns=arrival_ns,
-                end_position=(end := await self._position(tp, records)),
+                end_position=(end := await self._positions.behind(self._client, tp, records)),
                 behind=max(0, (self._client.highwater(tp) or 0) - end),
             )
             for tp, given in fetched.items()
             if (records := flat(given))
         ]
         # Where it was set back meanwhile, these come again, from where it was set back to.
-        return batches if assignments == self._assignments_total else []
+        return batches if epoch == self._positions.epoch else []
 
     def pause(self) -> None:
         """Fetch nothing more; see ``Source``."""
@@ -204,51 +203,15 @@ class KafkaRecordSource:
 
     async def positions(self) -> dict[TopicPartition, int]:
         """The positions behind the last records given; see ``Source``."""
-        found: dict[TopicPartition, int] = {}
-        assignments = self._assignments_total
-        for tp in self._client.assignment():
-            with contextlib.suppress(IllegalStateError):
-                position = await self._known_position(tp)
-                if position is not None:
-                    found[TopicPartition(*tp)] = self._position_of[tp] = position
-        # A partition that was taken away and given back meanwhile may have an older position.
-        return found if assignments == self._assignments_total else {}
+        return await self._positions.all(self._client)
 
     def lag(self) -> dict[TopicPartition, int]:
         """Records still to be fetched, as the last fetch told; see ``Source``."""
-        found: dict[TopicPartition, int] = {}
-        if self._consumer is None:
-            return found
-        for tp in self._client.assignment():
-            high, position = self._client.highwater(tp), self._position_of.get(tp)
-            if high is not None and position is not None:
-                found[TopicPartition(*tp)] = max(0, high - position)
-        return found
+        return {} if self._consumer is None else self._positions.lag(self._consumer)
 
     async def skip_to(self, source: TopicPartition, timestamp_ns: int) -> Jump | None:
         """Read on from the first record that is as young; see ``Source``."""
-        tp, assignments = KafkaPartition(*source), self._assignments_total
-        if tp not in self._client.assignment():
-            return None
-        timestamp_ms = max(0, -(-timestamp_ns // NS_PER_MS))
-        try:
-            found = (await self._client.offsets_for_times({tp: timestamp_ms}))[tp]
-            end = found.offset if found else (await self._client.end_offsets([tp]))[tp]
-        except KafkaError as error:
-            msg = f"source.kafka: {source.topic}/{source.partition}: where to go on is not known: {error!r}"
-            raise ExternalError(msg, retriable=True) from error
-        if assignments != self._assignments_total:
-            return None  # another's by now, or ours from another position
-        try:
-            # From here to the seek nothing is waited for: no poll can move the position in between.
-            start = await self._known_position(tp)
-            if start is None or end <= start:
-                return None
-            self._client.seek(tp, end)
-        except IllegalStateError:  # revoked in this very moment
-            return None
-        self._position_of[tp] = end
-        return Jump(start, end)
+        return await self._positions.skip_to(self._client, source, timestamp_ns)
 
     async def commit(self, positions: Mapping[TopicPartition, int]) -> None:
         """Store positions of partitions that are still ours; see ``Source``."""
@@ -326,7 +289,7 @@ class KafkaRecordSource:
         await self._recalls.stop(sources)
         positions = await self._listener.revoked(sources)
         for tp in partitions:
-            self._position_of.pop(tp, None)
+            self._positions.forget(tp)
         try:
             await self.commit(positions)
         except ExternalError as error:
@@ -334,7 +297,7 @@ class KafkaRecordSource:
 
     async def _take_over(self, sources: Collection[TopicPartition]) -> None:
         """Read partitions from what is stored, and say so."""
-        self._assignments_total += 1
+        self._positions.epoch += 1
         require_complete(sources, self._options.topics if self._together else ())
         if self.rewind_ns:  # else what lies behind the position came first, to be handed back
             self._client.pause(*map(KafkaPartition._make, sources))
@@ -378,7 +341,7 @@ class KafkaRecordSource:
         for source in gone:  # revoked while this was waiting
             del positions[source]
         self._read_on({source: starts[source] for source in positions})
-        self._assignments_total += 1  # whatever was asked while this was waiting is out of date
+        self._positions.epoch += 1  # whatever was asked while this was waiting is out of date
         if self._listener is not None:
             if self._transactional:
                 self._listener.assigned(positions, beyond)
@@ -412,41 +375,3 @@ class KafkaRecordSource:
         if self._identity is not None and self._identity.taken:
             msg = f"source.kafka: {self._identity}: each process needs its own"
             raise ExternalError(msg)
-
-    async def _known_position(self, tp: KafkaPartition) -> int | None:
-        """The position behind what was given, without waiting; None where it is not known yet."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0):
-                position: int = await self._client.position(tp)
-                return position
-        return None
-
-    async def _position(self, tp: KafkaPartition, records: list[Record]) -> int:
-        """The position behind the records, which may lie beyond markers and compacted ranges."""
-        try:
-            position: int = await self._client.position(tp)
-        except IllegalStateError:  # revoked in this very moment
-            position = records[-1].offset + 1
-        self._position_of[tp] = position
-        return position
-
-
-class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Hands aiokafka's calls on. It swallows what is raised here, so all is reported first."""
-
-    def __init__(self, source: KafkaRecordSource) -> None:
-        self._source = source
-
-    async def on_partitions_assigned(self, assigned: Collection[KafkaPartition]) -> None:
-        try:
-            await self._source.assigned(assigned)
-        except Exception as error:
-            self._source.not_taken_over(error)
-            raise
-
-    async def on_partitions_revoked(self, revoked: Collection[KafkaPartition]) -> None:
-        try:
-            await self._source.revoked(revoked)
-        except Exception:
-            log.exception("source.kafka: the revoked partitions were not handed over cleanly")
-            raise

@@ -168,10 +168,11 @@ class _Replay:
 
     def _end(self) -> None:
         """Nothing more comes: what waits for others to come goes on as time passes, then nothing waits any more."""
-        if self._engine.orders and not self._ended:
+        order = self._engine.order
+        if order is not None and not self._ended:
             self._ended = True
             self._engine.at_ends(self._engine.owned())
-        if not self._engine.waiting_total:
+        if order is None or not order.waiting_total:
             self._engine.draining = True
         self._turn()
 
@@ -192,7 +193,9 @@ class _Replay:
 
     @property
     def _has_room(self) -> bool:
-        return self._accounts.in_flight - self._engine.waiting_total < IN_FLIGHT_MAX
+        order = self._engine.order
+        waiting = 0 if order is None else order.waiting_total
+        return self._accounts.in_flight - waiting < IN_FLIGHT_MAX
 
     @property
     def _is_woken(self) -> bool:

@@ -9,6 +9,7 @@ from streamproc.telemetry import (
     total_carried,
     total_drift,
     total_features,
+    total_reordered,
     total_states,
 )
 
@@ -45,4 +46,5 @@ def total(gauges: Sequence[Gauges], workers: WorkerStates) -> Gauges:
         drift=total_drift([g.drift for g in gauges if g.drift is not None]),
         features=total_features([g.features for g in gauges if g.features is not None]),
         carried=total_carried([g.carried for g in gauges if g.carried is not None]),
+        reordered=total_reordered([g.reordered for g in gauges if g.reordered is not None]),
     )

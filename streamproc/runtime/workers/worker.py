@@ -17,8 +17,9 @@ import uvloop
 
 from streamproc.config import hide_in_logs, redact, secrets_of
 from streamproc.core import NS_PER_S, SystemClock, process_cpu_ns
+from streamproc.runtime.draining import DRAIN_GRACE_NS
 from streamproc.runtime.pipeline import Pipeline
-from streamproc.runtime.service import DRAIN_GRACE_NS, Service
+from streamproc.runtime.service import Service
 from streamproc.runtime.workers.channel import Channel
 from streamproc.runtime.workers.messages import (
     Brake,
