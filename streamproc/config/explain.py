@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from streamproc.config.docstrings import attributes
 from streamproc.config.foreign_names import nearest, suggestion
 from streamproc.config.scalars import shown
-from streamproc.config.shape import choice_of, is_section, is_tag, keys_of, tag_of
+from streamproc.config.shape import choice_of, is_section, is_tag, is_union, keys_of, tag_of
 from streamproc.config.tree import Path
 
 
@@ -93,9 +93,13 @@ def names_in(owner: object) -> list[str]:
 
 
 def _section(owner: object) -> type | None:
-    """The dataclass that an owner is, or None."""
+    """The dataclass that an owner is, or may be beside null; or None."""
     kind = owner.kind if isinstance(owner, _Inside) else owner
-    return kind if is_section(kind) else None
+    if is_section(kind):
+        return kind
+    members = set(get_args(kind)) - {types.NoneType} if is_union(kind) else ()
+    sections = [member for member in members if is_section(member)]
+    return sections[0] if len(sections) == len(members) == 1 else None
 
 
 def _missing(name: str, owner: object) -> str:

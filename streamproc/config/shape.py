@@ -110,7 +110,7 @@ def file_key(field: "Field[Any]") -> str:
 
 def choice_of(annotation: object) -> Mapping[str, type] | None:
     """The kinds that a one-key mapping may name, or None where the file has no such mapping."""
-    members = get_args(annotation) if _is_union(annotation) else (annotation,)
+    members = get_args(annotation) if is_union(annotation) else (annotation,)
     # Bare names, which Python users may write too, are read as the file's are.
     # A text beside them is something else, such as a field among features.
     kinds = frozenset(
@@ -179,7 +179,7 @@ def file_type(annotation: Any) -> Any:  # noqa: ANN401 - types as values
         return _nullable(annotation) or _beside_text(annotation) or _choice(annotation)
     if is_section(annotation):
         return section_type(annotation)
-    return _union(get_args(annotation)) if _is_union(annotation) else _generic(annotation)
+    return _union(get_args(annotation)) if is_union(annotation) else _generic(annotation)
 
 
 def _nullable(annotation: Any) -> Any:  # noqa: ANN401
@@ -317,5 +317,6 @@ def _likeness(section: type, value: Mapping[str, object]) -> int:
     return len(required & value.keys()) * 2 + (required <= value.keys())
 
 
-def _is_union(annotation: object) -> bool:
+def is_union(annotation: object) -> bool:
+    """Whether an annotation is one of several types, or of one and None."""
     return get_origin(annotation) in (Union, types.UnionType)

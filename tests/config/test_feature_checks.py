@@ -58,8 +58,8 @@ def test_fields_and_operators_stand_side_by_side(read: Read, minimal: str) -> No
         ("features: [{lag: {field: price}}]\nstate: {restore: none, changelog: {topic: a}}\n", "state.restore", "exclude each other"),
         (
             "features: [{lag: {field: price}}]\nstate: {changelog: {topic: a, interval: 0s}}\n",
-            "state.changelog",
-            "interval must be longer than 0",
+            "state.changelog.interval",
+            "must be longer than 0",
         ),
     ],
 )  # fmt: skip

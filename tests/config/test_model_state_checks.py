@@ -32,11 +32,15 @@ RESETS = "state: {inputs: {h: hN}, remembers: 1s, on_gap: reset}"
 @pytest.mark.parametrize(
     ("text", "key", "words"),
     [
-        ("model: {path: m.onnx, state: {inputs: {h: hN}}}", "model.state", "remembers is missing"),
-        ("model: {path: m.onnx, state: {inputs: {}, restore: none}}", "model.state", "empty"),
+        ("model: {path: m.onnx, state: {inputs: {h: hN}}}", "model.state.remembers", "is missing"),
+        (
+            "model: {path: m.onnx, state: {inputs: {}, restore: none}}",
+            "model.state.inputs",
+            "empty",
+        ),
         (
             "model: {path: m.onnx, state: {inputs: {h: hN}, remembers: 1s, restore: none}}",
-            "model.state",
+            "model.state.remembers",
             "must not stand beside restore",
         ),
         (
@@ -46,17 +50,17 @@ RESETS = "state: {inputs: {h: hN}, remembers: 1s, on_gap: reset}"
         ),
         (
             "model: {path: m.onnx, state: {inputs: {h: hN}, batch_axis: {c: 1}, remembers: 1s}}",
-            "model.state",
+            "model.state.batch_axis",
             "not among the inputs",
         ),
         (
             "model: {path: m.onnx, state: {inputs: {h: hN}, remembers: 1s, max_keys: 0}}",
-            "model.state",
+            "model.state.max_keys",
             "at least 1",
         ),
         (
             "model: {path: m.onnx, state: {inputs: {h: hN}, remembers: 1s, ttl: 0s}}",
-            "model.state",
+            "model.state.ttl",
             "above 0",
         ),
         (

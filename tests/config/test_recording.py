@@ -28,8 +28,8 @@ def test_the_secret_comes_by_reference_and_is_not_shown(read: Read, minimal: str
 
 def test_pseudonyms_without_a_secret_are_refused(problems: Problems, minimal: str) -> None:
     (found,) = problems(minimal + "record:\n  path: r\n  redact:\n    keys: true\n")
-    assert (found.key, found.line) == ("record.redact", 15)
-    assert "secret must have at least 16 characters" in found.message
+    assert (found.key, found.line) == ("record.redact.secret", 15)
+    assert "must have at least 16 characters" in found.message
 
 
 def test_fields_of_values_that_are_no_json_are_refused(problems: Problems, minimal: str) -> None:

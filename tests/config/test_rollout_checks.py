@@ -57,10 +57,10 @@ def test_arms_and_a_repository_are_read(read: Read, minimal: str, folder: Path) 
         ("rollout: {}\n", 13, "rollout", "says nothing"),
         ("rollout:\n  canary: {path: c.onnx}\n", 14, "rollout.canary.path", "there is no file"),
         ("rollout:\n  canary: {share: 0.1}\n", 14, "rollout.canary.path", "is missing"),
-        ("rollout:\n  canary: {path: model.onnx, share: 1.5}\n", 14, "rollout.canary", "at most 1"),
+        ("rollout:\n  canary: {path: model.onnx, share: 1.5}\n", 14, "rollout.canary.share", "at most 1"),
         (
             "rollout:\n  canary: {path: model.onnx, steps: [0.5, 0.2]}\n",
-            14, "rollout.canary", "steps must rise from share on",
+            14, "rollout.canary.steps", "must rise from share on",
         ),
         (
             "rollout:\n  arms:\n  - {name: a, path: model.onnx, share: 0.7}\n  canary: {path: model.onnx, share: 0.4}\n",

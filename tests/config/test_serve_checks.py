@@ -20,8 +20,8 @@ def test_it_is_closed_unless_it_is_asked_for(read: Read, minimal: str) -> None:
     [
         ('serve: {listen: "0.0.0.0:8000"}', "serve.token", "can be reached from other machines"),
         ("serve: {token: short}", "serve.token", "at least 16 characters"),
-        ("serve: {listen: here}", "serve", "listen must be host:port"),
-        ("serve: {max_rows: 0}", "serve", "max_rows must be at least 1"),
+        ("serve: {listen: here}", "serve.listen", "must be host:port"),
+        ("serve: {max_rows: 0}", "serve.max_rows", "must be at least 1"),
         (
             "serve: {}\nrollout: {canary: {path: model.onnx}}",
             "serve",

@@ -56,6 +56,12 @@ ADDED = [
         "must be a mapping of dead_letter_topic, shed_topic, ledger_topic, was a list",
     ),
     ("outcome: {}", "outcome", "did you mean outcomes?"),
+    ("serve: {listn: '127.0.0.1:1'}", "serve.listn", "did you mean listen?"),
+    ("rollout: {canry: {share: 0.5}}", "rollout.canry", "did you mean canary?"),
+    ("rollout: {canary: {shar: 0.5}}", "rollout.canary.shar", "did you mean share?"),
+    ("reorder: {slak: 1s}", "reorder.slak", "did you mean slack?"),
+    ("reorder: {}", "reorder.slack", "is missing: how"),
+    ("state: {changelog: {topc: x}}", "state.changelog.topc", "did you mean topic?"),
 ]
 
 
