@@ -63,6 +63,7 @@ class ProxyLoop:
     def __exit__(self, *_: object) -> None:
         for proxy in self._proxies:
             proxy.close()
+        self.call(_end_others())  # a connection that is being cut still has its ways to end
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
@@ -74,6 +75,14 @@ class ProxyLoop:
     def call(self, work: Coroutine[object, object, T]) -> T:
         """Do something on the loop, and wait for it."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+
+async def _end_others() -> None:
+    """Cancel all other tasks of the loop, and wait for their ends."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 class TcpProxy:
