@@ -457,11 +457,10 @@ def _device(part: int) -> dict[str, Any]:
 
 def _p99_ms(before: Mapping[str, float], after: Mapping[str, float]) -> float:
     """The 99th percentile of what a histogram took in between two looks, within its bucket by interpolation."""
-    head = 'streamproc_stage_latency_seconds_bucket{le="'
     buckets = []
     for name, value in after.items():
-        if name.startswith(head) and 'stage="queue"' in name:
-            bound = float(name.removeprefix(head).partition('"')[0].replace("+Inf", "inf"))
+        if name.startswith("streamproc_stage_latency_seconds_bucket{") and 'stage="queue"' in name:
+            bound = float(name.partition('le="')[2].partition('"')[0].replace("+Inf", "inf"))
             buckets.append((bound, value - before.get(name, 0.0)))
     buckets.sort()
     rank = 0.99 * buckets[-1][1]

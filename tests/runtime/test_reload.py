@@ -162,7 +162,8 @@ async def test_under_load_no_event_is_lost_and_each_says_what_decided_it(path: P
                 await asyncio.sleep(0.001)
             await reloading
             world.produce()
-            await world.until_decided()  # else the next one may come before this model had anything to decide
+            # Without this the next model may come before this one had anything to decide.
+            await world.until_decided()
         assert all(output == digests[digest] for digest, output in world.decided_by)
         assert len(world.decided_by) == 4
 

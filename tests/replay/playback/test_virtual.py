@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from streamproc.codecs import decode_decision
-from streamproc.core import OutRecords, RecordBatch
+from streamproc.core import ModelError, OutRecords, Reason, RecordBatch, SystemClock
+from streamproc.executors import Model, Simulated
 from streamproc.replay.playback import Playback, Replayed, ReplayMachine, arrivals, replay_virtual
 from streamproc.runtime import Assembly, Pipeline
 from streamproc.scheduling import Batching
@@ -114,6 +115,28 @@ def test_a_model_that_raises_makes_dead_letters() -> None:
     )
     assert found.accounts.summary(1, 0)["outcomes"]["dead_letter"] == 1
     assert found.accounts.summary(1, 0)["outcomes"]["on_time"] == 2
+
+
+class Punctual(FakeExecutor):
+    """Stops what is to end before the present, and answers nothing that is due before it, as real ones do."""
+
+    def run_by(
+        self, inputs: Any, deadline_ns: int | None, until_ns: int | None = None
+    ) -> dict[str, Any]:
+        now_ns = SystemClock().now_ns()
+        if any(instant is not None and instant < now_ns for instant in (deadline_ns, until_ns)):
+            raise ModelError(Reason.STOPPED, "no answer could be in time any more")
+        return self.run(inputs)
+
+
+def test_a_model_that_minds_the_clock_is_not_stopped_because_the_recording_is_old() -> None:
+    found = replay_virtual(
+        pipeline(model=Model(executor=Simulated(), stop_late=True)),
+        arrivals(reads(steady(20, every_ms=5.0)), Playback()),
+        executors=[Punctual()],
+        machine=machine(),
+    )
+    assert found.accounts.summary(1, 0)["outcomes"]["on_time"] == 20
 
 
 def test_an_empty_recording_has_an_empty_account() -> None:
