@@ -3,8 +3,11 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from streamproc.core import Columns
 from streamproc.engine.comparer import Comparer
+from streamproc.engine.intake import finite_rows
 from streamproc.engine.judge import CanaryJudge
+from streamproc.engine.rescue import Rescued
 from streamproc.engine.rollout_plan import ArmPlan
 
 
@@ -43,3 +46,11 @@ class TakenBack(NamedTuple):
     canary: str
     reason: str
     words: str
+
+
+def usable(outputs: Columns | Exception | Rescued, count: int) -> bool:
+    """Whether a model gave a row of finite numbers for each event."""
+    if isinstance(outputs, Exception | Rescued):
+        return False
+    fits = all(array.ndim and len(array) == count for array in outputs.values())
+    return fits and finite_rows(outputs, count) is None

@@ -76,7 +76,7 @@ class Engine:
         self.requests = parts.requests
         self.rollout = parts.rollout
         self._concluder.watch = self.rollout.decided
-        self._settlement.arms = self.rollout.ended
+        self._settlement.arms, self._settlement.took = self.rollout.ended, self.rollout.took
         self.restore = Restoring(
             parts.clock, parts.intake, parts.partitions, parts.accounts, parts.stateful
         )

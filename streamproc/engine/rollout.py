@@ -22,10 +22,8 @@ from streamproc.engine.conclude import Ran
 from streamproc.engine.decide import Decider
 from streamproc.engine.effects import Infer
 from streamproc.engine.in_flight import InFlight
-from streamproc.engine.intake import finite_rows
 from streamproc.engine.judge import CanaryJudge, Verdict
 from streamproc.engine.partitions import PartitionTable
-from streamproc.engine.rescue import Rescued
 from streamproc.engine.rollout_plan import ArmPlan, RolloutPlan, ShadowPlan
 from streamproc.engine.shares import KeyPlaces, Span, arms_at
 from streamproc.engine.turns import Turns
@@ -265,6 +263,11 @@ class Rollout:
                 share = judge.missed if number == arm.number else judge.others_missed
                 share.count(count, count * (outcome in _MISSED), now_ns)
 
+    def took(self, arms: Int64Array, took_ns: Int64Array) -> None:
+        """Events took so long; see ``Settlement.took``."""
+        for number in set(arms.tolist()):  # one, as a rule: a run is of one arm
+            self.books.took(self._names[number], took_ns[arms == number])
+
     def look(self, turns: Turns, first_number: int, now_ns: int) -> list[int]:
         """See what is due; gives the arms that are to be retired, having been taken back.
 
@@ -377,14 +380,6 @@ class Rollout:
             if found is not None:
                 differs = int(np.count_nonzero(found.differs))
                 arm.judge.differed.count(len(found.differs), differs, now_ns)
-
-
-def usable(outputs: Columns | Exception | Rescued, count: int) -> bool:
-    """Whether a model gave a row of finite numbers for each event."""
-    if isinstance(outputs, Exception | Rescued):
-        return False
-    fits = all(array.ndim and len(array) == count for array in outputs.values())
-    return fits and finite_rows(outputs, count) is None
 
 
 def _nobody(_: Compared) -> None:
