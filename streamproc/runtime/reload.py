@@ -25,7 +25,7 @@ from streamproc.runtime.scheduling import lane_budgets_ns, make_accounts, reload
 from streamproc.scheduling import Conflate, LatencyModel, SkipAhead, Utility, shed_policies
 from streamproc.slo import latencies_ns
 
-RELOADED = ("model", "rollout", "batching", "shed", "lanes", "slo")
+RELOADED = ("model", "rollout", "batching", "shed", "lanes", "slo", "alerts")
 """The keys that a reload may change, some of them in part; besides them the secrets of ``credentials``."""
 _NESTED = ("source", "sink", "telemetry")
 _ADVICE = "a reload cannot change it: restart, or put it back"

@@ -176,7 +176,11 @@ class Reloader:
             key for key in RELOADED if getattr(self.config, key) != getattr(prepared.config, key)
         ]
         tried_again = self.rolled_back.undone()
-        if {*changed} - {"slo"} or prepared.executors is not self.executors or tried_again:
+        if (
+            {*changed} - {"slo", "alerts"}
+            or prepared.executors is not self.executors
+            or tried_again
+        ):
             self._put_into_engine(prepared, "; ".join((words, *changed)))
             self._driver.swap(prepared.executors, prepared.compute)
             if _runs_another(self.config, before, prepared.config, after):

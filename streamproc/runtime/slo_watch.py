@@ -3,23 +3,19 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
-from streamproc.config import PipelineConfig, kafka_sink, kafka_source
-from streamproc.connectors.kafka import Access, TopicWriter
+from streamproc.config import PipelineConfig
 from streamproc.core import NS_PER_S, Clock
+from streamproc.runtime.alert_places import AlertPlaces
 from streamproc.runtime.label_topic import LabelTopic
 from streamproc.slo import (
     Alert,
-    Courier,
     Evaluator,
     Measures,
     SloCollector,
-    Webhook,
     restore,
     save,
     view_of,
@@ -55,9 +51,7 @@ class SloWatch:
         self._brake = brake
         self._measures = Measures()
         self._evaluator = Evaluator(config.name, config.slo, config.alerts, _ladder_of(config))
-        self._webhook: Webhook | None = None
-        self._writer: TopicWriter | None = None
-        self._couriers = tuple(self._make_couriers())
+        self._places = AlertPlaces(config)
         self._labels = LabelTopic(config, clock)
         self._saved_ns = clock.now_ns()
         self._failed = False
@@ -65,7 +59,7 @@ class SloWatch:
             config.name,
             self._evaluator,
             labels=lambda: self._labels.counts,
-            delivered=lambda: {c.place: (c.sent, c.failed) for c in self._couriers},
+            delivered=self._places.delivered,
         )
 
     def view(self) -> list[dict[str, Any]]:
@@ -73,24 +67,26 @@ class SloWatch:
         return view_of(self._evaluator)
 
     def change(self, config: PipelineConfig) -> None:
-        """Go on with other objectives, after a reload; where alerts go stays."""
-        self._evaluator.change(config.slo, _ladder_of(config))
+        """Go on with other objectives and alerts, after a reload: what fires goes on."""
+        if config.alerts != self._config.alerts:
+            self._places.change(config, self._evaluator.book.firing, self._clock.now_ns())
+        self._config = config
+        self._evaluator.change(config.slo, _ladder_of(config), config.alerts)
         self._labels.change(config)
 
     async def run(self) -> None:
         """Watch until cancelled; then the windows are kept, and what is to be told is tried once more."""
         if (path := self._state_path) is not None:
             await asyncio.to_thread(restore, path, self._config.name, self._evaluator)
-        beside = [asyncio.create_task(courier.run()) for courier in self._couriers]
-        beside.append(asyncio.create_task(self._labels.run()))
+        self._places.open()
+        labels = asyncio.create_task(self._labels.run())
         try:
             while True:
                 self._look_safely()
                 await asyncio.sleep(self._config.alerts.every / NS_PER_S)
         finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            labels.cancel()
+            await asyncio.gather(labels, return_exceptions=True)
             with contextlib.suppress(asyncio.CancelledError):
                 await self._close()
 
@@ -106,14 +102,13 @@ class SloWatch:
     def look(self) -> None:
         """Look at the books once."""
         accounts = self._accounts()
-        if accounts is None or not self._evaluator.objectives:
+        if accounts is None or not self._is_anything_due():
             return
         now_ns = self._clock.now_ns()
         alerts = self._evaluator.look(now_ns, accounts, self._labels.counts)
         for alert in alerts:
             _say(alert)
-        for courier in self._couriers:
-            courier.tell(alerts)
+        self._places.tell(alerts)
         measures = self._evaluator.measures
         if measures != self._measures:
             _say_measures(self._measures, measures)
@@ -122,6 +117,11 @@ class SloWatch:
         if now_ns - self._saved_ns >= _SAVE_EVERY_NS:
             self._saved_ns = now_ns
             self._save()
+
+    def _is_anything_due(self) -> bool:
+        """Whether there are objectives; or there were, and something of them is to be ended."""
+        evaluator = self._evaluator
+        return bool(evaluator.objectives or evaluator.book.firing) or self._measures != Measures()
 
     @property
     def _state_path(self) -> Path | None:
@@ -133,36 +133,9 @@ class SloWatch:
         if (path := self._state_path) is not None and self._evaluator.objectives:
             save(path, self._config.name, self._evaluator)
 
-    def _make_couriers(self) -> list[Courier]:
-        alerts, found = self._config.alerts, []
-        if alerts.webhook is not None:
-            self._webhook = Webhook(self._config.name, alerts.webhook, alerts.token)
-            found.append(Courier("webhook", self._post))
-        if alerts.topic is not None:
-            source = kafka_source(self._config, "alerts.topic")
-            sink = kafka_sink(self._config, "alerts.topic")
-            self._writer = TopicWriter(Access.of_sink(sink, source), alerts.topic, sink)
-            found.append(Courier("topic", self._write))
-        return found
-
-    async def _post(self, alerts: Sequence[Alert]) -> None:
-        if self._webhook is not None:
-            await asyncio.to_thread(self._webhook.post, alerts)
-
-    async def _write(self, alerts: Sequence[Alert]) -> None:
-        if self._writer is not None:
-            await self._writer.write(
-                [(alert.fingerprint.encode(), msgspec.json.encode(alert)) for alert in alerts]
-            )
-
     async def _close(self) -> None:
         self._save()
-        for courier in self._couriers:
-            await courier.finish()
-        if self._writer is not None:
-            await self._writer.stop()
-        if self._webhook is not None:
-            self._webhook.close()
+        await self._places.close()
 
 
 def _ladder_of(config: PipelineConfig) -> list[str]:

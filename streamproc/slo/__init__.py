@@ -1,6 +1,6 @@
 """Objectives: what is promised, how fast its budget burns, who is told, what is done about it."""
 
-from streamproc.slo.alerts import Alert, fingerprint
+from streamproc.slo.alerts import Alert, fingerprint, instant_text
 from streamproc.slo.brake import Measures
 from streamproc.slo.collector import SloCollector
 from streamproc.slo.counts import Counts, LabelCounts, count
@@ -49,6 +49,7 @@ __all__ = [
     "duration_text",
     "endings",
     "fingerprint",
+    "instant_text",
     "latencies_ns",
     "message_of",
     "percent",

@@ -68,7 +68,7 @@ class AlertBook:
     """
 
     def __init__(self, repeat_ns: int) -> None:
-        self._repeat_ns = repeat_ns
+        self.repeat_ns = repeat_ns
         self._firing: dict[str, _Firing] = {}
 
     @property
@@ -91,7 +91,7 @@ class AlertBook:
             alert = Alert(
                 "firing", condition.labels, condition.annotations, began, fingerprint=digest
             )
-            if fire is None or now_ns - fire.told_ns >= self._repeat_ns:
+            if fire is None or now_ns - fire.told_ns >= self.repeat_ns:
                 self._firing[digest] = _Firing(alert, now_ns)
                 told.append(alert)
             else:

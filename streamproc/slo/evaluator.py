@@ -39,8 +39,16 @@ class Evaluator:
         self.brakes: dict[str, Brake] = {}
         self.change(objectives, ladder)
 
-    def change(self, objectives: Sequence[Objective], ladder: Sequence[str]) -> None:
-        """Go on with other objectives, or other variants; what counts the same keeps its past."""
+    def change(
+        self,
+        objectives: Sequence[Objective],
+        ladder: Sequence[str],
+        alerts: Alerts | None = None,
+    ) -> None:
+        """Go on with other objectives, variants or ways to tell; what counts the same keeps its past, and what fires fires."""
+        if alerts is not None:
+            self.alerts = alerts
+            self.book.repeat_ns = int(alerts.repeat)
         self._ladder = tuple(ladder)
         kept = {watch.objective: watch for watch in self.watches.values()}
         self.objectives = tuple(objectives)

@@ -32,12 +32,12 @@ class CountRing:
         every_ns: how often it is told; several of these make a step where the window is long.
     """
 
-    __slots__ = ("_begin", "_end", "_rows", "_samples", "_step_ns", "window_ns")
+    __slots__ = ("_begin", "_end", "_rows", "_samples", "step_ns", "window_ns")
 
     def __init__(self, window_ns: int, every_ns: int) -> None:
         self.window_ns = window_ns
-        self._step_ns = max(every_ns, -(-window_ns // SAMPLES_MAX))
-        self._rows = window_ns // self._step_ns + 3
+        self.step_ns = max(every_ns, -(-window_ns // SAMPLES_MAX))
+        self._rows = window_ns // self.step_ns + 3
         # Twice as long as it needs to be: what is held lies in one piece, and moves to the front once a round.
         self._samples: Int64Array = np.zeros((2 * self._rows, 3), dtype=np.int64)
         self._begin = self._end = 0
@@ -50,7 +50,7 @@ class CountRing:
         if len(self):
             newest_ns = int(self._samples[self._end - 1, 0])
             # A timer may come a little early.
-            if now_ns - newest_ns < self._step_ns - self._step_ns // 20:
+            if now_ns - newest_ns < self.step_ns - self.step_ns // 20:
                 return
         if self._end == len(self._samples):
             kept = self._samples[self._begin :].copy()

@@ -167,10 +167,10 @@ class ObjectiveWatch:
         self._base, self._first_ns, self._last = other._base, other._first_ns, other._last  # noqa: SLF001
         there = other._rings  # noqa: SLF001 - the same class
         for length in self._rings:
-            if length in there:
+            if length in there and there[length].step_ns == self._rings[length].step_ns:
                 self._rings[length] = there[length]
             else:  # the next longer one remembers as far, if not as finely
-                donor = min((n for n in there if n > length), default=max(there))
+                donor = min((n for n in there if n >= length), default=max(there))
                 self._rings[length].restore(there[donor].samples())
 
     def saved(self) -> tuple[Counts, dict[int, Int64Array]]:

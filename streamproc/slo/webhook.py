@@ -51,10 +51,15 @@ class Webhook:
     def __init__(self, pipeline: str, url: str, token: str | None = None) -> None:
         self._pipeline = pipeline
         self._url = url
-        self._headers = {"Content-Type": "application/json", "User-Agent": f"streamproc/{VERSION}"}
-        if token is not None:
-            self._headers["Authorization"] = f"Bearer {token}"
+        self.renew(token)
         self._pool = urllib3.PoolManager(num_pools=1, maxsize=1)
+
+    def renew(self, token: str | None) -> None:
+        """Send another token from the next message on."""
+        headers = {"Content-Type": "application/json", "User-Agent": f"streamproc/{VERSION}"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        self._headers = headers
 
     def post(self, alerts: Sequence[Alert]) -> None:
         """Post them.

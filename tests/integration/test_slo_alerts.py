@@ -1,10 +1,11 @@
 """Alerts of the pipeline itself, with real webhooks and a real service."""
 
 import asyncio
-from collections.abc import Iterator
+import contextlib
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,8 +22,8 @@ from streamproc.executors import Model, ModelVariant, Simulated
 from streamproc.runtime import Service
 from streamproc.runtime.scheduling import make_accounts
 from streamproc.runtime.slo_watch import SloWatch
-from streamproc.slo import Alerts, Measures, Objective, OnBurn, fingerprint
-from streamproc.testing import MemoryBroker, MemorySink, MemorySource
+from streamproc.slo import Alert, Alerts, Measures, Objective, OnBurn, fingerprint
+from streamproc.testing import FakeExecutor, MemoryBroker, MemorySink, MemorySource
 from tests.engine.pipelines import pipeline, within
 from tests.support.processes import free_port
 from tests.support.webhook import Hook, hook
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 DAY = Duration.parse("1d")
 PROMISE = Objective("on-time", 99.0, good="on_time", period=DAY)
 SMALL = OnBurn(variant="small", max_queue=5, hold=Duration.parse("30s"))
+ALERT = Alert("firing", {"alertname": "a", "window": "2m"}, {}, "2026-01-01T00:00:00.000Z")
 
 
 @pytest.fixture
@@ -201,5 +203,120 @@ async def test_a_reload_brings_other_objectives() -> None:
     odd = Objective("odd", 99.0, latency=Duration.parse("47ms"))
     with pytest.raises(ConfigError, match="47ms is no bucket boundary"):
         await service.reload(replace(config, slo=(odd,)))
+    service.stop()
+    await running
+
+
+@contextlib.asynccontextmanager
+async def burning(world: World) -> AsyncIterator[None]:
+    """A watch with a page that fires."""
+    running = asyncio.create_task(world.watch.run())
+    await asyncio.sleep(0)
+    world.go(60, Outcome.ON_TIME)
+    world.go(60, Outcome.SHED)
+    yield
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def pages(alerts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [alert for alert in alerts if alert["labels"]["window"] == "2m"]
+
+
+def sent_by(world: World) -> float:
+    samples = [s for f in world.watch.collector.collect() for s in f.samples]
+    return sum(s.value for s in samples if s.name == "streamproc_alerts_sent_total")
+
+
+async def test_a_reload_takes_what_fires_to_another_webhook(taken: Hook) -> None:
+    world = World(Alerts(webhook=taken.url))
+    with hook() as other:
+        async with burning(world):
+            await until(lambda: pages(taken.alerts("firing")))
+            world.watch.change(replace(world.config, alerts=Alerts(webhook=other.url)))
+            await until(lambda: pages(other.alerts("firing")) and pages(taken.alerts("resolved")))
+            (first,), (second,) = pages(taken.alerts("firing")), pages(other.alerts("firing"))
+            for name in ("status", "labels", "startsAt", "fingerprint"):
+                assert second[name] == first[name]
+            (over,) = pages(taken.alerts("resolved"))
+            assert over["fingerprint"] == first["fingerprint"]
+            assert "a reload named other places" in over["annotations"]["note"]
+
+            heard = len(taken.messages)
+            world.go(600, Outcome.ON_TIME)
+            await until(lambda: pages(other.alerts("resolved")))
+            assert "note" not in pages(other.alerts("resolved"))[0]["annotations"]
+            assert len(taken.messages) == heard
+
+            came = sum(len(m["alerts"]) for m in (*taken.messages, *other.messages))
+            await until(lambda: sent_by(world) == came)  # counted over both
+
+            world.watch.change(replace(world.config, alerts=Alerts()))  # nowhere
+            before = len(other.alerts("firing"))
+            world.go(60, Outcome.SHED)
+        assert len(other.alerts("firing")) == before
+
+
+async def test_another_token_is_sent_and_nothing_is_told_again(taken: Hook) -> None:
+    world = World(Alerts(webhook=taken.url, token="the-first-token"))
+    async with burning(world):
+        await until(lambda: pages(taken.alerts("firing")))
+        alerts = Alerts(webhook=taken.url, token="the-second-token")
+        world.watch.change(replace(world.config, alerts=alerts))
+        world.go(600, Outcome.ON_TIME)
+        await until(lambda: pages(taken.alerts("resolved")))
+    assert taken.headers[0]["Authorization"] == "Bearer the-first-token"
+    assert taken.headers[-1]["Authorization"] == "Bearer the-second-token"
+    assert len(pages(taken.alerts("firing"))) == 1
+
+
+async def test_without_objectives_what_was_open_is_over_and_what_was_done_is_given_back(
+    taken: Hook,
+) -> None:
+    promise = replace(PROMISE, good=("on_time", "degraded"), on_burn=SMALL)
+    world = World(Alerts(webhook=taken.url), promise)
+    async with burning(world):
+        await until(lambda: pages(taken.alerts("firing")))
+        world.watch.change(replace(world.config, slo=()))
+        world.go(5, Outcome.SHED)
+        await until(lambda: pages(taken.alerts("resolved")))
+        assert world.braked[-1] == Measures()
+
+
+def test_what_fires_is_repeated_as_the_new_settings_say() -> None:
+    world = World(Alerts())
+    told: list[Alert] = []
+    world.watch._places.tell = told.extend  # type: ignore[method-assign]
+    world.go(60, Outcome.ON_TIME)
+    world.go(120, Outcome.SHED)
+    (began,) = {a.starts_at for a in told if a.labels.get("window") == "2m"}
+    told.clear()
+    repeat = Alerts(repeat=Duration.parse("1m"), every=Duration.parse("10s"))
+    world.watch.change(replace(world.config, alerts=repeat))
+    world.go(180, Outcome.SHED)
+    again = [a for a in told if a.labels.get("window") == "2m"]
+    assert [a.status for a in again] == ["firing"] * 3
+    assert {a.starts_at for a in again} == {began}
+    (standing,) = world.watch.view()
+    assert standing["events"] == 71 * 50  # since the first look: the windows have lost nothing
+
+
+async def test_a_reload_of_a_service_takes_other_alerts(taken: Hook) -> None:
+    broker = MemoryBroker({"ticks": 1, "decisions": 1}, clock=(clock := SystemClock()))
+    config = pipeline(slo=(PROMISE,), deadline=within("10s"))
+    parts = config.parts(
+        source=MemorySource(broker, ["ticks"], group="p"),
+        sink=MemorySink(broker),
+        executor=FakeExecutor(),
+        clock=clock,
+    )
+    service = Service(config, parts)
+    running = asyncio.create_task(service.run())
+    await until(lambda: service.state() == "running")
+    answer = await service.reload(replace(config, alerts=Alerts(webhook=taken.url)))
+    assert answer["changed"] == ["alerts"]
+    assert service._slo is not None
+    service._slo._places.tell([ALERT])
+    await until(lambda: taken.messages)
     service.stop()
     await running
