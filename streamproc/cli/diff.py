@@ -23,6 +23,7 @@ from streamproc.replay.diff import (
     difference,
     judge,
     side_of,
+    tried_sides,
 )
 from streamproc.reports import ReportFile, render_difference
 
@@ -76,7 +77,17 @@ class _Lines:
 
 def diff(
     baseline: Annotated[Path, typer.Argument(metavar="BASELINE.mcap", help="How it was.")],
-    candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE.mcap", help="How it would be.")],
+    candidate: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="CANDIDATE.mcap",
+            help="How it would be; without it, what a model decided that was tried in the baseline.",
+        ),
+    ] = None,
+    tried: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of a shadow or canary: held against the model itself."),
+    ] = None,
     tolerance: Annotated[
         list[str] | None,
         typer.Option(
@@ -128,7 +139,10 @@ def diff(
     log_level: options.Level = options.LogLevel.WARNING,  # noqa: ARG001 - its callback does it
     traceback: options.Traceback = False,  # noqa: ARG001 - main looks for it
 ) -> int:
-    """Compare two recordings of the same traffic; exit 1 when more differs than is allowed."""
+    """Compare two recordings of the same traffic, or two models in one; exit 1 when more differs than is allowed."""
+    if candidate is not None and tried is not None:
+        msg = "is of one recording: leave CANDIDATE.mcap out"
+        raise typer.BadParameter(msg, param_hint="--tried")
     tolerances = _tolerances(tolerance or [])
     zero = Bound(0, is_share=False)
     bounds = Bounds(
@@ -142,15 +156,19 @@ def diff(
     file = None if html is None else ReportFile(html)
     with contextlib.ExitStack() as stack:
         told = _Changes(None if changes is None else _Lines(changes, stack))
-        readers = [stack.enter_context(CaptureReader(path)) for path in (baseline, candidate)]
-        sides = [side_of(str(p), r) for p, r in zip((baseline, candidate), readers, strict=True)]
+        reader = stack.enter_context(CaptureReader(baseline))
+        if candidate is None:
+            sides = tried_sides(str(baseline), reader, tried)
+        else:
+            other = stack.enter_context(CaptureReader(candidate))
+            sides = side_of(str(baseline), reader), side_of(str(candidate), other)
         found = difference(*sides, tolerances=tolerances, label=label, told=told)
         floor: Difference | None = None
         if noise is not None:
             again = side_of(str(noise), stack.enter_context(CaptureReader(noise)))
             floor = difference(sides[0], again, tolerances=tolerances, label=label)
     findings = judge(found, bounds, floor)
-    pipeline = readers[0].metadata.pipeline or baseline.name
+    pipeline = reader.metadata.pipeline or baseline.name
     show(result_console(as_json=json), found, findings, told.first, told.left_out)
     if file is not None:
         file.write(render_difference(page(pipeline, found, findings, told.first, told.left_out)))

@@ -32,7 +32,7 @@ from streamproc.replay.playback import (
     schedule_of,
     timing,
 )
-from streamproc.runtime import Assembly, Pipeline, lane_specs, metadata_of
+from streamproc.runtime import Assembly, ComparisonTap, Pipeline, lane_specs, metadata_of
 from streamproc.telemetry import Summary
 
 
@@ -262,6 +262,13 @@ def output(job: Job, executors: Sequence[Executor]) -> Iterator[Attach]:
 
             def attach(assembly: Assembly, now_ns: Callable[[], int]) -> None:
                 assembly.settlement.tap = CaptureOutput(writer, now_ns)
+                rollout = assembly.engine.rollout
+                rollout.told = ComparisonTap(
+                    writer.comparisons,
+                    shadow=lambda: rollout.shadow,
+                    variants=lambda: [model.variant for model in models],
+                    now_ns=now_ns,
+                ).told
 
             yield attach
     except OSError as error:

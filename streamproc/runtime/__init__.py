@@ -19,6 +19,7 @@ from streamproc.runtime.inference import Ran, attempt, saved, try_again
 from streamproc.runtime.machine import machine_facts
 from streamproc.runtime.parts import Parts
 from streamproc.runtime.pipeline import Pipeline
+from streamproc.runtime.recorded_comparisons import ComparisonTap
 from streamproc.runtime.recording import metadata_of, outcome_columns, sent_batch
 from streamproc.runtime.rolled_back import TakenBackEntry, read_entries
 from streamproc.runtime.rollout import identity_of
@@ -35,6 +36,7 @@ from streamproc.runtime.workers import WorkerGroup
 __all__ = [
     "DRAIN_GRACE_NS",
     "Assembly",
+    "ComparisonTap",
     "Parts",
     "Pipeline",
     "Ran",

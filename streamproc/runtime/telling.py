@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from streamproc.config import PipelineConfig
 from streamproc.core import Clock, ModelInfo, RecordBatch
+from streamproc.engine import Compared
 from streamproc.runtime.assembly import Assembly
 from streamproc.runtime.exporting import exporter_of
+from streamproc.runtime.recorded_comparisons import ComparisonTap
 from streamproc.runtime.recording import RecordingTap, metadata_of, recorder_of
 from streamproc.runtime.shadow_records import ShadowRecords
 from streamproc.telemetry import Told
@@ -59,7 +61,13 @@ class Telling:
             shadow=lambda: assembly.engine.rollout.shadow,
             variants=lambda: [model.variant for model in self._models()],
         )
-        assembly.engine.rollout.told = self._shadows.told
+        told_of = [self._shadows.told]
+
+        def compared(found: Compared) -> None:
+            for tell in told_of:
+                tell(found)
+
+        assembly.engine.rollout.told = compared
         options = self._config.record
         if options is None:
             return None
@@ -67,6 +75,13 @@ class Telling:
         self._recorder = recorder = recorder_of(self._config, options, told, self._clock)
         recorder.start()
         assembly.settlement.tap = RecordingTap(recorder, self._clock)
+        comparisons = ComparisonTap(
+            recorder.comparisons,
+            shadow=lambda: assembly.engine.rollout.shadow,
+            variants=lambda: [model.variant for model in self._models()],
+            now_ns=self._clock.now_ns,
+        )
+        told_of.append(comparisons.told)
         return recorder.records
 
     def schedule(self, data: bytes, at_ns: int) -> None:

@@ -18,6 +18,7 @@ from streamproc.connectors.capture import (
     RecordedModel,
 )
 from streamproc.core import Outcome, TopicPartition, VirtualClock
+from tests.support.captures import comparisons_of
 
 TICKS = TopicPartition("ticks", 0)
 START_NS = 1_700_000_000_000_000_000
@@ -188,3 +189,32 @@ def test_what_is_wrong_is_said_in_a_line(
     _, err = capsys.readouterr()
     assert said in " ".join(err.split())
     assert "Traceback" not in err
+
+
+def test_one_recording_of_a_shadow_is_two_sides(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "day.mcap"
+    told = CaptureMetadata(pipeline="direction", recorded_by="service")
+    with CaptureWriter(path, told, clock=VirtualClock(START_NS), durable=False) as writer:
+        writer.comparisons(comparisons_of(0.5, 0.5, 0.7))
+    answer = found(capsys, str(path), code=1)
+    assert (answer["joined"], answer["compared"]) == (3, 3)
+    assert [one["id"] for one in answer["changes"]] == ["ticks/3/2"]
+    assert answer["baseline"]["file"] == f"{path}: full"
+    assert answer["candidate"]["file"] == f"{path}: v2"
+    found(capsys, str(path), "--tried", "v2", "--max-changed", "50%", code=0)
+
+    with CaptureWriter(path, told, durable=False, overwrite=True) as writer:
+        writer.comparisons(comparisons_of(0.5))
+        writer.comparisons(comparisons_of(0.7, candidate="v3", published=True))
+    found(capsys, str(path), "--tried", "v2", code=0)
+    found(capsys, str(path), "--tried", "v3", code=1)
+    for words, said in (
+        ([str(path)], "choose one with --tried: v2, v3"),
+        ([str(path), "--tried", "v4"], "'v4' was not tried"),
+        ([str(path), str(path), "--tried", "v2"], "leave CANDIDATE.mcap out"),
+        ([capture(tmp_path / "a.mcap", {0: 0.2})], "has no model that was tried"),
+    ):
+        assert main(["diff", *words]) == 2
+        assert said in capsys.readouterr().err

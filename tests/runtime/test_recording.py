@@ -11,6 +11,8 @@ import pytest
 
 from streamproc.connectors.capture import CaptureReader, Record, Redact
 from streamproc.core import ConfigError, Outcome, SystemClock
+from streamproc.executors import Canary, Rollback, Rollout, Shadow
+from streamproc.replay.diff import difference, tried_sides
 from streamproc.runtime import Service
 from streamproc.telemetry import Summary
 from streamproc.testing import FakeExecutor, MemoryBroker, MemorySink, MemorySource
@@ -126,3 +128,63 @@ async def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> Non
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"record\.path: cannot make the folder"):
         await recorded(tmp_path / "file" / "folder")
+
+
+def one_more(inputs: Any) -> Any:
+    return inputs["input"] + 1.0
+
+
+async def test_what_shadow_and_canary_decided_otherwise_is_recorded(tmp_path: Path) -> None:
+    clock = SystemClock()
+    broker = MemoryBroker({"ticks": 2, "decisions": 2, "p.dlq": 2}, clock=clock)
+    for n in range(400):
+        broker.produce("ticks", {"x": n}, key=f"k{n % 40}".encode(), partition=n % 2)
+    lenient = Rollback(disagreement=0.9, min_events=10_000)
+    rollout = Rollout(
+        canary=Canary(name="v2", path="c.onnx", share=0.5, rollback=lenient),
+        shadow=Shadow(name="v3", path="s.onnx", share=1.0),
+    )
+    config = pipeline(deadline=within("10m"), rollout=rollout, record=Record(str(tmp_path)))
+    source = MemorySource(broker, ["ticks"], group="p")
+    executors = [
+        FakeExecutor(function, variant=name)
+        for name, function in (
+            ("full", lambda x: x["input"]), ("v2", one_more), ("reference", lambda x: x["input"]), ("v3", one_more)
+        )
+    ]  # fmt: skip
+    parts = config.parts(source=source, sink=MemorySink(broker), executor=executors, clock=clock)
+    service = Service(config, parts)
+    task = asyncio.create_task(service.run())
+
+    def compared() -> dict[str, int]:
+        accounts = service.accounts()
+        assert accounts is not None
+        return {name: one.compared for name, one in accounts.rollout.comparisons.items()}
+
+    async with asyncio.timeout(PATIENCE_S):
+        while service.accounts() is None or sum(compared().values()) < 500:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    service.stop()
+    await task
+    counted = compared()
+    capture = CaptureReader(tmp_path)
+    published = {
+        one.id: msgspec.json.decode(one.value or b"")["output"] for one in capture.decisions()
+    }
+    told: dict[str, int] = {}
+    for one in capture.comparisons():
+        told[one.candidate] = told.get(one.candidate, 0) + len(one.differs)
+        assert one.published == (one.candidate == "v2")
+        assert one.model == "full" or one.candidate == "v3"
+        sent = one.by_candidate if one.published else one.by_model
+        outputs = [msgspec.json.decode(value)["output"] for value in sent]
+        topic, partition = one.source
+        ids = [f"{topic}/{partition}/{offset}" for offset in one.offset.tolist()]
+        assert [published[id_] for id_ in ids] == outputs
+        if one.published:
+            assert one.differs.all()
+    assert told == counted
+    first, second = tried_sides("day.mcap", capture, "v2")
+    found = difference(first, second)
+    assert found.compared == counted["v2"]
+    assert found.changed == found.compared

@@ -9,6 +9,7 @@ import numpy as np
 from streamproc.connectors.capture import (
     CaptureMetadata,
     CaptureWriter,
+    Comparisons,
     Gap,
     OutcomeColumns,
     RecordedDecision,
@@ -52,6 +53,33 @@ def batch_of(
         behind=columns.get("behind", 0),
         timestamp_type=columns.get("timestamp_type", 0),
     )
+
+
+def comparisons_of(
+    *scores: float, candidate: str = "v2", published: bool = False, row: int | None = None
+) -> Comparisons:
+    """The model decided 0.5 about each event, and the candidate this."""
+    count = len(scores)
+    return Comparisons(
+        START_NS,
+        SOURCE,
+        np.arange(count),
+        None if row is None else np.full(count, row),
+        candidate,
+        "full",
+        published,
+        [b'{"output":{"score":0.5}}'] * count,
+        [b'{"output":{"score":%g}}' % score for score in scores],
+        np.array([score != 0.5 for score in scores]),
+    )
+
+
+def assert_same_comparisons(ours: Comparisons, theirs: Comparisons) -> None:
+    """Both tell the same."""
+    for mine, its in zip(ours, theirs, strict=True):
+        assert (mine.tolist() if isinstance(mine, np.ndarray) else mine) == (
+            its.tolist() if isinstance(its, np.ndarray) else its
+        )
 
 
 def decision_of(offset: int, *, log_time_ns: int = START_NS, **values: Any) -> RecordedDecision:

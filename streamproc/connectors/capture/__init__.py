@@ -10,16 +10,19 @@
             ...
         for columns in capture.outcomes():                   # OutcomeColumns
             ...
+        for compared in capture.comparisons():               # Comparisons: of a shadow or a canary with the model
+            ...
         for entry in capture.schedule():                     # ScheduleEntry: version, data
             ...
 
-Channels are ``records/TOPIC/PARTITION``, ``decisions``, ``outcomes``, ``schedule`` and ``gaps``; their messages
+Channels are ``records/TOPIC/PARTITION``, ``decisions``, ``outcomes``, ``comparisons``, ``schedule`` and ``gaps``; their messages
 are in ``schemas/capture.proto``.
 """
 
 from streamproc.connectors.capture.json_lines import JsonLines, LineForm, TimeUnit, open_lines
 from streamproc.connectors.capture.messages import (
     UNKNOWN_LANE,
+    Comparisons,
     Gap,
     OutcomeColumns,
     RecordedDecision,
@@ -41,6 +44,7 @@ __all__ = [
     "CaptureReader",
     "CaptureSummary",
     "CaptureWriter",
+    "Comparisons",
     "Gap",
     "Job",
     "JsonLines",

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from streamproc.connectors.capture.messages import (
+    Comparisons,
     Gap,
     OutcomeColumns,
     RecordedDecision,
@@ -25,6 +26,7 @@ RECORDS: Final = "records"
 DECISIONS: Final = "decisions"
 OUTCOMES: Final = "outcomes"
 SCHEDULE: Final = "schedule"
+COMPARISONS: Final = "comparisons"
 GAP: Final = "gap"
 LENGTH_BYTES: Final = 4
 _VERSION: Final = 2
@@ -221,6 +223,30 @@ def unpack_decisions(
     for log_time_ns, topic, source_topic, partition, offset, row, outcome, *rest in item[2]:
         source = TopicPartition(source_topic, partition)
         yield RecordedDecision(log_time_ns, topic, source, offset, row, Outcome(outcome), *rest)
+
+
+def pack_comparisons(compared: Comparisons) -> Item:
+    """What two models decided."""
+    log_time_ns, source, *rest, differs = compared
+    return (COMPARISONS, len(differs), log_time_ns, *source, *rest, differs)
+
+
+def unpack_comparisons(item: Item) -> Comparisons:
+    """The comparisons of an item."""
+    _, _, log_time_ns, topic, partition, offset, row, candidate, model, published, *values = item
+    by_model, by_candidate, differs = values
+    return Comparisons(
+        log_time_ns,
+        TopicPartition(topic, partition),
+        np.frombuffer(offset, np.int64),
+        _array(row),
+        candidate,
+        model,
+        published,
+        by_model,
+        by_candidate,
+        np.frombuffer(differs, np.bool_),
+    )
 
 
 def pack_schedule(data: bytes, log_time_ns: int, version: int) -> Item:

@@ -7,12 +7,13 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamproc.core import Headers, Int64Array, Outcome, TopicPartition
+from streamproc.core import BoolArray, Headers, Int64Array, Outcome, TopicPartition
 
 DECISIONS: Final = "decisions"
 OUTCOMES: Final = "outcomes"
 SCHEDULE: Final = "schedule"
 GAPS: Final = "gaps"
+COMPARISONS: Final = "comparisons"
 RECORDS: Final = "records/"
 """The channels; those of records go on with TOPIC/PARTITION."""
 
@@ -105,6 +106,36 @@ class OutcomeColumns:
         return len(self.offset)
 
 
+class Comparisons(NamedTuple):
+    """Events of one partition that the model itself and one that is tried decided both, in columns of n.
+
+    What either decided is a JSON object with its ``output``, as a decision has it.
+
+    Attributes:
+        log_time_ns: when they were compared.
+        source: the partition.
+        offset: int64 [n].
+        row: int64 [n], -1 for a whole record; None where each record is one event.
+        candidate: the name of the one that is tried.
+        model: the name of the model's variant.
+        published: whether the candidate's decisions were published, as a canary's are; else the model's were.
+        by_model: n decisions of the model.
+        by_candidate: n decisions of the one that is tried.
+        differs: bool [n], whether they count as different decisions.
+    """
+
+    log_time_ns: int
+    source: TopicPartition
+    offset: Int64Array
+    row: Int64Array | None
+    candidate: str
+    model: str
+    published: bool
+    by_model: Sequence[bytes]
+    by_candidate: Sequence[bytes]
+    differs: BoolArray
+
+
 class ScheduleEntry(NamedTuple):
     """What the scheduler was told and did.
 
@@ -126,7 +157,8 @@ class Gap(NamedTuple):
         start_ns: since when.
         end_ns: until when.
         reason: ``queue_full``, ``disk_full``, ``write_failed`` or ``recorder_lost``.
-        dropped: how many events by kind: ``records``, ``decisions``, ``outcomes``, ``schedule``.
+        dropped: how many events by kind: ``records``, ``decisions``, ``outcomes``, ``schedule``,
+            ``comparisons``.
     """
 
     start_ns: int

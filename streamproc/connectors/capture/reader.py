@@ -13,11 +13,13 @@ from google.protobuf.message import DecodeError
 from mcap.summary import Summary
 
 from streamproc.connectors.capture.messages import (
+    COMPARISONS,
     DECISIONS,
     GAPS,
     OUTCOMES,
     RECORDS,
     SCHEDULE,
+    Comparisons,
     Gap,
     OutcomeColumns,
     RecordedDecision,
@@ -27,6 +29,7 @@ from streamproc.connectors.capture.metadata import CaptureMetadata
 from streamproc.connectors.capture.scan import McapScan, RawMessage, summary_of
 from streamproc.connectors.capture.wire import (
     batch_of,
+    decode_comparisons,
     decode_decision,
     decode_gap,
     decode_outcomes,
@@ -185,6 +188,17 @@ class CaptureReader:
                 yield from _decoded(partial(decode_outcomes, raw.data))
 
         return self._merged(read, key=lambda columns: columns.acknowledged_ns)
+
+    def comparisons(
+        self, start_ns: int | None = None, end_ns: int | None = None
+    ) -> Iterator[Comparisons]:
+        """What the model itself and one that is tried decided about the same events, in the order of the comparing."""
+
+        def read(file: _File) -> Iterator[Comparisons]:
+            for raw in self._pass(file, COMPARISONS.__eq__, start_ns, end_ns):
+                yield from _decoded(partial(decode_comparisons, raw.data, raw.log_time_ns))
+
+        return self._merged(read, key=lambda compared: compared.log_time_ns)
 
     def schedule(
         self, start_ns: int | None = None, end_ns: int | None = None

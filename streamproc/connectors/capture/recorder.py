@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from streamproc.connectors.capture import frames
 from streamproc.connectors.capture.messages import (
+    Comparisons,
     Gap,
     OutcomeColumns,
     RecordedDecision,
@@ -149,6 +150,12 @@ class Recorder:
         """What became of events."""
         count = len(outcomes)
         self._add(frames.OUTCOMES, count, _OUTCOME_BYTES * count, frames.pack_outcomes(outcomes))
+
+    def comparisons(self, compared: Comparisons) -> None:
+        """What two models decided about the same events."""
+        count = len(compared.differs)
+        size = _RECORD_BYTES * count + _lengths(compared.by_model) + _lengths(compared.by_candidate)
+        self._add(frames.COMPARISONS, count, size, frames.pack_comparisons(compared))
 
     def schedule(self, data: bytes, log_time_ns: int, *, version: int = 1) -> None:
         """An entry of the schedule log."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from streamproc.connectors.capture.messages import RecordedDecision
+from streamproc.connectors.capture.messages import Comparisons, RecordedDecision
 from streamproc.connectors.capture.options import Redact
 from streamproc.core import Headers, RecordBatch
 
@@ -53,6 +53,15 @@ class Redactor:
             key=self._key(decision.key),
             value=self._value(decision.value, fields),
             headers=self._headers(decision.headers),
+        )
+
+    def comparisons(self, compared: Comparisons) -> Comparisons:
+        """What two models decided, as it may be recorded."""
+        return compared._replace(
+            by_model=[self._value(value, self._fields) or b"" for value in compared.by_model],
+            by_candidate=[
+                self._value(value, self._fields) or b"" for value in compared.by_candidate
+            ],
         )
 
     def pseudonym(self, value: bytes) -> str:

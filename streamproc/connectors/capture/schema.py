@@ -130,6 +130,23 @@ _MESSAGES: Final = (
         ),
     ),
     _Message(
+        "Comparisons",
+        "Events of one partition that the model itself and one that is tried decided both. Channel comparisons;\n"
+        "log_time: when they were compared. Columns have one entry an event.",
+        (
+            _Field(1, "topic", "string"),
+            _Field(2, "partition", "int32"),
+            _Field(3, "offset", "repeated sfixed64"),
+            _Field(4, "row", "repeated sint32", "None where each record is one event; -1 for a whole record."),
+            _Field(5, "candidate", "string", "The name of the one that is tried."),
+            _Field(6, "model", "string", "The model's variant that it is held against."),
+            _Field(7, "published", "bool", "Whether the candidate's decisions were published; else the model's were."),
+            _Field(8, "by_model", "repeated bytes", "A JSON object with the output."),
+            _Field(9, "by_candidate", "repeated bytes"),
+            _Field(10, "differs", "bytes", "One byte an event: 1 where they are different decisions."),
+        ),
+    ),
+    _Message(
         "Schedule",
         "What the scheduler was told and did, to do it again. Channel schedule.",
         (
@@ -144,7 +161,7 @@ _MESSAGES: Final = (
             _Field(1, "start_ns", "sfixed64"),
             _Field(2, "end_ns", "sfixed64"),
             _Field(3, "reason", "string", "queue_full, disk_full, write_failed or recorder_lost."),
-            _Field(4, "dropped", "map<string, uint64>", "How many events by kind: records, decisions, outcomes, schedule."),
+            _Field(4, "dropped", "map<string, uint64>", "How many events by kind: records, decisions, outcomes, schedule, comparisons."),
         ),
     ),
 )  # fmt: skip
@@ -152,6 +169,7 @@ _MESSAGES: Final = (
 _SCALARS: Final[Mapping[str, int]] = {
     "string": descriptor_pb2.FieldDescriptorProto.TYPE_STRING,
     "bytes": descriptor_pb2.FieldDescriptorProto.TYPE_BYTES,
+    "bool": descriptor_pb2.FieldDescriptorProto.TYPE_BOOL,
     "int32": descriptor_pb2.FieldDescriptorProto.TYPE_INT32,
     "sint32": descriptor_pb2.FieldDescriptorProto.TYPE_SINT32,
     "uint32": descriptor_pb2.FieldDescriptorProto.TYPE_UINT32,

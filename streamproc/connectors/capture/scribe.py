@@ -157,6 +157,11 @@ class Scribe:
                 writer.decisions(map(self._redactor.decision, made) if self._redactor else made)
             case frames.OUTCOMES:
                 writer.outcomes(frames.unpack_outcomes(item))
+            case frames.COMPARISONS:
+                compared = frames.unpack_comparisons(item)
+                writer.comparisons(
+                    self._redactor.comparisons(compared) if self._redactor else compared
+                )
             case frames.SCHEDULE:
                 _, _, data, log_time_ns, version = item
                 writer.schedule(data, log_time_ns, version=version)

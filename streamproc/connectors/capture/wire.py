@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from streamproc.connectors.capture.messages import (
+    Comparisons,
     Gap,
     OutcomeColumns,
     RecordedDecision,
@@ -20,6 +21,7 @@ _HEADER: Final = message_class("Header")
 _BATCH: Final = message_class("FetchedBatch")
 _DECISION: Final = message_class("Decision")
 _OUTCOMES: Final = message_class("Outcomes")
+_COMPARISONS: Final = message_class("Comparisons")
 _SCHEDULE: Final = message_class("Schedule")
 _GAP: Final = message_class("Gap")
 _EVENT_TIMES: Final = ("event_time_ns", "arrival_ns", "admitted_ns", "deadline_ns")
@@ -204,6 +206,44 @@ def decode_outcomes(data: bytes) -> OutcomeColumns:
         acknowledged_ns=made.acknowledged_ns,
         **event_times,
         **run_times,
+    )
+
+
+def encode_comparisons(compared: Comparisons) -> bytes:
+    """One message."""
+    data: bytes = _COMPARISONS(
+        topic=compared.source.topic,
+        partition=compared.source.partition,
+        offset=compared.offset.tolist(),
+        row=None if compared.row is None else compared.row.tolist(),
+        candidate=compared.candidate,
+        model=compared.model,
+        published=compared.published,
+        by_model=compared.by_model,
+        by_candidate=compared.by_candidate,
+        differs=compared.differs.astype(np.uint8).tobytes(),
+    ).SerializeToString()
+    return data
+
+
+def decode_comparisons(data: bytes, log_time_ns: int) -> Comparisons:
+    """The comparisons of a message.
+
+    Raises:
+        DecodeError: the bytes are none.
+    """
+    made = _COMPARISONS.FromString(data)
+    return Comparisons(
+        log_time_ns,
+        TopicPartition(made.topic, made.partition),
+        np.array(made.offset, np.int64),
+        _column(made.row),
+        made.candidate,
+        made.model,
+        made.published,
+        list(made.by_model),
+        list(made.by_candidate),
+        np.frombuffer(made.differs, np.bool_),
     )
 
 

@@ -13,10 +13,12 @@ from typing import Final, Self
 
 from streamproc.connectors.capture.mcap_file import McapFile
 from streamproc.connectors.capture.messages import (
+    COMPARISONS,
     DECISIONS,
     GAPS,
     OUTCOMES,
     SCHEDULE,
+    Comparisons,
     Gap,
     OutcomeColumns,
     RecordedDecision,
@@ -27,6 +29,7 @@ from streamproc.connectors.capture.metadata import CaptureMetadata
 from streamproc.connectors.capture.output import OutputFile
 from streamproc.connectors.capture.schema import descriptor_set, schema_name
 from streamproc.connectors.capture.wire import (
+    encode_comparisons,
     encode_decision,
     encode_gap,
     encode_outcomes,
@@ -156,6 +159,11 @@ class CaptureWriter:
     def outcomes(self, outcomes: OutcomeColumns) -> None:
         """Write what became of events; ``log_time`` is the instant at which it was final."""
         self._add(OUTCOMES, "Outcomes", outcomes.acknowledged_ns, encode_outcomes(outcomes))
+
+    def comparisons(self, compared: Comparisons) -> None:
+        """Write what two models decided about the same events."""
+        data = encode_comparisons(compared)
+        self._add(COMPARISONS, "Comparisons", compared.log_time_ns, data)
 
     def schedule(self, data: bytes, log_time_ns: int, *, version: int = 1) -> None:
         """Write an entry of the schedule log."""

@@ -14,6 +14,7 @@ from streamproc.replay.diff.joining import difference
 from streamproc.replay.diff.shares import Interval, wilson
 from streamproc.replay.diff.tally import Change, Difference, FieldTally, Kind, SideTally
 from streamproc.replay.diff.tolerances import Tolerances
+from streamproc.replay.diff.tried import tried_sides
 
 __all__ = [
     "Bound",
@@ -35,5 +36,6 @@ __all__ = [
     "difference",
     "judge",
     "side_of",
+    "tried_sides",
     "wilson",
 ]

@@ -24,7 +24,9 @@ from tests.support.captures import (
     METADATA,
     SOURCE,
     START_NS,
+    assert_same_comparisons,
     batch_of,
+    comparisons_of,
     decision_of,
     outcomes_of,
     write_small,
@@ -104,6 +106,17 @@ def test_decisions_outcomes_schedule_and_gaps_come_back(tmp_path: Path) -> None:
         assert [tuple(entry) for entry in capture.schedule()] == [(START_NS, 7, b"\x00anything")]
         assert list(capture.gaps()) == [gap]
         assert capture.summary.gaps == (gap,)
+
+
+def test_comparisons_come_back(tmp_path: Path) -> None:
+    written = [comparisons_of(0.5, 0.7), comparisons_of(0.1, candidate="v3", published=True, row=2)]
+    with CaptureWriter(tmp_path / "f.mcap", METADATA) as writer:
+        for compared in written:
+            writer.comparisons(compared)
+    capture = CaptureReader(tmp_path / "f.mcap")
+    assert capture.summary.counts == {"comparisons": 2}
+    for ours, theirs in zip(written, capture.comparisons(), strict=True):
+        assert_same_comparisons(ours, theirs)
 
 
 @pytest.mark.parametrize("lane", [0, -1, np.array([1, 0, -1])], ids=["one", "unknown", "each"])

@@ -6,7 +6,15 @@ import numpy as np
 
 from streamproc.connectors.capture import Gap, SentBatch, frames
 from streamproc.core import Outcome, TopicPartition
-from tests.support.captures import SOURCE, START_NS, batch_of, decision_of, outcomes_of
+from tests.support.captures import (
+    SOURCE,
+    START_NS,
+    assert_same_comparisons,
+    batch_of,
+    comparisons_of,
+    decision_of,
+    outcomes_of,
+)
 
 
 def through(*items: frames.Item) -> list[frames.Item]:
@@ -124,3 +132,10 @@ def test_schedule_and_gaps() -> None:
 def test_partitions_come_back_as_such() -> None:
     (item,) = through(frames.pack_records(batch_of(1, source=TopicPartition("a/b", 2))))
     assert frames.unpack_records(item).source == TopicPartition("a/b", 2)
+
+
+def test_comparisons() -> None:
+    for compared in (comparisons_of(0.5, 0.7), comparisons_of(0.5, published=True, row=3)):
+        (item,) = through(frames.pack_comparisons(compared))
+        assert item[:2] == (frames.COMPARISONS, len(compared.differs))
+        assert_same_comparisons(frames.unpack_comparisons(item), compared)

@@ -7,7 +7,7 @@ import pytest
 
 from streamproc.connectors.capture import Redact
 from streamproc.connectors.capture.redaction import Redactor
-from tests.support.captures import batch_of, decision_of
+from tests.support.captures import batch_of, comparisons_of, decision_of
 
 SECRET = "0123456789abcdef"
 
@@ -92,3 +92,10 @@ def test_pseudonyms_need_a_secret_that_nobody_guesses() -> None:
     with pytest.raises(ValueError, match=r"secret: \$\{env:NAME\}"):
         Redact(fields=["a"])
     assert SECRET not in repr(Redact(secret=SECRET))
+
+
+def test_what_was_compared_is_redacted_as_decisions_are() -> None:
+    redactor = Redactor(Redact(secret=SECRET, drop=["output.score"]))
+    compared = redactor.comparisons(comparisons_of(0.5, 0.7))
+    assert list(compared.by_model) == list(compared.by_candidate) == [b'{"output":{}}'] * 2
+    assert compared.differs.tolist() == [False, True]
