@@ -15,8 +15,8 @@ from streamproc.core import (
 )
 from streamproc.executors.models import Rules, look_at
 from streamproc.executors.onnx_providers import CPU, check_used, chosen
-from streamproc.executors.options import OnnxRuntime
 from streamproc.executors.profiling import profile_prefix
+from streamproc.executors.runtimes import OnnxRuntime
 from streamproc.executors.terminator import Terminator
 from streamproc.executors.wiring import Port, Wires, Wiring
 
