@@ -18,6 +18,12 @@ class OnnxRuntime:
             here; else that is refused.
         intra_op_threads: threads inside one operator.
         concurrency: how many batches run at the same time.
+        spinning: whether threads that wait for their part of an operator stay awake: quicker, and a core each that is busy
+            with nothing. With one thread nobody waits.
+        arena: whether memory is kept from batch to batch; without it, it is given back and asked for anew.
+        execution_mode: ``parallel`` runs operators that do not need one another at the same time.
+        inter_op_threads: how many of them.
+        graph_optimization: how far the graph may be changed when it is loaded.
     """
 
     providers: Sequence[str] = ("CPUExecutionProvider",)
@@ -27,6 +33,11 @@ class OnnxRuntime:
     fallback: bool = False
     intra_op_threads: int = 1
     concurrency: int = 1
+    spinning: bool = True
+    arena: bool = True
+    execution_mode: Literal["sequential", "parallel"] = "sequential"
+    inter_op_threads: int = 1
+    graph_optimization: Literal["all", "extended", "basic", "none"] = "all"
 
     def __post_init__(self) -> None:
         if not self.providers:
@@ -36,10 +47,16 @@ class OnnxRuntime:
             if name not in self.providers:
                 msg = f"provider_options names {name}, which is not among the providers"
                 raise ValueError(msg)
-        for name in ("intra_op_threads", "concurrency"):
+        for name in ("intra_op_threads", "concurrency", "inter_op_threads"):
             if getattr(self, name) < 1:
                 msg = f"{name} must be at least 1, was {getattr(self, name)}"
                 raise ValueError(msg)
+        if (self.execution_mode == "parallel") != (self.inter_op_threads > 1):
+            msg = (
+                f"inter_op_threads is {self.inter_op_threads}, with execution_mode {self.execution_mode}: "
+                "parallel needs two at least, and sequential one"
+            )
+            raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True)
