@@ -28,6 +28,7 @@ from streamproc.runtime.scheduling import (
     transaction_interval_ns,
 )
 from streamproc.runtime.service import Service
+from streamproc.runtime.table_topics import fed_tables
 from streamproc.runtime.workers import WorkerGroup
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "assemble",
     "attempt",
     "dead_letter_topic",
+    "fed_tables",
     "lane_budgets_ns",
     "lane_specs",
     "machine_facts",

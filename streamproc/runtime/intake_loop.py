@@ -104,6 +104,8 @@ class IntakeLoop:
                 batches = self._through_gate(polled)
             self._take_in(batches)
             self._tell_ends()
+            if not batches:
+                self._let_tables_go_on()
             formed = self._driver.owns_partitions  # before the group is, nothing can come
             if batches or not formed:
                 busy_ns = self._clock.now_ns()
@@ -119,6 +121,13 @@ class IntakeLoop:
         order = self._engine.order
         if order is not None and isinstance(self._source, Selective):
             self._source.withheld = order.ahead(self._clock.now_ns())
+
+    def _let_tables_go_on(self) -> None:
+        """Nothing came, so what changed until now is for whatever comes next; but not for what still waits for others."""
+        order, tables = self._engine.order, self._engine.tables
+        waits = self._waits_for_schemas or (order is not None and order.waiting_total)
+        if tables is not None and not waits:
+            tables.advance(self._clock.now_ns())
 
     def _tell_ends(self, *, listening: bool = True) -> None:
         """Tell the engine of which partitions nothing came because there is nothing."""
