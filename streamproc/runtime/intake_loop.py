@@ -47,7 +47,8 @@ class IntakeLoop:
         accounts: the books.
         clock: the pipeline's time.
         stop_after: end after so many records; None for no end.
-        stop_when_idle_ns: end when nothing came for so long and nothing is under way; None for no end.
+        stop_when_idle_ns: end when nothing came for so long and nothing is under way, counted since the first fetch of
+            every partition was answered; None for no end.
 
     Attributes:
         record: is shown each batch before the engine has it; None shows nobody.
@@ -107,7 +108,7 @@ class IntakeLoop:
             if not batches:
                 self._let_tables_go_on()
             formed = self._driver.owns_partitions  # before the group is, nothing can come
-            if batches or not formed:
+            if batches or not formed or self._waits_for_first_fetch:
                 busy_ns = self._clock.now_ns()
             if batches:
                 # Not before: what is polled must be in the engine's hands before a commit can come between.
@@ -146,6 +147,13 @@ class IntakeLoop:
     @property
     def _waits_for_schemas(self) -> bool:
         return self.schemas is not None and self.schemas.waits
+
+    @property
+    def _waits_for_first_fetch(self) -> bool:
+        """Whether of a partition nobody has heard yet what there is to read: then that nothing came says nothing."""
+        if self._stop_when_idle_ns is None:
+            return False
+        return not self._source.lag().keys() >= set(self._engine.owned())
 
     def _take_in(self, batches: list[RecordBatch]) -> None:
         """Give the engine what was polled, and carry out what follows."""
