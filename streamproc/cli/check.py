@@ -57,7 +57,8 @@ def _show(console: Console, loaded: LoadedConfig, found: Found) -> None:
     rows.columns[1].justify = "left"
     rows.add_row("pipeline", f"{config.name} ({loaded.path})")
     if model is not None:
-        rows.add_row("model", f"{config.model.ladder[0].path or model.runs_on}, {model.digest}")
+        files = config.model.ladder[0].files
+        rows.add_row("model", f"{', then '.join(files) or model.runs_on}, {model.digest}")
         rows.add_row("runs on", model.runs_on)
         for spec in model.inputs:
             rows.add_row("input", f"{tensor_words(spec)} <- {found.features}")
@@ -91,6 +92,10 @@ def _as_json(loaded: LoadedConfig, found: Found) -> dict[str, Any]:
             "inputs": [tensor_words(spec) for spec in model.inputs],
             "outputs": [tensor_words(spec) for spec in model.outputs],
             "state": [state_words(spec) for spec in model.state],
+            "stages": [
+                {"path": str(path), "digest": digest}
+                for path, digest in zip(config.model.ladder[0].files, model.stages, strict=False)
+            ],
         }
     times = {
         variant: {str(size): ms for size, ms in batch_ms.items()}

@@ -256,6 +256,10 @@ async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
         _take("sink.kafka.topic", {t: s for t, s in shapes.items() if t not in later}, found)
         found.broker = found.broker or sink.bootstrap_servers
         await _look_at_objectives(config, sink, found)
+        shadow = None if config.rollout is None else config.rollout.shadow
+        if shadow is not None and shadow.topic is not None:
+            shapes = await _shapes(Access.of_sink(sink, source), [shadow.topic])
+            _take("rollout.shadow.topic", shapes, found)
         await _look_at_schema(config, found)
     except ConfigError as error:
         found.problems += error.problems

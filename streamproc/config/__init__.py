@@ -3,6 +3,7 @@
 from streamproc.config.checks import check
 from streamproc.config.documents import read_document
 from streamproc.config.ends import group_of, kafka_sink, kafka_source
+from streamproc.config.hidden_fields import hidden_kind, redact_of_key
 from streamproc.config.loaded import LoadedConfig
 from streamproc.config.loader import load, parse
 from streamproc.config.log_redaction import hide_in_logs
@@ -19,6 +20,7 @@ __all__ = [
     "check",
     "choice_of_kind",
     "group_of",
+    "hidden_kind",
     "hide_in_logs",
     "is_sensitive",
     "json_schema",
@@ -29,6 +31,7 @@ __all__ = [
     "plain",
     "read_document",
     "redact",
+    "redact_of_key",
     "secrets_of",
     "written",
 ]

@@ -29,8 +29,13 @@ def resolve_rollout(
     """Make the paths of a rollout and of repositories start from the file's folder, and look for what they name."""
     model: Model | None = parts.get("model")
     if model is not None and model.repository is not None:
+        before = len(problems)
         found = _repository(root, ("model", "repository"), model.repository, folder, problems)
         parts["model"] = replace(model, repository=found)
+        if len(problems) > before:
+            del parts[
+                "model"
+            ]  # whoever asks it for its file would fail once more, without the line
     rollout: Rollout | None = parts.get("rollout")
     if rollout is None:
         return

@@ -58,7 +58,13 @@ from streamproc.engine.options import (
 )
 from streamproc.engine.partitions import PartitionTable
 from streamproc.engine.parts import EngineParts
-from streamproc.engine.requests import ANSWER_KINDS, RequestAnswer, Requests
+from streamproc.engine.requests import (
+    ANSWER_KINDS,
+    RequestAnswer,
+    Requests,
+    Signature,
+    signature_of,
+)
 from streamproc.engine.rescue import Rescued, rescue
 from streamproc.engine.rollout import BASE_ARM, Rollout
 from streamproc.engine.rollout_plan import ArmPlan, CanaryPlan, RolloutPlan, ShadowPlan
@@ -148,6 +154,7 @@ __all__ = [
     "Settled",
     "Settlement",
     "ShadowPlan",
+    "Signature",
     "Skew",
     "Skip",
     "Span",
@@ -165,5 +172,6 @@ __all__ = [
     "decode_ledger",
     "rescue",
     "salvage",
+    "signature_of",
     "was_stopped",
 ]

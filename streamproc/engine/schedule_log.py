@@ -254,8 +254,8 @@ class ScheduleLog:
     def cut(self, now_ns: int) -> None:
         """Hand an entry on if it is time; between two calls only."""
         if len(self._calls) >= CALLS_MAX or now_ns - self._since_ns >= ENTRY_NS:
+            self._since_ns = now_ns  # before it is handed on: an entry without instants is of now
             self.flush()
-            self._since_ns = now_ns
 
     def flush(self) -> None:
         """Hand on what there is."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from streamproc.core import Duration
 from streamproc.executors.isolated.options import Isolation
 from streamproc.executors.models.repository import Repository
-from streamproc.executors.options import OnnxRuntime, OpenVino, PythonModel, Simulated
+from streamproc.executors.options import PythonModel, Simulated
 from streamproc.executors.remote.options import Remote
+from streamproc.executors.runtimes import OnnxRuntime, OpenVino
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from streamproc.runtime.scheduling import (
     transaction_interval_ns,
 )
 from streamproc.runtime.service import Service
+from streamproc.runtime.table_topics import fed_tables
 from streamproc.runtime.workers import WorkerGroup
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "assemble",
     "attempt",
     "dead_letter_topic",
+    "fed_tables",
     "identity_of",
     "lane_budgets_ns",
     "lane_specs",

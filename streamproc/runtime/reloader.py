@@ -10,7 +10,7 @@ from pathlib import Path
 from streamproc.config import PipelineConfig, secrets_of
 from streamproc.core import NS_PER_S, Clock, ConfigError, Executor, ExternalError, ModelInfo
 from streamproc.engine import Verdict
-from streamproc.executors import PythonModel, look_at, runners
+from streamproc.executors import PythonModel, digest_of, runners
 from streamproc.runtime.assembly import Assembly
 from streamproc.runtime.braking import braked, floor_of
 from streamproc.runtime.credentials import Credentials, Renewal
@@ -158,8 +158,8 @@ class Reloader:
         """Whether the files are those that are loaded; a function in a process of its own is always loaded anew."""
         model = config.model
         for variant, executor in zip(runners(model, config.rollout), self.executors, strict=True):
-            if variant.path is not None:
-                if look_at(variant.path, model.rules).digest != executor.info.digest:
+            if variant.files:
+                if digest_of(variant, model.rules) != executor.info.digest:
                     return False
             elif model.isolated and isinstance(variant.executor, PythonModel):
                 return False

@@ -107,6 +107,18 @@ def test_what_cannot_be_is_refused_with_its_line(
     assert [(p.line, p.key) for p in found] == [(line, key)]
 
 
+def test_a_models_repository_that_is_not_there_is_said_once_at_its_line(
+    problems: Problems, minimal: str
+) -> None:
+    """Checks that ask the model for its file, as those of objectives do, would fail without a line."""
+    text = minimal.replace("path: model.onnx", "repository: {path: repo, name: n}")
+    slo = "slo:\n- {name: a, objective: 99, good: on_time}\n"
+    line = text[: text.index("repository")].count("\n") + 1
+    found = problems(text + slo)
+    assert [(p.line, p.key) for p in found] == [(line, "model.repository")]
+    assert "repo/n cannot be read: No such file" in found[0].message
+
+
 def test_a_repository_stands_alone(problems: Problems, minimal: str) -> None:
     text = minimal.replace("path: model.onnx", "path: model.onnx\n  repository: {path: r, name: n}")
     assert any("must not stand beside path" in p.message for p in problems(text))

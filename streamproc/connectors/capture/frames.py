@@ -27,6 +27,7 @@ DECISIONS: Final = "decisions"
 OUTCOMES: Final = "outcomes"
 SCHEDULE: Final = "schedule"
 COMPARISONS: Final = "comparisons"
+TABLES: Final = "tables"
 GAP: Final = "gap"
 LENGTH_BYTES: Final = 4
 _VERSION: Final = 2

@@ -15,7 +15,8 @@ SCHEDULE: Final = "schedule"
 GAPS: Final = "gaps"
 COMPARISONS: Final = "comparisons"
 RECORDS: Final = "records/"
-"""The channels; those of records go on with TOPIC/PARTITION."""
+TABLES: Final = "tables/"
+"""The channels; those of records go on with TOPIC/PARTITION, those of tables with the name of the lookup."""
 
 SOURCE_HEADER: Final = "streamproc-source"
 """Of a letter: ``topic/partition/offset`` of its input."""
@@ -158,7 +159,7 @@ class Gap(NamedTuple):
         end_ns: until when.
         reason: ``queue_full``, ``disk_full``, ``write_failed`` or ``recorder_lost``.
         dropped: how many events by kind: ``records``, ``decisions``, ``outcomes``, ``schedule``,
-            ``comparisons``.
+            ``comparisons``, ``tables``.
     """
 
     start_ns: int

@@ -245,7 +245,7 @@ def certain(inputs: Any) -> Any:
 async def test_what_a_cascade_answered_comes_again() -> None:
     config = pipeline(
         model=Model(variants=VARIANTS, cascade=Cascade("margin < 0.5")),
-        deadline=within("150ms", from_="arrival"),
+        deadline=within("10s", from_="arrival"),
         batching=Batching(max_size=32),
     )
 
