@@ -143,6 +143,9 @@ def diff(
     if candidate is not None and tried is not None:
         msg = "is of one recording: leave CANDIDATE.mcap out"
         raise typer.BadParameter(msg, param_hint="--tried")
+    if candidate is None and noise is not None:
+        msg = "is of two recordings: two models of one saw the same, and there is no noise between them"
+        raise typer.BadParameter(msg, param_hint="--noise")
     tolerances = _tolerances(tolerance or [])
     zero = Bound(0, is_share=False)
     bounds = Bounds(

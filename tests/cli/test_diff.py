@@ -214,6 +214,7 @@ def test_one_recording_of_a_shadow_is_two_sides(
         ([str(path)], "choose one with --tried: v2, v3"),
         ([str(path), "--tried", "v4"], "'v4' was not tried"),
         ([str(path), str(path), "--tried", "v2"], "leave CANDIDATE.mcap out"),
+        ([str(path), "--noise", str(path)], "is of two recordings"),
         ([capture(tmp_path / "a.mcap", {0: 0.2})], "has no model that was tried"),
     ):
         assert main(["diff", *words]) == 2
