@@ -220,7 +220,9 @@ def test_a_model_that_carries_state_is_not_simulated(
     capsys: pytest.CaptureFixture[str], config: str
 ) -> None:
     (Path(config).parent / "m.onnx").touch()
-    model = "model={path: m.onnx, executor: {onnxruntime: {}}, state: {inputs: {h: g}, remembers: 1s}}"
+    model = (
+        "model={path: m.onnx, executor: {onnxruntime: {}}, state: {inputs: {h: g}, remembers: 1s}}"
+    )
     _, err = simulate(capsys, config, "--set", model, code=2)
     assert "model.state" in err
     assert "does not know which events are of one key" in err
