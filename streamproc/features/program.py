@@ -22,7 +22,7 @@ from streamproc.features.expressions import Expression
 from streamproc.features.history import Column, History
 from streamproc.features.interval_joins import IntervalJoins
 from streamproc.features.keys import KeyTable, Owner
-from streamproc.features.operators import Cumulative, Custom, Formula, Interval, Need, View
+from streamproc.features.operators import Cumulative, Custom, Formula, Interval, Lookup, Need, View
 from streamproc.features.options import Feature, FeatureState
 from streamproc.features.state_rows import StateRows
 from streamproc.features.tables import Table
@@ -181,6 +181,14 @@ class Program:
         if self.changes is not None:
             self.changes.touched(slot)
         return Advanced(columns, view.refused)
+
+    def arrived(self, columns: Columns, time_ns: Int64Array) -> Columns:
+        """What events take with them that wait for their turn; see ``Lookup``."""
+        made: Columns = {}
+        for operator in self._operators:
+            if isinstance(operator, Lookup):
+                made.update(operator.arrived(columns, self.tables[operator.as_], time_ns))
+        return made
 
     def drop(self, partitions: Collection[int]) -> None:
         """Forget the keys of these partitions: they are another's now."""
