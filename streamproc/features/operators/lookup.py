@@ -83,7 +83,7 @@ class Lookup:
         """
         columns = view.columns
         if self._found in columns:
-            numbers, there = columns[self._found], columns[self._there]
+            numbers, there = columns[self._found], columns[self._there].astype(np.bool_, copy=False)
         else:
             numbers, there = self._look(columns, view.tables[self.as_], view.time_ns)
         if self.missing == "dead_letter":
