@@ -35,9 +35,14 @@ def run_wall(job: Job, paced: Pace) -> Result:
         ConfigError: the model does not load, or does not fit.
         ExternalError: the output cannot be written.
     """
-    # A replay tells nobody: no endpoint, no traces, no recording of a recording.
+    # A replay tells nobody: no endpoint, no traces, no recording of a recording; and a canary is judged anew.
+    rollout = job.pipeline.rollout
     quiet = replace(
-        job.pipeline, record=None, serve=None, telemetry=Telemetry(metrics=Metrics(listen=None))
+        job.pipeline,
+        record=None,
+        serve=None,
+        telemetry=Telemetry(metrics=Metrics(listen=None)),
+        rollout=None if rollout is None else rollout.quiet,
     )
     clock = SystemClock()
     executors = load_runners(quiet.model, quiet.rollout, clock)

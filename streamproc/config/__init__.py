@@ -11,7 +11,7 @@ from streamproc.config.schema import json_schema
 from streamproc.config.secrets import Secret, is_sensitive, redact, secrets_of
 from streamproc.config.shape import choice_of_kind
 from streamproc.config.spec import PipelineConfig
-from streamproc.config.written import written
+from streamproc.config.written import plain, written
 
 __all__ = [
     "LoadedConfig",
@@ -28,6 +28,7 @@ __all__ = [
     "kafka_source",
     "load",
     "parse",
+    "plain",
     "read_document",
     "redact",
     "redact_of_key",

@@ -320,6 +320,7 @@ class ModelInfo:
         runs_on: what it really runs on, such as ``CPUExecutionProvider``.
         state: what it carries from each event of a key to the next, which is neither among its inputs nor its outputs.
             ``run`` takes and gives it by those names, one row a key; where it is not given it begins with zeros.
+        stages: of a chain of models, the digest of each, in their order; else empty.
     """
 
     variant: str
@@ -329,6 +330,7 @@ class ModelInfo:
     batch_max: int | None = None
     runs_on: str = ""
     state: tuple[StateSpec, ...] = ()
+    stages: tuple[str, ...] = ()
 
 
 class Executor(Protocol):

@@ -24,6 +24,7 @@ from streamproc.core import (
 from streamproc.engine.effects import Effect, Send, Skip
 from streamproc.engine.entrance import Entrance
 from streamproc.engine.in_flight import Finished
+from streamproc.engine.judge import Verdict
 from streamproc.engine.parts import EngineParts
 from streamproc.engine.pending import PendingEvents
 from streamproc.engine.reordering import Reordering
@@ -77,7 +78,7 @@ class Engine:
         self.requests = parts.requests
         self.rollout = parts.rollout
         self._concluder.watch = self.rollout.decided
-        self._settlement.arms = self.rollout.ended
+        self._settlement.arms, self._settlement.took = self.rollout.ended, self.rollout.took
         self.restore = Restoring(
             parts.clock, parts.intake, parts.partitions, parts.accounts, parts.stateful
         )
@@ -340,7 +341,7 @@ class Engine:
         self._scheduler.complete(run, finished_ns, failed=not stopped, stopped=stopped)
         self._effects += self._runs.conclude(run, Finished(error, finished_ns))
 
-    def roll_back(self, why: str) -> None:
+    def roll_back(self, why: Verdict) -> None:
         """Take the canary back, if there is one."""
         self.rollout.because = why
 

@@ -20,6 +20,8 @@ from streamproc.runtime.machine import machine_facts
 from streamproc.runtime.parts import Parts
 from streamproc.runtime.pipeline import Pipeline
 from streamproc.runtime.recording import metadata_of, outcome_columns, sent_batch
+from streamproc.runtime.rolled_back import TakenBackEntry, read_entries
+from streamproc.runtime.rollout import identity_of
 from streamproc.runtime.scheduling import (
     lane_budgets_ns,
     lane_specs,
@@ -39,6 +41,7 @@ __all__ = [
     "Ran",
     "Service",
     "Sweep",
+    "TakenBackEntry",
     "Watch",
     "WorkerGroup",
     "ask_for_decision_schema",
@@ -46,6 +49,7 @@ __all__ = [
     "attempt",
     "dead_letter_topic",
     "fed_tables",
+    "identity_of",
     "lane_budgets_ns",
     "lane_specs",
     "machine_facts",
@@ -58,6 +62,7 @@ __all__ = [
     "make_program",
     "metadata_of",
     "outcome_columns",
+    "read_entries",
     "read_reference",
     "saved",
     "sent_batch",

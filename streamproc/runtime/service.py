@@ -362,6 +362,7 @@ class Service:
         """What goes on beside the work, and whose failure does not end it."""
         if self._reloader is not None:
             yield self._reloader.watch()
+            yield self._reloader.rolled_back.run()
         if self._slo is not None:
             yield self._slo.run()
         yield self._tables.follow()

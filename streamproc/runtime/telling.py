@@ -73,7 +73,7 @@ class Telling:
     def schedule(self, data: bytes, at_ns: int) -> None:
         """Record an entry of the schedule log."""
         if self._recorder is not None:
-            self._recorder.schedule(data, at_ns)
+            self._recorder.schedule(data, at_ns or self._clock.now_ns())
 
     def tables(self, tables: TableTopics) -> None:
         """Record what the tables of lookups hold, and how they change from now on."""

@@ -17,7 +17,7 @@ from streamproc.core import (
     RecordBatch,
     TopicPartition,
 )
-from streamproc.engine import Beginning, Call, Entry, Infer, Rescued, Span
+from streamproc.engine import Beginning, Call, Entry, Infer, Rescued, Span, Verdict
 from streamproc.replay.playback.tables import TableHistory, needed
 from streamproc.replay.playback.virtual import Attach, Replayed
 from streamproc.runtime import assemble
@@ -271,7 +271,9 @@ class _Replay:
             case Call.HOLD:
                 engine.hold_variant(tape.number())
             case Call.ROLLED_BACK:
-                engine.roll_back(tape.texts[tape.number()])
+                engine.roll_back(Verdict("slo", tape.texts[tape.number()]))
+            case Call.TAKEN_BACK:
+                engine.roll_back(Verdict(tape.texts[tape.number()], tape.texts[tape.number()]))
             case Call.DRAINING:
                 engine.draining = bool(tape.number())
             case Call.CLOCK | Call.RUN | Call.RELOADED:
