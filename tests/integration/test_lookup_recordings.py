@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import yaml
 
+from streamproc.cli import main
 from streamproc.config import load
 from streamproc.connectors.capture import CaptureReader
 from streamproc.replay.playback import answering, replay_recorded, schedule_of, table_history
@@ -20,7 +21,7 @@ from tests.support.kafka import Message, create_topics, fill, read
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streamproc.core import Columns
+    from streamproc.core import Columns, TableRows
     from tests.support.kafka import KafkaBroker
 
 ROUNDS, EVENTS, USERS = 12, 40, 8
@@ -111,3 +112,19 @@ def test_what_was_found_live_is_found_again(
         tables=tables,
     )
     assert again.of == exported.of
+
+    beside = tmp_path / "beside.mcap"
+    words = ["record", str(file), "--out", str(beside), "--from", "earliest", "--duration", "3s"]
+    assert main([*words, "--json"]) == 0
+    tables = table_history(pipeline, CaptureReader(beside))
+    assert tables is not None
+    assert tables.missing is None
+    last = {key: row for rows in capture.tables() for key, row in told(rows).items()}
+    there = {key: row for rows in tables.read() for key, row in told(rows).items()}
+    assert there == {key: row for key, row in last.items() if row is not None}
+
+
+def told(rows: TableRows) -> dict[str, float | None]:
+    numbers = rows.numbers[:, 0].tolist()
+    pairs = zip(rows.keys, rows.there.tolist(), numbers, strict=True)
+    return {key: number if there else None for key, there, number in pairs}
