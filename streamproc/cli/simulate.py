@@ -20,6 +20,7 @@ from streamproc.cli.simulate_plan import (
     rules_of,
     traffics_of,
 )
+from streamproc.cli.simulate_scope import left_out, refuse_what_decides
 from streamproc.cli.simulate_view import as_json, page, show
 from streamproc.config import load as load_config
 from streamproc.core import Duration
@@ -133,6 +134,10 @@ def simulate(
     file = None if report is None else ReportFile(report)
     with located(loaded):
         settings = loaded.config
+        refuse_what_decides(loaded)
+        missing = list(left_out(settings))
+        for words in missing:
+            line(notes_console(), f"not simulated: {words}")
         saved = latency_model or []
         if measure is not None:
             saved = [*measure_model(loaded, measure), *saved]
@@ -154,6 +159,7 @@ def simulate(
         line(notes_console(), f"report: {file.path}")
     if json:
         found: dict[str, Any] = as_json(settings, trials, capacity_per_s=capacity)
+        found["left_out"] = missing
         print_json(found if file is None else {**found, "report": str(file.path)})
     return DONE
 

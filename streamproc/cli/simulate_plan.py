@@ -158,12 +158,6 @@ def machine_of(
         ConfigError: how long a variant's batches take is not known, or a file cannot be read.
     """
     ladder = loaded.config.model.ladder
-    if loaded.config.model.cascade is not None:
-        message = (
-            "a simulation has no events whose answers could be unsure: play a recording with "
-            "streamproc replay F.mcap CONFIG --clock virtual, or leave the cascade out"
-        )
-        raise ConfigError(loaded.problem("model.cascade", message))
     files = dict(_named(text, ladder[0].name) for text in saved)
     if unknown := sorted(files.keys() - {variant.name for variant in ladder}):
         there = ", ".join(variant.name for variant in ladder)

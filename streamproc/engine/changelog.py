@@ -62,6 +62,7 @@ class _Pass:
         due_ns: when the next pass may begin.
         marker: the position and the newest event's time at the beginning of the pass under way; None where none is.
         todo: int64, slots that the pass has still to look at.
+        aging: int64, slots whose keys may be dead, that it has still to look at.
         pieces: what waits to be sent.
     """
 
@@ -72,6 +73,7 @@ class _Pass:
     due_ns: int = 0
     marker: tuple[int, int] | None = None
     todo: Int64Array = field(default_factory=_NO_SLOTS.copy)
+    aging: Int64Array = field(default_factory=_NO_SLOTS.copy)
     pieces: deque[_Piece] = field(default_factory=deque)
 
 
@@ -83,6 +85,8 @@ class Changelog:
         step: remembers.
         partitions: the owned partitions.
         interval_ns: how often a pass begins.
+        dead_ns: of a key whose newest event is more than this behind its partition's, no window can hold anything any
+            more; it is deleted from the topic. None where keys do not end so.
 
     Attributes:
         recalled: what the topic said of partitions that are about to be assigned.
@@ -93,7 +97,13 @@ class Changelog:
     """
 
     def __init__(
-        self, topic: str, *, step: FeatureStep, partitions: PartitionTable, interval_ns: int
+        self,
+        topic: str,
+        *,
+        step: FeatureStep,
+        partitions: PartitionTable,
+        interval_ns: int,
+        dead_ns: int | None = None,
     ) -> None:
         self.topic = topic
         self._step = step
@@ -101,6 +111,7 @@ class Changelog:
         self._changes = step.program.note_changes()
         self._partitions = partitions
         self._interval_ns = interval_ns
+        self._dead_ns = dead_ns
         self._passes: dict[int, _Pass] = {}
         """By the partition's index."""
         self._pending_bytes = 0
@@ -206,14 +217,33 @@ class Changelog:
         )
         slots = self._changes.take(partition.index, some)
         if len(slots):
-            topic, owner = partition.source.topic, self._program.keys.owner
             stamp = self._stamp(under_way, under_way.position)
-            keys: list[bytes | None] = [row_key(topic, owner(slot)[1]) for slot in slots.tolist()]
             values: list[bytes | None] = list(map(stamp.value, self._program.rows.pack(slots)))
-            self._add(under_way, _Piece(under_way.position, keys, values))
-        if not len(under_way.todo) and under_way.marker is not None:
+            self._add(under_way, _Piece(under_way.position, self._keys(under_way, slots), values))
+            self._changes.written(slots)
+        self._bury(under_way)
+        if not (len(under_way.todo) or len(under_way.aging)) and under_way.marker is not None:
             self._mark(under_way, *under_way.marker)
             under_way.marker = None
+
+    def _bury(self, under_way: _Pass) -> None:
+        """Delete some keys of which nothing can be seen any more; here they may stay, as long as there is room."""
+        if self._dead_ns is None or not len(under_way.aging):
+            return
+        some = under_way.aging[: self._rows_max]
+        under_way.aging = under_way.aging[self._rows_max :]
+        index = under_way.partition.index
+        since_ns = self._step.newest_ns(index) - self._dead_ns
+        dead = some[self._program.newest_ns(some) < since_ns]
+        gone = self._changes.take_written(index, dead)
+        if len(gone):
+            keys = self._keys(under_way, gone)
+            self._add(under_way, _Piece(under_way.position, keys, [None] * len(keys)))
+
+    def _keys(self, under_way: _Pass, slots: Int64Array) -> list[bytes | None]:
+        """The topic's keys of slots."""
+        topic, owner = under_way.partition.source.topic, self._program.keys.owner
+        return [row_key(topic, owner(slot)[1]) for slot in slots.tolist()]
 
     def _begin_pass(self, under_way: _Pass, now_ns: int) -> bool:
         """Begin a pass where it is time, and there is anything to say."""
@@ -226,6 +256,8 @@ class Changelog:
         under_way.due_ns = now_ns + self._interval_ns
         under_way.marker = (under_way.position, self._step.newest_ns(index))
         under_way.todo = self._changes.of(index)
+        if self._dead_ns is not None:
+            under_way.aging = self._changes.written_of(index)
         gone: list[bytes | None] = [row_key(topic, k) for k in self._changes.take_gone(index)]
         if gone:
             self._add(under_way, _Piece(under_way.position, gone, [None] * len(gone)))

@@ -159,6 +159,11 @@ class FeatureStep:
             events, said_ns = _without(events, said_ns, repeated, _duplicate, ends)
         return events, said_ns, ends
 
+    def arrived(self, events: EventBatch, said_ns: Int64Array) -> EventBatch:
+        """Events that will wait for their turn, with what is known now and would be otherwise then."""
+        made = self.program.arrived(events.columns, said_ns)
+        return replace(events, columns=events.columns | made) if made else events
+
     def show(self, due: Due) -> None:
         """Events have their places: others may be joined with them."""
         if due.shown is not None and self.program.joins is not None:

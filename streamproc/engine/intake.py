@@ -249,7 +249,7 @@ class Intake:
         if self.order is None:
             return step.take(events, said_ns)
         events, said_ns, ends = step.look(events, said_ns)
-        late = self.order.add(source, events, said_ns)
+        late = self.order.add(source, step.arrived(events, said_ns), said_ns)
         if late is not None:
             ends.append(too_late(events.take(late)))
         return [], ends

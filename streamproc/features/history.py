@@ -108,6 +108,11 @@ class History:
                 self._kept[name] = np.zeros((capacity, *old.shape[1:]), old.dtype)
                 self._kept[name][:held] = old
 
+    def newest_ns(self, slots: Int64Array) -> Int64Array:
+        """When the newest event of each slot happened (int64 [n]); long before all others where there is none."""
+        newest_ns: Int64Array = self._time_ns[slots].max(axis=1, initial=ABSENT_NS)
+        return newest_ns
+
     def forget(self, slots: Int64Array) -> None:
         """These slots remember nothing."""
         self._time_ns[slots] = ABSENT_NS

@@ -17,12 +17,13 @@ from streamproc.core import (
     UserFunction,
     object_column,
 )
+from streamproc.features import looks
 from streamproc.features.changes import Changes
 from streamproc.features.expressions import Expression
 from streamproc.features.history import Column, History
 from streamproc.features.interval_joins import IntervalJoins
 from streamproc.features.keys import KeyTable, Owner
-from streamproc.features.operators import Cumulative, Custom, Formula, Interval, Need, View
+from streamproc.features.operators import Cumulative, Custom, Formula, Interval, Lookup, Need, View
 from streamproc.features.options import Feature, FeatureState
 from streamproc.features.state_rows import StateRows
 from streamproc.features.tables import Table
@@ -182,6 +183,21 @@ class Program:
             self.changes.touched(slot)
         return Advanced(columns, view.refused)
 
+    def arrived(self, columns: Columns, time_ns: Int64Array) -> Columns:
+        """What events take with them that wait for their turn; see ``Lookup``."""
+        lookups = (operator for operator in self._operators if isinstance(operator, Lookup))
+        found = (one.arrived(columns, self.tables[one.as_], time_ns) for one in lookups)
+        return {name: column for some in found for name, column in some.items()}
+
+    @property
+    def only_windows(self) -> bool:
+        """Whether of keys nothing but the last events is remembered."""
+        return bool(self._histories) and not any(self._kept.values())
+
+    def newest_ns(self, slots: Int64Array) -> Int64Array:
+        """When the newest remembered event of each slot happened (int64 [n]); for ``only_windows``."""
+        return np.max([history.newest_ns(slots) for history in self._histories.values()], axis=0)  # type: ignore[no-any-return]
+
     def drop(self, partitions: Collection[int]) -> None:
         """Forget the keys of these partitions: they are another's now."""
         self.keys.drop(partitions)
@@ -208,6 +224,8 @@ class Program:
             some = keys[start : start + self.rows_max]
             slot = self._slots(partition, object_column(some))
             self.rows.unpack(slot, [rows[key] for key in some])
+            if self.changes is not None:
+                self.changes.written(slot)
 
     def _bind(self, state: FeatureState) -> int | None:
         """Let each operator say what it makes; gives how long before an event the furthest of them looks."""
@@ -217,13 +235,13 @@ class Program:
             try:
                 made = operator.outputs(self._known_to(operator))
                 _require_new(made, self.fields)
-                if (when := _when(operator)) is not None:
+                if (when := looks.when(operator)) is not None:
                     _condition(when, self.fields, self.made)
             except ValueError as error:
                 problems.append(Problem(str(error), f"features[{place}]"))
                 continue
-            before = [reach_ns.get(name, 0) for name in _used(operator, self.fields)]
-            own_ns, before_ns = _reach_ns(operator, state), _most(before)
+            before = [reach_ns.get(name, 0) for name in looks.used(operator, self.fields)]
+            own_ns, before_ns = looks.reach_ns(operator, state), looks.most(before)
             total = None if own_ns is None or before_ns is None else own_ns + before_ns
             reach_ns |= dict.fromkeys(made, total)
             self.fields |= made
@@ -231,7 +249,7 @@ class Program:
             self.made_by.append(list(made))
         if problems:
             raise ConfigError(*problems)
-        return _most(reach_ns.values())
+        return looks.most(reach_ns.values())
 
     def _known_to(self, operator: Feature) -> Mapping[str, FieldType]:
         """The columns that an operator may take: an interval join is made before all others."""
@@ -248,7 +266,9 @@ class Program:
     def _compiled(self) -> dict[str, Expression]:
         types = {name: str(kind) for name, kind in self.fields.items()}
         texts = {operator.of for operator in self._operators if isinstance(operator, Formula)}
-        texts |= {when for operator in self._operators if (when := _when(operator)) is not None}
+        texts |= {
+            when for operator in self._operators if (when := looks.when(operator)) is not None
+        }
         return {text: Expression.parse(text, types) for text in texts}
 
     def _slots(self, partition: int, key: ObjectArray) -> Int64Array:
@@ -321,48 +341,6 @@ def _histories(
         )
         for when, some in needs.items()
     }
-
-
-def _reach_ns(operator: Feature, state: FeatureState) -> int | None:
-    """How long before an event an operator looks; None for no bound."""
-    if isinstance(operator, Cumulative):
-        return None
-    if isinstance(operator, Custom):
-        if not operator.state:
-            return 0
-        return None if operator.remembers is None else int(operator.remembers)
-    if isinstance(operator, Interval):
-        return int(operator.before)
-    if operator.need is None:
-        return 0
-    bounds = (operator.need.time_ns, None if state.ttl is None else int(state.ttl))
-    return min((ns for ns in bounds if ns is not None), default=None)
-
-
-def _when(operator: Feature) -> str | None:
-    """For which events an operator remembers anything; None for all, or for none."""
-    if isinstance(operator, Cumulative | Interval):
-        return operator.when
-    return None if operator.need is None else operator.need.when
-
-
-def _used(operator: Feature, fields: Mapping[str, FieldType]) -> Collection[str]:
-    """The columns that an operator takes; the user's function may take any."""
-    if isinstance(operator, Custom):
-        return fields
-    if isinstance(operator, Formula):
-        types = {name: str(kind) for name, kind in fields.items()}
-        return Expression.parse(operator.of, types).fields
-    if operator.need is not None:
-        return operator.need.fields
-    field: str = getattr(operator, "field", "")
-    return [field]
-
-
-def _most(reach_ns: Collection[int | None]) -> int | None:
-    """The furthest; None where one has no bound."""
-    known = [ns for ns in reach_ns if ns is not None]
-    return max(known, default=0) if len(known) == len(reach_ns) else None
 
 
 def _not_loaded(*_: object) -> object:

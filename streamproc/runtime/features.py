@@ -147,7 +147,17 @@ def make_changelog(
     asked = config.state.changelog
     if asked is None or step is None or not step.program.keyed:
         return None
-    return Changelog(asked.topic, step=step, partitions=partitions, interval_ns=int(asked.interval))
+    state, dead_ns = config.state, None
+    if state.ttl is not None and state.late == "dead_letter" and config.reorder is None:
+        # What is still let in is not further back than the grace, and sees nothing that is older by the ttl.
+        dead_ns = int(state.ttl) + int(state.grace)
+    return Changelog(
+        asked.topic,
+        step=step,
+        partitions=partitions,
+        interval_ns=int(asked.interval),
+        dead_ns=dead_ns if step.program.only_windows else None,
+    )
 
 
 def remembers(config: PipelineConfig, program: Program | None) -> bool:

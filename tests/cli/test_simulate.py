@@ -214,3 +214,29 @@ def test_a_cascade_is_not_simulated(capsys: pytest.CaptureFixture[str], config: 
     )
     _, err = simulate(capsys, config, "--set", model, code=2)
     assert "a simulation has no events whose answers could be unsure" in err
+
+
+def test_a_model_that_carries_state_is_not_simulated(
+    capsys: pytest.CaptureFixture[str], config: str
+) -> None:
+    (Path(config).parent / "m.onnx").touch()
+    model = (
+        "model={path: m.onnx, executor: {onnxruntime: {}}, state: {inputs: {h: g}, remembers: 1s}}"
+    )
+    _, err = simulate(capsys, config, "--set", model, code=2)
+    assert "model.state" in err
+    assert "does not know which events are of one key" in err
+
+
+def test_what_is_left_out_is_said(capsys: pytest.CaptureFixture[str], config: str) -> None:
+    assert found(capsys, config)["left_out"] == []
+    shadow = "rollout={shadow: {executor: {simulated: {}}}}"
+    for settings, names in (
+        (["reorder={slack: 10ms}", shadow], ["reorder", "rollout"]),
+        (["serve={listen: '127.0.0.1:0'}"], ["serve"]),
+    ):
+        words = [word for setting in settings for word in ("--set", setting)]
+        out, err = simulate(capsys, config, *words, "--json")
+        told = json.loads(out)["left_out"]
+        assert [one.partition(":")[0] for one in told] == names
+        assert err.count("not simulated: ") == len(names)

@@ -1,7 +1,10 @@
 """Recording: what is read, what is refused, and what a recording keeps of the configuration."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from streamproc.config import load, parse, written
 from streamproc.connectors.capture import Record, Redact
@@ -70,3 +73,41 @@ def test_secrets_of_connections_are_not_kept(read: Read, minimal: str) -> None:
     kept = written(read(text, environ={"S": SECRET}).config)
     assert "sasl_plain_username: u" in kept
     assert SECRET not in kept
+
+
+LOOKUP = """\
+name: p
+source: {kafka: {topics: [ticks]}}
+codec: {json: {fields: {x: float64, user: {path: who.id, type: str}}}}
+features: [x, {lookup: {field: user, topic: profiles, fields: [limit]}}]
+model: {path: model.onnx}
+sink: {kafka: {topic: out}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("redact", "key", "words"),
+    [
+        (
+            "drop: [limit]",
+            "record.redact.drop",
+            "limit leads to limit, which a lookup takes of profiles",
+        ),
+        ("fields: ['*']", "record.redact.fields", r"\* leads to limit"),
+        ("keys: true", "record.redact.keys", "user, which is looked for among them, does not"),
+        ("keys: true, fields: [user]", "record.redact.keys", "name it in fields"),
+    ],
+)
+def test_what_a_replay_could_not_look_up_is_refused(
+    problems: Problems, redact: str, key: str, words: str
+) -> None:
+    record = f"record: {{path: r, redact: {{secret: 0123456789abcdef, {redact}}}}}\n"
+    (found, *_) = problems(LOOKUP + record)
+    assert found.key == key
+    assert re.search(words, found.message)
+
+
+def test_a_hidden_field_and_hidden_keys_go_together(read: Read) -> None:
+    for redact in ("keys: true, fields: [who.id]", "fields: [who]", "drop: [other]"):
+        record = f"record: {{path: r, redact: {{secret: 0123456789abcdef, {redact}}}}}\n"
+        assert read(LOOKUP + record).config.record is not None

@@ -1,5 +1,6 @@
 """What rewinding cannot restore comes back from a changelog: partitions move at random, and nothing is otherwise."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -169,3 +170,93 @@ def test_what_is_too_late_is_so_after_a_restart_too() -> None:
             test.run()
     assert [letter.reason for letter in test.run().dead_letters] == ["too_late"]
     assert test.run().summary["restored"] == 0
+
+
+WINDOWS = [Rolling(field="x", take=["sum"], events=5), Lag(field="x", by=2)]
+
+
+def aging(**changes: Any) -> PipelineTest:
+    bounds = replace(state(), ttl=Duration.parse("20s"), **changes)
+    return keyed(features=WINDOWS, state=bounds)
+
+
+def held(test: PipelineTest) -> set[bytes | None]:
+    """The keys that the compacted topic holds."""
+    records = test.broker.records("p-changelog")
+    last = {record.key: record.value for record in records}
+    return {key for key, value in last.items() if value is not None and key != b"mticks\0"}
+
+
+def tick(test: PipelineTest, key: str, second: float, x: float = 1.0) -> None:
+    test.send("ticks", {"x": x, "kind": "z"}, key=key, timestamp_ns=T0 + round(second * NS_PER_S))
+    for _ in range(3):  # a pass, and the commit that lets it out
+        test.run()
+
+
+def test_keys_that_the_ttl_is_over_for_leave_the_topic() -> None:
+    test = aging()
+    tick(test, "a", 0)
+    tick(test, "b", 1)
+    assert held(test) == {b"kticks\0a", b"kticks\0b"}
+    tick(
+        test, "b", 22.9
+    )  # grace 2s: one of 20.9 may still come, and sees that of 0 not; that of 1 it would
+    tick(test, "c", 22.9)
+    assert held(test) == {b"kticks\0b", b"kticks\0c"}
+    before = len(test.broker.records("p-changelog"))
+    tick(test, "c", 23)
+    deleted = [r for r in test.broker.records("p-changelog")[before:] if r.value is None]
+    assert deleted == []  # once
+    tick(test, "a", 23.5)
+    assert b"kticks\0a" in held(test)
+    test.revoke(TICKS)
+    test.assign(TICKS)
+    tick(test, "d", 60)
+    assert held(test) == {b"kticks\0d"}  # of those that were read back, too
+
+
+def test_what_keeps_more_than_windows_or_lets_anything_in_has_no_such_end() -> None:
+    for test in (
+        aging(late="decide"),
+        keyed(features=FEATURES, state=replace(state(), ttl=Duration.parse("20s"))),
+    ):
+        tick(test, "a", 0)
+        tick(test, "b", 500)
+        assert held(test) == {b"kticks\0a", b"kticks\0b"}
+
+
+def test_keys_without_room_leave_the_topic() -> None:
+    test = keyed(features=WINDOWS, state=replace(state(), max_keys=3))
+    for number, key in enumerate("abcdef"):
+        tick(test, key, number)
+    tick(test, "f", 7)
+    assert held(test) == {b"kticks\0d", b"kticks\0e", b"kticks\0f"}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
+def test_dead_keys_are_missed_by_nobody(delivery: str, seed: int) -> None:
+    def decided(*, moved: bool) -> dict[str, Any]:
+        rng, moves = np.random.default_rng(seed), np.random.default_rng(seed)
+        bounds = replace(state(), ttl=Duration.parse("5s"))
+        test = keyed(delivery=delivery, features=WINDOWS, state=bounds)
+        for number in range(80):
+            second = 2.0 * number + float(rng.uniform(-2, 2))
+            key = "abcdefgh"[int(rng.integers(8))]
+            test.send(
+                "ticks",
+                {"x": float(rng.normal()), "kind": "z"},
+                key=key,
+                timestamp_ns=T0 + round(second * NS_PER_S),
+            )
+            until_ns = test.now_ns + int(moves.integers(1, 8)) * 1_000_000
+            test.run(until_ns=until_ns if moves.random() < 0.7 else None)
+            if moves.random() < 0.2 and moved:
+                test.revoke(TICKS)
+                test.assign(TICKS)
+                test.run(until_ns=test.now_ns + 1)
+        result = test.run()
+        assert any(r.value is None for r in test.broker.records("p-changelog"))
+        return {d.id: d.output for d in result.decisions}
+
+    assert decided(moved=True) == decided(moved=False)

@@ -7,9 +7,10 @@ from typing import Literal
 import numpy as np
 
 from streamproc.codecs import FieldType
-from streamproc.core import Columns, Duration
+from streamproc.core import BoolArray, Columns, Duration, Float64Array, Int64Array
 from streamproc.features.operators.categories import require_category
 from streamproc.features.operators.operator import NUMBER, Need, View, refuse
+from streamproc.features.tables import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +81,44 @@ class Lookup:
         Raises:
             Exception: whatever the user's function raises.
         """
-        keys = [str(item) for item in view.columns[self.field].tolist()]
-        numbers, there = view.tables[self.as_].look(keys, view.time_ns)
+        columns = view.columns
+        if self._found in columns:
+            numbers, there = columns[self._found], columns[self._there].astype(np.bool_, copy=False)
+        else:
+            numbers, there = self._look(columns, view.tables[self.as_], view.time_ns)
         if self.missing == "dead_letter":
             refuse(view, "no_partner", ~there)
         return {
             f"{self.as_}_{name}": np.where(there, numbers[:, place], self.fill)
             for place, name in enumerate(self.fields)
         }
+
+    def arrived(self, columns: Columns, table: Table, time_ns: Int64Array) -> Columns:
+        """What events find that will wait for their turn: what was known when they arrived, not what is known then.
+
+        Args:
+            columns: the decoded fields, each [n, ...].
+            table: what is looked into.
+            time_ns: int64 [n], when they happened.
+
+        Returns:
+            columns for ``compute``; none where the table never changes, or where what is looked for is not made yet.
+        """
+        if self.topic is None or self.field not in columns:
+            return {}
+        numbers, there = self._look(columns, table, time_ns)
+        return {self._found: numbers, self._there: there}
+
+    def _look(
+        self, columns: Columns, table: Table, time_ns: Int64Array
+    ) -> tuple[Float64Array, BoolArray]:
+        return table.look([str(item) for item in columns[self.field].tolist()], time_ns)
+
+    @property
+    def _found(self) -> str:
+        """A column that no field can be called like."""
+        return f"{self.as_}\0"
+
+    @property
+    def _there(self) -> str:
+        return f"{self.as_}\0there"

@@ -142,8 +142,7 @@ def test_live_replayed_and_exported_lookups_are_the_same_bytes(
     tables = table_history(config, capture)
     virtual = Seen()
     features_of(config, capture.records, virtual.take, tables)
-    if not ordered:
-        assert virtual.of == seen.of
+    assert virtual.of == seen.of
 
     again = Seen()
     replay_recorded(
