@@ -100,6 +100,7 @@ class Reloader:
         moved = measures.max_queue != self._measures.max_queue
         if measures.roll_back and not self._measures.roll_back:
             self._engine.roll_back(f"the budget of {', '.join(measures.because)} burns")
+            self._driver.wake()
         self._measures = measures
         if moved:
             self._put_into_engine(
@@ -113,6 +114,7 @@ class Reloader:
         config = braked(prepared.config, self._measures)
         replace(prepared, config=config).put_into(self._engine, words)
         self._hold(prepared.config)
+        self._driver.wake()  # what an arm left has to run, and it may be that nothing more comes
 
     def _hold(self, config: PipelineConfig) -> None:
         ladder = [variant.name for variant in config.model.ladder]
