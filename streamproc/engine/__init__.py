@@ -24,6 +24,7 @@ from streamproc.engine.feature_tap import FeatureTap
 from streamproc.engine.intake import Intake
 from streamproc.engine.isolate import Span
 from streamproc.engine.judge import Limits as CanaryLimits
+from streamproc.engine.judge import Verdict
 from streamproc.engine.key_turns import KeyTurns
 from streamproc.engine.lanes import Lanes
 from streamproc.engine.ledger import (
@@ -164,6 +165,7 @@ __all__ = [
     "Tap",
     "Times",
     "TurnwiseScheduler",
+    "Verdict",
     "Witness",
     "bytes_a_key",
     "check_labels",

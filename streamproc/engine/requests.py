@@ -24,6 +24,11 @@ from streamproc.engine.isolate import Span
 from streamproc.engine.rescue import Rescued, reason_of
 from streamproc.engine.stopping import was_stopped
 
+_SHED: Final = {
+    "expired": "it was given up: no answer before its deadline was possible any more",
+    "planner": "it was given up: the model has more to do than it can do in time",
+}
+
 REQUESTS: Final = -1
 """Stands for their partition."""
 
@@ -175,7 +180,7 @@ class Requests:
         """These rows (int64 [n], ascending) are given up."""
         for request, rows, _ in self._of(number):
             if request.failure is None:
-                words = "it was given up: the model has more to do than it can do in time"
+                words = _SHED.get(reason, _SHED["planner"])
                 request.failure = RequestAnswer("shed", reason=reason, detail=words)
             self._ended(request, len(rows))
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import accumulate, pairwise
 
 from streamproc.core import Columns, EventBatch
+from streamproc.engine.arms import usable
 from streamproc.engine.conclude import Ran
 from streamproc.engine.effects import Effect, Infer
 from streamproc.engine.in_flight import Finished, InFlight, batch_run
@@ -12,7 +13,6 @@ from streamproc.engine.pending import PendingEvents
 from streamproc.engine.requests import apart, none_of, split, with_rows
 from streamproc.engine.rescue import Rescued, parts_of
 from streamproc.engine.restoring import Restoring
-from streamproc.engine.rollout import usable
 from streamproc.engine.turns import Turns
 from streamproc.scheduling import Run
 

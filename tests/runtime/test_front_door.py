@@ -227,7 +227,7 @@ async def test_a_cheaper_variant_says_so_and_so_does_a_cascade_that_is_unsure() 
         ),
         (
             {"inputs": [{"name": "input", "shape": [3, 1], "datatype": "FP32", "data": [1]}]},
-            "an input is not a tensor as the protocol says",
+            "a tensor FP32 [3, 1] came with 1 elements",
         ),
         (
             {"inputs": [*rows(1)["inputs"], {**rows(1)["inputs"][0], "name": "other"}]},
@@ -289,7 +289,17 @@ async def test_what_is_too_much_or_elsewhere_is_refused() -> None:
         assert (await ask(f"{url}/v2/models/p/infer", b"[" * 301))[0] == 413
         status, answer = await ask(f"{url}/v2/models/q/infer", rows(1))
         assert (status, answer["error"]) == (404, "there is no model 'q', only 'p'")
-        assert (await ask(f"{url}/v2/models/p/infer"))[0] == 405
+        status, answer = await ask(f"{url}/v2/models/p/infer")
+        assert status == 405
+        assert "POST /v2/models/NAME/infer" in answer["error"]
+        assert "GET /v2" in (await ask(f"{url}/"))[1]["error"]
+        status, answer = await ask(f"{url}/v2/models/p/versions/1/infer", rows(1))
+        assert (status, "no versions in the path" in answer["error"]) == (404, True)
+        packed = {"content-encoding": "gzip"}
+        assert (await ask(f"{url}/v2/models/p/infer", rows(1), headers=packed))[0] == 415
+        wanted = {"outputs": [{"name": "nothing"}]}
+        status, answer = await ask(f"{url}/v2/models/p/infer", rows(1, **wanted))
+        assert (status, answer["error"]) == (400, "the model has no output 'nothing', only output")
 
 
 async def test_a_page_in_a_browser_needs_the_token_as_others_do_where_one_is_set() -> None:
