@@ -18,7 +18,7 @@ class CarriedRows:
 
     Attributes:
         specs: the same.
-        used: how many rows belong to keys.
+        used: how many rows were ever given out; those that are free again are among them.
     """
 
     def __init__(self, specs: Sequence[StateSpec]) -> None:

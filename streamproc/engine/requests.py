@@ -330,7 +330,7 @@ def with_rows(events: EventBatch, asked: EventBatch) -> tuple[Columns, Int64Arra
 def split(
     outputs: Columns | Exception | Rescued, at: int, size: int
 ) -> tuple[Columns | Exception | Rescued, Columns | Exception | Rescued]:
-    """What became of a run's first rows, and of those from a row on, of so many."""
+    """What became of a run's first rows, and of those from a row on, of so many; what has no row for each stays whole."""
     if isinstance(outputs, Exception):
         return outputs, outputs
     if isinstance(outputs, Rescued):
@@ -343,12 +343,10 @@ def split(
             for into, part, _ in _sides(span, at, before, behind):
                 into.failed.append((part, error))
         return before, behind
-    if any(array.ndim == 0 or len(array) != size for array in outputs.values()):
-        error = ValueError(f"the model does not answer row by row: it was given {size}")
-        return error, error
+    whole = {n for n, array in outputs.items() if array.ndim == 0 or len(array) != size}
     return (
-        {name: array[:at] for name, array in outputs.items()},
-        {name: array[at:] for name, array in outputs.items()},
+        {name: array if name in whole else array[:at] for name, array in outputs.items()},
+        {name: array if name in whole else array[at:] for name, array in outputs.items()},
     )
 
 

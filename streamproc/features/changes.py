@@ -68,8 +68,9 @@ class Changes:
         return slots
 
     def take_gone(self, partition: int) -> list[bytes | None]:
-        """The keys of a partition that were forgotten since this was last asked."""
-        return list(self._gone.pop(partition, ()))
+        """The keys of a partition that were forgotten since this was last asked, and have not come back."""
+        gone = self._gone.pop(partition, {})
+        return [key for key in gone if (partition, key) not in self._keys]
 
     def _marked(self, marks: BoolArray, partition: int) -> Int64Array:
         marked = np.flatnonzero(marks)

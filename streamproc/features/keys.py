@@ -54,6 +54,10 @@ class KeyTable:
     def __len__(self) -> int:
         return len(self._owner) - len(self._free)
 
+    def __contains__(self, owner: Owner) -> bool:
+        partition, key = owner
+        return key in self._slots.get(partition, {})
+
     def slots(self, partition: int, keys: Sequence[bytes | None]) -> Int64Array:
         """The slots of a batch's keys (int64 [n]); a key that is new gets one.
 
@@ -67,9 +71,9 @@ class KeyTable:
         if None in found:
             here = [slot for slot in found if slot is not None]
             self._seen[here] = self._batches
-            self._take(
-                partition, known, {k for k, slot in zip(keys, found, strict=True) if slot is None}
-            )
+            # Not a set, whose order is another one in each process.
+            new = dict.fromkeys(k for k, slot in zip(keys, found, strict=True) if slot is None)
+            self._take(partition, known, new)
             found = list(map(known.get, keys))
         slots = np.array(found, np.int64)
         self._seen[slots] = self._batches

@@ -146,7 +146,10 @@ class AskedTable:
         if not asked:
             return
         if len(self._known) + len(asked) > self._keys_max:
-            for key in latest_ns.keys() - set(asked):  # so that they are not those that go
+            new = set(asked)
+            for key in latest_ns:  # so that they are not those that go
+                if key in new:
+                    continue
                 kept, _ = self._known.look([key], time_ns[:1])
                 self._known.put(key, kept[0])
         answers = self._function(asked)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from streamproc.core import Clock, Sink, TopicPartition
 from streamproc.engine import Changelog, Engine
-from streamproc.runtime.acknowledging import acknowledged
+from streamproc.runtime.acknowledging import Acknowledging
 from streamproc.runtime.driver import BeforeRelease
 
 
@@ -32,18 +32,18 @@ class ChangelogCommits:
     ) -> None:
         self._engine = engine
         self._changelog = changelog
-        self._sink = sink
+        self._sent = Acknowledging(sink)
         self._clock = clock
         self._then = then
 
     async def publish(self) -> None:
-        """Write, and wait until the broker has it.
+        """Write, and wait until the broker has it, and what was written before.
 
         Raises:
             ExternalError: it never will.
         """
         self._changelog.go_on(self._clock.now_ns())
-        await acknowledged(self._sink, self._changelog.records())
+        await self._sent.send(self._changelog.records())
 
     async def release(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The positions to commit of partitions that are about to leave, with what that needs written."""

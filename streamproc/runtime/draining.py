@@ -58,10 +58,10 @@ async def run_to_end(
         commits: stores positions.
         grace: is told when the end begins.
         keepers: go on all the while; where one fails, all ends.
-        beside: go on all the while, too; that one fails ends nothing.
+        beside: go on all the while, too; that one fails is said, and ends nothing.
     """
     kept = [asyncio.create_task(work) for work in keepers]
-    others = [asyncio.create_task(work) for work in beside]
+    others = [asyncio.create_task(_beside(work)) for work in beside]
     reading, stopped = asyncio.create_task(intake), asyncio.create_task(stop.wait())
     try:
         ends: set[asyncio.Future[Any]] = {reading, stopped, driver.failure, *kept}
@@ -86,3 +86,10 @@ async def run_to_end(
             await commits.commit()
     except TimeoutError:
         log.warning("the last positions are not stored: what they cover will be decided again")
+
+
+async def _beside(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except Exception:
+        log.exception("a bug: %s has ended", getattr(work, "__qualname__", work))

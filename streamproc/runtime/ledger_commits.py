@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from streamproc.core import Sink, TopicPartition
 from streamproc.engine import Engine, Ledger
-from streamproc.runtime.acknowledging import acknowledged
+from streamproc.runtime.acknowledging import Acknowledging
 
 
 class LedgerCommits:
@@ -19,7 +19,7 @@ class LedgerCommits:
     def __init__(self, *, engine: Engine, ledger: Ledger, sink: Sink) -> None:
         self._engine = engine
         self._ledger = ledger
-        self._sink = sink
+        self._sent = Acknowledging(sink)
 
     async def publish(self, positions: Mapping[TopicPartition, int]) -> None:
         """Publish what the commit of these positions covers, and wait until the broker has it.
@@ -27,7 +27,7 @@ class LedgerCommits:
         Raises:
             ExternalError: it never will.
         """
-        await acknowledged(self._sink, self._ledger.records(positions))
+        await self._sent.send(self._ledger.records(positions))
 
     async def release(self, partitions: Collection[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The positions to commit of partitions that are about to leave, with their ledger published."""

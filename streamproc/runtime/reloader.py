@@ -1,11 +1,13 @@
 """Carries a reload out: reads the configuration again, prepares on a thread, puts in on the event loop, or keeps what runs."""
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from streamproc.config import PipelineConfig, secrets_of
 from streamproc.core import NS_PER_S, Clock, ConfigError, Executor, ExternalError, ModelInfo
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 
 Reread = Callable[[], PipelineConfig]
 """Reads the configuration again; raises ``ConfigError`` where it is wrong."""
+UNWATCHED_NS: Final = NS_PER_S
+"""Where no file is watched, it is looked so often whether one is to be."""
 Looks = dict[str, tuple[int, int, int] | None]
 
 
@@ -98,6 +102,10 @@ class Reloader:
                 self.results[result] += 1
                 log.error("reload %s, what ran goes on: %s", result, _one_line(error))  # noqa: TRY400
                 raise
+            except Exception:  # a model that loads may raise anything when it is run
+                self.results[result] += 1
+                log.exception("reload %s, what ran goes on", result)
+                raise
             return self._put_in(prepared, renewals)
 
     def brake(self, measures: Measures) -> None:
@@ -107,6 +115,7 @@ class Reloader:
             self._engine.roll_back(
                 Verdict("slo", f"the budget of {', '.join(measures.because)} burns")
             )
+            self._driver.wake()
         self._measures = measures
         if moved:
             self._put_into_engine(
@@ -120,6 +129,7 @@ class Reloader:
         config = braked(prepared.config, self._measures)
         replace(prepared, config=config).put_into(self._engine, words)
         self._hold(prepared.config)
+        self._driver.wake()  # what an arm left has to run, and it may be that nothing more comes
 
     def _hold(self, config: PipelineConfig) -> None:
         ladder = [variant.name for variant in config.model.ladder]
@@ -127,19 +137,21 @@ class Reloader:
 
     async def watch(self) -> None:
         """Reload where a file of the model has changed, and been left alone since; until cancelled."""
-        seen = changed = await asyncio.to_thread(
-            _look, files_of(self.config.model, self.config.rollout)
-        )
-        while (every := self.config.model.watch) is not None:
-            await asyncio.sleep(every / NS_PER_S)
-            now = await asyncio.to_thread(_look, files_of(self.config.model, self.config.rollout))
+        seen = changed = await asyncio.to_thread(self._look)
+        while True:
+            every = self.config.model.watch  # a reload may begin it, and end it
+            await asyncio.sleep((every or UNWATCHED_NS) / NS_PER_S)
+            if every is None:
+                continue
+            now = await asyncio.to_thread(self._look)
             if now != seen and now == changed:
                 seen = now
-                try:
+                with contextlib.suppress(Exception):  # said; not tried again before the next change
                     await self.reload(self.config)
-                except (ConfigError, ExternalError):
-                    continue  # said, and not tried again before the next change
             changed = now
+
+    def _look(self) -> Looks:
+        return _look(files_of(self.config.model, self.config.rollout))
 
     async def _read(self) -> PipelineConfig:
         if self._reread is None:

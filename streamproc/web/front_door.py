@@ -4,6 +4,7 @@
 /v2/models/NAME/infer``, with the extension ``binary_tensor_data``.
 """
 
+import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final, Protocol
@@ -25,6 +26,8 @@ from streamproc.web.inference import (
     parse,
 )
 
+BODY_S: Final = 10.0
+"""There are few connections: who is slower must not keep them from others."""
 _PATHS: Final = (
     "there are GET /v2, /v2/health/live, /v2/health/ready, /v2/models/NAME, /v2/models/NAME/ready, "
     "and POST /v2/models/NAME/infer"
@@ -148,9 +151,13 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _body(request: Request, bytes_max: int) -> bytes:
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > bytes_max:
-            raise HTTPException(413, f"a request may have {bytes_max} bytes")
-        parts.append(part)
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for part in request.stream():
+                size += len(part)
+                if size > bytes_max:
+                    raise HTTPException(413, f"a request may have {bytes_max} bytes")
+                parts.append(part)
+    except TimeoutError:
+        raise HTTPException(408, f"the body did not come within {BODY_S:g} s") from None
     return b"".join(parts)

@@ -130,10 +130,15 @@ def test_batches_that_do_not_fit_one_another_are_one_requests_failure() -> None:
     assert [(answer.kind, answer.reason) for answer in told] == [("failed", "model_failed")] * 2
 
 
-def test_too_few_answers_are_none_to_any_row() -> None:
-    """Cut off at the events' last row, they would look as if they were theirs."""
-    for side in split({"y": np.arange(4)}, 3, 5):
-        assert isinstance(side, ValueError)
+def test_what_has_no_row_for_each_is_not_cut() -> None:
+    """Cut off at the events' last row, it would look as if it were theirs."""
+    outputs = {"y": np.arange(4), "z": np.arange(5), "one": np.array(1)}
+    events, theirs = split(outputs, 3, 5)
+    assert isinstance(events, dict)
+    assert isinstance(theirs, dict)
+    assert [len(events["y"]), len(theirs["y"])] == [4, 4]
+    assert (events["z"].tolist(), theirs["z"].tolist()) == ([0, 1, 2], [3, 4])
+    assert events["one"] == theirs["one"] == 1
 
 
 def test_a_batch_has_rows_of_one_kind_and_events_come_first() -> None:

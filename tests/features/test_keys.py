@@ -1,5 +1,7 @@
 """Keys and their slots: bounded, forgotten by age, dropped with their partition, and nothing of one is another's."""
 
+from collections.abc import Callable
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,6 +32,12 @@ def test_a_key_keeps_its_slot_and_each_partition_has_its_own() -> None:
     assert slots(keys, "ab") == first[:2]
     assert not set(slots(keys, "ab", partition=1)) & set(first)
     assert len(keys) == 4
+
+
+def test_slots_are_given_in_the_order_in_which_keys_come() -> None:
+    """Not in that of a set, which is another one in each process: who is forgotten among equally old ones follows from it."""
+    keys, _ = table(20)
+    assert slots(keys, "hgfedcba") == list(range(8))
 
 
 def test_where_there_is_no_room_the_key_not_seen_for_longest_goes() -> None:
@@ -77,14 +85,13 @@ def test_no_two_keys_share_a_slot_and_there_are_never_too_many(
         assert max(found) < keys_max
 
 
-def test_memory_is_bounded_by_bytes_and_who_was_forgotten_begins_anew() -> None:
-    size = Rolling(field="x", take=["count"], events=4)
+def two_keys() -> tuple[Program, Callable[[bytes], float]]:
+    """A program with room for two keys, and what counts the events of one."""
     program = Program(
-        [size],
+        [Rolling(field="x", take=["count"], events=4)],
         fields={"x": FieldType("float64")},
         state=FeatureState(restore="none", max_bytes=Size(2 * 64)),
     )
-    assert (program.bytes_a_key, program.keys_max) == (64, 2)
 
     def count(name: bytes) -> float:
         made = program.advance(
@@ -92,4 +99,21 @@ def test_memory_is_bounded_by_bytes_and_who_was_forgotten_begins_anew() -> None:
         )
         return float(made.columns["x_4_count"][0])
 
+    return program, count
+
+
+def test_memory_is_bounded_by_bytes_and_who_was_forgotten_begins_anew() -> None:
+    program, count = two_keys()
+    assert (program.bytes_a_key, program.keys_max) == (64, 2)
     assert [count(name) for name in (b"a", b"b", b"a", b"c", b"a", b"b")] == [1, 1, 2, 1, 3, 1]
+
+
+def test_a_key_that_has_come_back_is_not_said_to_be_gone() -> None:
+    """Whoever deletes what was written of it would delete what has been written since."""
+    program, count = two_keys()
+    changes = program.note_changes()
+    for name in (b"a", b"b", b"c", b"d", b"a"):
+        count(name)
+    assert changes.take_gone(0) == [b"b", b"c"]
+    count(b"c")
+    assert changes.take_gone(0) == [b"d"]

@@ -69,6 +69,15 @@ def test_answers_are_kept_for_so_many_keys_and_a_batch_may_have_more() -> None:
     assert [len(call) for call in function.calls] == [3, 3, 1, 1]
 
 
+def test_those_that_are_asked_for_again_go_in_the_order_in_which_they_were() -> None:
+    table = AskedTable(function := Asked(), ["x"], keys_max=8, ttl_ns=None)
+    look(table, "hgfedcba", 0)
+    look(table, "gfedcbax", 0)
+    look(table, "y", 0)
+    look(table, "fedcbaxy", 0)
+    assert function.calls[1:] == [["x"], ["y"]]
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [

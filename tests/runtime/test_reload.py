@@ -327,6 +327,50 @@ async def test_a_watched_file_is_loaded_when_it_has_changed_and_only_then(path: 
         assert world.decided_by == {(before, 2): 10, (after, 3): 10}
 
 
+async def test_a_watch_that_a_reload_begins(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = write(path, 2)
+    model = Model(str(path))
+    monkeypatch.setattr("streamproc.runtime.reloader.UNWATCHED_NS", 1_000_000)
+    async with World(model).running() as world:
+        config = replace(world.config, model=replace(model, watch=Duration.parse("20ms")))
+        await world.service.reload(config)
+        after = write(path, 3)
+        async with asyncio.timeout(60):
+            while world.reloads() != {"done": 2}:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        world.produce()
+        await world.until_decided()
+        assert world.decided_by == {(before, 2): 10, (after, 3): 10}
+
+
+async def test_a_model_that_loads_and_cannot_run_does_not_end_the_watch(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = write(path, 2)
+    model = Model(str(path), watch=Duration.parse("20ms"))
+    async with World(model).running() as world:
+        graph = helper.make_graph(
+            [helper.make_node("Reshape", ["x", "shape"], ["y"])],
+            "broken",
+            [helper.make_tensor_value_info("x", TensorProto.DOUBLE, ["n", 1])],
+            [helper.make_tensor_value_info("y", TensorProto.DOUBLE, ["n", 1])],
+            [numpy_helper.from_array(np.array([7, 1]), "shape")],
+        )
+        opsets = [helper.make_opsetid("", 17)]
+        put(path, helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString())
+        async with asyncio.timeout(60):
+            while world.reloads() != {"failed": 1}:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        after = write(path, 3)
+        async with asyncio.timeout(60):
+            while world.reloads() != {"failed": 1, "done": 1}:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        world.produce()
+        await world.until_decided()
+        assert world.decided_by == {(before, 2): 10, (after, 3): 10}
+    assert "reload failed, what ran goes on" in caplog.text
+
+
 async def test_of_a_chain_all_stages_are_put_in_place_at_once(path: Path) -> None:
     second = path.with_name("second.onnx")
     write(path, 2)

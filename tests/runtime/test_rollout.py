@@ -189,6 +189,35 @@ async def test_one_that_hangs_in_this_process_keeps_nobody_waiting(tmp_path: Pat
         _released.set()
 
 
+@pytest.mark.parametrize("by", ["reload", "brake"])
+async def test_what_a_canary_left_is_decided_though_nothing_more_comes(
+    by: str, tmp_path: Path
+) -> None:
+    model = tmp_path / "model.onnx"
+    write(model, 2)
+    _released.set()
+    python = PythonModel(f"{__name__}:{hanging.__name__}")
+    rollback = Rollback(stall=None, disagreement=None)
+    trial = Canary(executor=python, isolation=False, share=0.9, rollback=rollback)
+    config: dict[str, Any] = {"rollout": Rollout(canary=trial)}
+    try:
+        async with Trial(Model(str(model)), **config).running() as world:
+            _released.clear()
+            world.produce(50)
+            accounts = world.service.accounts()
+            assert accounts is not None
+            async with asyncio.timeout(60):
+                while accounts.fetched < world.sent:  # noqa: ASYNC110
+                    await asyncio.sleep(0.001)
+            if by == "reload":
+                await world.service.reload(replace(world.config, rollout=None))
+            else:
+                world.service.brake(Measures(because=("in-time",), roll_back=True))
+            await world.until_decided()
+    finally:
+        _released.set()
+
+
 async def test_keys_that_change_their_arm_stay_in_order(tmp_path: Path) -> None:
     model = tmp_path / "model.onnx"
     write(model, 2)

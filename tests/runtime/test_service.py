@@ -533,3 +533,20 @@ async def test_its_endpoints_are_told_to_who_waits() -> None:
     (address,) = told
     assert address is not None
     assert "127.0.0.1:" in address
+
+
+async def test_what_ends_beside_the_work_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A lookup's table that nobody brings up to date any more must not be found out weeks later."""
+
+    async def broken(_: object) -> None:
+        msg = "nobody thought of this"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr("streamproc.runtime.table_topics.TableTopics.follow", broken)
+    world = World()
+    world.produce(10)
+    summary = await world.run()
+    assert summary["consumed"] == 10
+    assert "nobody thought of this" in caplog.text

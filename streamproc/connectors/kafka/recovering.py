@@ -39,6 +39,7 @@ class RecoveringSource:
         self._source = make()
         self._relay: _Relay | None = None
         self._changing = False
+        self._paused = False
         self._skipped_before = 0
         self._renewed: tuple[Access, Mapping[str, object]] | None = None
         self.leaves_for_good = False
@@ -97,12 +98,14 @@ class RecoveringSource:
         return batches if self._is_current(source) else []
 
     def pause(self) -> None:
-        """Fetch nothing more; see ``Source``."""
+        """Fetch nothing more; see ``Source``. A consumer that is made anew keeps to it."""
+        self._paused = True
         if not self._changing:
             self._source.pause()
 
     def resume(self) -> None:
         """Fetch again; see ``Source``."""
+        self._paused = False
         if not self._changing:
             self._source.resume()
 
@@ -179,6 +182,8 @@ class RecoveringSource:
         self._relay = _Relay(old.listener)
         await self._source.start(self._relay)
         self._changing = False
+        if self._paused:
+            self._source.pause()
 
     def _is_current(self, source: KafkaRecordSource) -> bool:
         return source is self._source and not self._changing

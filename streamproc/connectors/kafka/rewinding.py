@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
 
+from streamproc.connectors.kafka.connection import stop_within
 from streamproc.core import NS_PER_MS, TopicPartition
 
 log = logging.getLogger(__name__)
 
 _FETCH_MS = 1_000
+_STOP_S = 5.0
 _STEPS_BACK_MAX = 64
 """Records that are looked for before a place: transaction markers and compacted records leave gaps there."""
 
@@ -47,8 +49,8 @@ async def rewound(
     consumer = AIOKafkaConsumer(
         **{**settings, "group_id": None, "enable_auto_commit": False, "auto_offset_reset": "none"}
     )
-    await consumer.start()
     try:
+        await consumer.start()
         places = {KafkaPartition(*source): at for source, at in positions.items()}
         begin = await consumer.beginning_offsets(list(places))
         consumer.assign(list(places))
@@ -69,7 +71,8 @@ async def rewound(
                 asked[tp] = max(0, newest_ms - -(-reach_ns // NS_PER_MS))
         found = await consumer.offsets_for_times(asked) if asked else {}
     finally:
-        await consumer.stop()
+        # Bounded: a revocation waits for it, and a member that stays in its callbacks is put out of the group.
+        await stop_within(consumer.stop(), "source.kafka: the consumer that looks back", _STOP_S)
     starts = dict(positions)
     for tp, first in found.items():
         source = TopicPartition(*tp)
