@@ -50,6 +50,12 @@ def resolve_rollout(
     if rollout.shadow is not None and rollout.shadow.file is not None:
         shadow = replace(rollout.shadow, file=str(folder / rollout.shadow.file))
         rollout = replace(rollout, shadow=shadow)
+    if rollout.state is not None:
+        state = folder / rollout.state
+        if not state.parent.is_dir():
+            message = f"there is no folder {str(state.parent)!r} for it: make it, or name another"
+            problems.append(root.problem(("rollout", "state"), message))
+        rollout = replace(rollout, state=str(state))
     parts["rollout"] = rollout
 
 

@@ -55,7 +55,11 @@ class Served(Protocol):
     async def infer(
         self, inputs: Columns, *, deadline_ns: int | None, timeout_ns: int | None
     ) -> Reply:
-        """The answer to inputs by name, each [rows, ...]."""
+        """The answer to inputs by name, each [rows, ...].
+
+        Raises:
+            BadRequestError: they are not what it takes.
+        """
         ...
 
 
@@ -121,9 +125,9 @@ class _Endpoints:
             inputs = asked.inputs(takes, rows_max)
             asked.wanted(gives)
             deadline_ns, timeout_ns = asked.times
+            reply = await served.infer(inputs, deadline_ns=deadline_ns, timeout_ns=timeout_ns)
         except BadRequestError as error:
             return json_response(400, {"error": str(error)})
-        reply = await served.infer(inputs, deadline_ns=deadline_ns, timeout_ns=timeout_ns)
         return answer(served.name, asked, reply)
 
     def _require_model(self, request: Request) -> None:

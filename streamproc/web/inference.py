@@ -16,6 +16,9 @@ DEADLINE_HEADER: Final = "x-deadline-ns"
 BINARY: Final = "binary_tensor_data"
 _LENGTH: Final = "inference-header-content-length"
 _NS_PER_US: Final = 1_000
+TIMEOUT_MAX_US: Final = 86_400_000_000
+"""A day: times beyond 64 bits of ns must not get in."""
+_DIGITS_MAX: Final = 19
 _STATUS: Final = {"on_time": 200, "degraded": 200, "late": 504, "shed": 503, "failed": 500}
 
 
@@ -145,11 +148,12 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Asked:
     Raises:
         BadRequestError: it is none.
     """
-    length = headers.get(_LENGTH)
-    if length is not None and not (length.isdigit() and int(length) <= len(body)):
-        msg = f"{_LENGTH} must be a number of at most {len(body)}, was {length!r}"
+    end = _whole(headers, _LENGTH, f"a number of at most {len(body)}")
+    if end is None:
+        end = len(body)
+    elif end > len(body):
+        msg = f"{_LENGTH} must be a number of at most {len(body)}, was {end}"
         raise BadRequestError(msg)
-    end = len(body) if length is None else int(length)
     try:
         content = orjson.loads(body[:end])
     except orjson.JSONDecodeError as error:
@@ -211,6 +215,17 @@ def _require_numbers(array: Array) -> None:
         raise BadRequestError(msg)
 
 
+def _whole(headers: Mapping[str, str], name: str, words: str) -> int | None:
+    """The number in a header; None where it is not there."""
+    text = headers.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
+        msg = f"{name} must be {words}, was {text[:40]!r}"
+        raise BadRequestError(msg)
+    return int(text)
+
+
 def _check(spec: TensorSpec, inputs: Columns) -> None:
     array = inputs.get(spec.name)
     if array is None:
@@ -229,19 +244,14 @@ def _check(spec: TensorSpec, inputs: Columns) -> None:
 
 def _times(content: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[int | None, int | None]:
     """When the answer must be there (ns since 1970), and how long it may take (ns)."""
-    deadline = headers.get(DEADLINE_HEADER)
-    if deadline is not None and not deadline.isdigit():
-        msg = f"{DEADLINE_HEADER} must be ns since 1970, was {deadline!r}"
-        raise BadRequestError(msg)
+    deadline_ns = _whole(headers, DEADLINE_HEADER, "ns since 1970")
     timeout = _parameters(content, "the request").get("timeout")
-    whole = isinstance(timeout, int) and not isinstance(timeout, bool)
-    if timeout is not None and not (whole and timeout > 0):
-        msg = f"the parameter timeout must be a number of us above 0, was {timeout!r}"
+    if timeout is None:
+        return deadline_ns, None
+    if type(timeout) is not int or not 0 < timeout <= TIMEOUT_MAX_US:
+        msg = f"the parameter timeout must be a number of us from 1 to {TIMEOUT_MAX_US}, was {timeout!r}"
         raise BadRequestError(msg)
-    return (
-        None if deadline is None else int(deadline),
-        None if timeout is None else timeout * _NS_PER_US,
-    )
+    return deadline_ns, timeout * _NS_PER_US
 
 
 def answer(name: str, asked: Asked, reply: Reply) -> Response:

@@ -242,6 +242,46 @@ async def test_a_request_at_fault_is_told_what_is_wrong(content: Any, words: str
     assert words in answer["error"]
 
 
+async def test_rows_unlike_the_events_harm_nobody() -> None:
+    """The model leaves a size open: what a stranger sends must not get into a batch of events."""
+    held = threading.Event()
+
+    def model(inputs: Columns) -> Columns:
+        held.wait(60)
+        return {"output": inputs["input"] * 2}
+
+    world = serving(FakeExecutor(model, inline=False))
+    held.set()
+
+    def wide(width: int) -> dict[str, Any]:
+        row = {"name": "input", "shape": [1, width], "datatype": "FP32", "data": [1.0] * width}
+        return {"inputs": [row]}
+
+    async with running(world) as url:
+        infer = f"{url}/v2/models/p/infer"
+        assert (await ask(infer, wide(3)))[0] == 200
+        held.clear()
+        assert world.service._assembly is not None
+        requests = world.service._assembly.engine.requests
+        assert requests is not None
+        asking = [asyncio.create_task(ask(infer, wide(1)))]
+        await until(lambda: requests.waiting == 1)
+        await until(lambda: not world.service._assembly.engine.queue_depth)  # it runs
+        asking += [asyncio.create_task(ask(infer, wide(width))) for width in (1, 2, 3)]
+        await until(lambda: requests.waiting == 4)
+        world.produce(6)
+        await until(lambda: (books := world.service.accounts()) is not None and books.fetched == 6)
+        held.set()
+        answers = await asyncio.gather(*asking)
+        await until(lambda: world.decided == 6)
+        status, answer = await ask(infer, wide(2))
+    assert [status for status, _ in answers] == [200, 200, 500, 500]
+    assert [answer.get("reason") for _, answer in answers] == [None, None, "unlike", "unlike"]
+    assert (status, answer["error"]) == (
+        400, "the inputs are input float32[rows, 2], those of the events input float32[rows, 1]"
+    )  # fmt: skip
+
+
 async def test_what_is_too_much_or_elsewhere_is_refused() -> None:
     async with running(serving(serve={"max_waiting": 2, "max_body": 300})) as url:
         status, answer = await ask(f"{url}/v2/models/p/infer", rows(1, 2, 3))
