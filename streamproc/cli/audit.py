@@ -37,15 +37,11 @@ def audit(
     else:
         _show(report, problems)
         outcomes = loaded.config.outcomes
-        if (
-            report.outcomes.missing
-            and outcomes.ledger_topic is None
-            and outcomes.shed_topic is None
-        ):
+        if report.outcomes.missing and outcomes.ledger_topic is None:
             line(
                 notes_console(),
-                "events that were shed leave nothing behind in these topics, and count as missing: "
-                "outcomes.ledger_topic, or shed_topic, would tell them apart",
+                "events that were shed, filtered or absorbed leave nothing behind in these topics, and count as "
+                "missing: outcomes.ledger_topic would tell them apart",
             )
     return FAILED if problems else DONE
 
