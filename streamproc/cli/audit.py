@@ -7,7 +7,7 @@ import typer
 
 from streamproc.cli import options
 from streamproc.cli.failures import DONE, FAILED, located
-from streamproc.cli.screen import line, print_json, result_console, table
+from streamproc.cli.screen import line, notes_console, print_json, result_console, table
 from streamproc.config import LoadedConfig, kafka_sink, kafka_source, load
 from streamproc.runtime import dead_letter_topic
 from streamproc.testing.audit import AuditReport, audit_topics
@@ -36,6 +36,13 @@ def audit(
         print_json(report.as_dict() | {"problems": problems})
     else:
         _show(report, problems)
+        outcomes = loaded.config.outcomes
+        if report.outcomes.missing and outcomes.ledger_topic is None:
+            line(
+                notes_console(),
+                "events that were shed, filtered or absorbed leave nothing behind in these topics, and count as "
+                "missing: outcomes.ledger_topic would tell them apart",
+            )
     return FAILED if problems else DONE
 
 

@@ -19,8 +19,8 @@ from streamproc.cli.failures import DONE, FAILED, located
 from streamproc.cli.init import DEFAULT_TEMPLATE, TEMPLATES, find_template
 from streamproc.cli.report import Report
 from streamproc.cli.screen import notes_console, print_json, result_console
-from streamproc.connectors.kafka import EmbeddedBroker
-from streamproc.core import NS_PER_MS, Duration
+from streamproc.connectors.kafka import EmbeddedBroker, address_of
+from streamproc.core import NS_PER_MS, ConfigError, Duration
 from streamproc.replay import SAMPLES, Playable, open_recording
 
 _RECORDINGS = {
@@ -128,6 +128,12 @@ async def _play(plan: Plan, page: Report) -> Ended:
 @contextlib.contextmanager
 def _broker(name: str, *, keep_topics: bool) -> Iterator[DemoBroker]:
     if name != _EMBEDDED:
+        for server in name.split(","):
+            try:
+                address_of(server)
+            except ValueError as error:
+                msg = f"--broker: {error}"
+                raise ConfigError(msg) from None
         yield DemoBroker(name, keep_topics=keep_topics)
         return
     with EmbeddedBroker() as embedded:

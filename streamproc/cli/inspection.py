@@ -7,6 +7,7 @@ import numpy as np
 
 from streamproc.cli.feature_words import feature_words
 from streamproc.cli.rollout_words import warnings as rollout_warnings
+from streamproc.cli.topic_words import warnings as topic_warnings
 from streamproc.codecs import ArrowCodec, FieldType, JsonCodec, TensorCodec, types_of
 from streamproc.config import LoadedConfig, PipelineConfig
 from streamproc.connectors.kafka import Access, KafkaSink, KafkaSource, TopicShape, topic_shapes
@@ -98,7 +99,7 @@ def inspect_parts(loaded: LoadedConfig, clock: Clock) -> Found:
         found.attempt(lambda: _inspect_traces(config))
     if not found.problems:
         _rehearse(loaded, found)
-    found.warnings += rollout_warnings(config, found.models)
+    found.warnings += [*rollout_warnings(config, found.models), *topic_warnings(config)]
     features, output = config.features, config.output
     found.features = feature_words(features)
     if isinstance(output, PythonFunction):

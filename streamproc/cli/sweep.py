@@ -76,8 +76,9 @@ def sweep(
     reader = CaptureReader(capture)
     say_recording(reader)
     found: list[tuple[Trial, Summary]] = []
-    for trial in trials:
-        loaded = load_config(config, overrides=trial.overrides)
+    # All before the first runs: a mistake in the last one would be found after all others had run.
+    files = [load_config(config, overrides=trial.overrides) for trial in trials]
+    for trial, loaded in zip(trials, files, strict=True):
         chosen = choose(reader, loaded.config, topics=topic or (), start=start, end=end)
         saved = latency_models(latency_model or (), loaded.config)
         with located(loaded):

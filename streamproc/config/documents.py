@@ -23,7 +23,7 @@ def read_document(path: Path, kind: type[_Kind]) -> _Kind:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise ConfigError(Problem(f"cannot be read: {reason}", origin=str(path))) from error
     root = read_yaml(text, origin=str(path))
     if not isinstance(root.value, dict):

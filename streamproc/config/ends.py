@@ -10,7 +10,7 @@ from streamproc.config.secrets import Secret
 from streamproc.config.spec import PipelineConfig
 from streamproc.config.tree import Finding, Node
 from streamproc.connectors.files import CaptureSource, FileSink, FileSource
-from streamproc.connectors.kafka import KafkaSink, KafkaSource
+from streamproc.connectors.kafka import KafkaSink, KafkaSource, address_of
 from streamproc.core import ConfigError, Problem
 from streamproc.engine import Outcomes
 
@@ -120,10 +120,22 @@ def _own_servers(source: Source, sink: Sink) -> Iterator[Finding]:
         yield ("sink", "kafka", "bootstrap_servers"), text
 
 
+def _addresses(source: Source, sink: Sink) -> Iterator[Finding]:
+    for name, end in (("source", source), ("sink", sink)):
+        if not isinstance(end, KafkaSource | KafkaSink) or not end.bootstrap_servers:
+            continue
+        for server in end.bootstrap_servers.split(","):
+            try:
+                address_of(server)
+            except ValueError as error:
+                yield (name, "kafka", "bootstrap_servers"), str(error)
+
+
 END_CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_transactions, ("delivery", "source", "sink")),
     (_lines, ("sink", "decisions", "outcomes")),
     (_not_over_itself, ("name", "source", "sink", "outcomes")),
     (_own_servers, ("source", "sink")),
+    (_addresses, ("source", "sink")),
 )
 """As those of ``checks``: each check and the parts that it takes."""

@@ -40,6 +40,10 @@ MISTAKES = [
         ["check", "{market}", "--set", "source.kafka.bootstrap_servers=nowhere"],
         "--set source.kafka.bootstrap_servers: 'nowhere' is no host:port",
     ),
+    (
+        ["check", "{market}", "--offline", "--set", "sink.kafka.bootstrap_servers=a:9092,b:99999"],
+        "--set sink.kafka.bootstrap_servers: 'b:99999' is no host:port",
+    ),
     (["check", "{market}", *UNREACHABLE], "no Kafka broker can be reached"),
     (
         ["check", "{market}", "--offline", "--set", "output={labels: [a, b]}"],

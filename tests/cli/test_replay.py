@@ -201,6 +201,15 @@ def test_a_sweep_of_one_is_none(capsys: pytest.CaptureFixture[str], folder: Path
     assert "nothing varies" in capsys.readouterr().err
 
 
+def test_a_sweep_looks_at_all_values_before_the_first_runs(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    assert main(["sweep", "day.mcap", "pipeline.yaml", "--set", "deadline.budget=5ms,20"]) == 2
+    said = capsys.readouterr()
+    assert "deadline.budget: must be a duration" in said.err
+    assert "1 of 2" not in said.err
+
+
 def test_values_in_brackets_stay_together() -> None:
     assert split_values("[a, b],{c: 'd,e'},\"f,g\",h") == ["[a, b]", "{c: 'd,e'}", '"f,g"', "h"]
 

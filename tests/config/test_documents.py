@@ -48,3 +48,9 @@ def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, text: str, said: st
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none.yaml: cannot be read: No such file"):
         read_document(tmp_path / "none.yaml", Thing)
+
+
+def test_what_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "thing.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"thing.yaml: cannot be read: it is no UTF-8 text"):
+        read_document(tmp_path / "thing.yaml", Thing)

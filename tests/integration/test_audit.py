@@ -87,7 +87,9 @@ def test_the_command_says_what_does_not_hold(
 
     fill(kafka.bootstrap, source, TICK.messages(1))
     assert main(["audit", str(config)]) == 1
-    assert "1 inputs have no outcome" in " ".join(capsys.readouterr().out.split())
+    said = capsys.readouterr()
+    assert "1 inputs have no outcome" in " ".join(said.out.split())
+    assert "shed, filtered or absorbed leave nothing behind" in " ".join(said.err.split())
     assert main(["audit", str(config), "--running"]) == 0
     assert "what is promised holds" in capsys.readouterr().out
 

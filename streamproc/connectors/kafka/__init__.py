@@ -1,5 +1,6 @@
 """Kafka: source, sink and the embedded broker."""
 
+from streamproc.connectors.kafka.addresses import address_of
 from streamproc.connectors.kafka.changelog_topic import prepare_changelog, read_changelog
 from streamproc.connectors.kafka.connection import Access, check_reachable
 from streamproc.connectors.kafka.embedded import EmbeddedBroker
@@ -43,6 +44,7 @@ __all__ = [
     "TopicWriter",
     "Unread",
     "absent",
+    "address_of",
     "check_reachable",
     "cluster_id",
     "create_topics",

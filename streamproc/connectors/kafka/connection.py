@@ -15,6 +15,7 @@ from aiokafka.errors import (
     StaleMetadata,
 )
 
+from streamproc.connectors.kafka.addresses import address_of
 from streamproc.connectors.kafka.options import KafkaSink, KafkaSource
 from streamproc.connectors.kafka.quiet import keep_payloads_out
 from streamproc.connectors.kafka.refusals import Refusal, denied, refusal
@@ -226,13 +227,14 @@ async def check_reachable(what: str, servers: str) -> None:
     """
     failures = []
     for server in (s.strip() for s in servers.split(",")):
-        host, _, port = server.rpartition(":")
-        if not host or not port.isdigit():
-            msg = f"{what}: {server!r} is no host:port, such as localhost:9092"
-            raise ConfigError(msg)
+        try:
+            host, port = address_of(server)
+        except ValueError as error:
+            msg = f"{what}: {error}"
+            raise ConfigError(msg) from None
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+                _, writer = await asyncio.open_connection(host, port)
         except TimeoutError:
             failures.append(f"{server}: no answer in {CONNECT_TIMEOUT_S:.0f} s")
         except OSError as error:
