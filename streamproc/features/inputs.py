@@ -48,6 +48,9 @@ def fit(name: str, value: object, spec: TensorSpec | None, rows: int) -> Array:
             f"the model takes {list(spec.shape)}"
         )
         raise ValueError(msg)
+    if spec.dtype == "object" and array.dtype.kind in "biufc":
+        msg = f"features for {name!r} are numbers, the model takes texts"
+        raise ValueError(msg)
     if array.dtype != spec.dtype:
         with np.errstate(over="ignore"):
             array = array.astype(spec.dtype)
