@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
-from streamproc.cli.replay_plan import choose, say_recording
+from streamproc.cli.replay_plan import choose, say_recording, tables_of
 from streamproc.config import LoadedConfig
 from streamproc.connectors.capture import CaptureReader
 from streamproc.core import NS_PER_S, Executor, SystemClock, process_cpu_ns
@@ -65,6 +65,7 @@ def profile_replay(loaded: LoadedConfig, path: Path, *, rate: int) -> Profile:
                     machine=known.machine,
                     attach=attach,
                     watch=stages.watch,
+                    tables=tables_of(capture, pipeline),
                 )
                 wall_ns, cpu_ns = clock.now_ns() - begun_ns, process_cpu_ns() - cpu_ns
             times = stages.times(wall_ns)

@@ -104,7 +104,7 @@ class Source(Protocol):
         ...
 
     def lag(self) -> dict[TopicPartition, int]:
-        """For each owned partition, the number of records that are still to be fetched."""
+        """For each owned partition, the number of records that are still to be fetched; without those not known yet."""
         ...
 
     async def skip_to(self, source: TopicPartition, timestamp_ns: int) -> Jump | None:
