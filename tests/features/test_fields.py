@@ -7,6 +7,7 @@ import pytest
 
 from streamproc.core import Array, ConfigError, EventBatch, TensorSpec, object_column
 from streamproc.features import FieldFeatures
+from streamproc.features.inputs import fit
 
 SHAPES: dict[str, tuple[int, ...]] = {"a": (), "b": (), "xs": (3,), "w": (2, 3)}
 
@@ -140,3 +141,11 @@ def test_texts_and_numbers_are_told_apart(
     shapes: dict[str, tuple[int, ...]] = {"s": (), "b": ()}
     with pytest.raises(ConfigError, match=words):
         FieldFeatures(fields, shapes=shapes, texts={"s"}, inputs=inputs, names={})
+
+
+@pytest.mark.parametrize("wrong", [None, b"up", 5])
+def test_what_is_no_text_is_not_made_one(wrong: object) -> None:
+    takes = TensorSpec("word", "object", (1,))
+    assert fit("word", np.array(["a", "b"]), takes, 2).tolist() == [["a"], ["b"]]
+    with pytest.raises(ValueError, match=f"'word' hold {type(wrong).__name__}, the model takes"):
+        fit("word", np.array(["a", wrong], np.object_), takes, 2)

@@ -91,9 +91,10 @@ def test_in_virtual_time_too(config: Path) -> None:
     test = PipelineTest(config)
     test.send("events", {"side": "sell", "price": 2.5})
     test.send("events", {"side": 5, "price": 2.5})
+    test.send("events", {"side": None, "price": 2.5})
     result = test.run()
     assert [decision.output for decision in result.decisions] == [[-2.5]]
-    assert result.outcome_of("events/0/1") == "dead_letter"
+    assert {result.outcome_of(f"events/0/{n}") for n in (1, 2)} == {"dead_letter"}
 
 
 @pytest.mark.parametrize(
