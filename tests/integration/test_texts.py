@@ -13,7 +13,7 @@ import pytest
 from streamproc.connectors.capture import CaptureReader
 from streamproc.testing import PipelineTest
 from tests.cli.support import call
-from tests.support.texts import SIDES, WORDS, side_model
+from tests.support.texts import SIDES, WORDS, side_model, small_letters
 
 pytestmark = pytest.mark.usefixtures("untouched")
 
@@ -125,6 +125,22 @@ def test_a_text_is_handed_on_in_a_chain(config: Path, capsys: pytest.CaptureFixt
     ran = call(capsys, "run", config, "--json")
     assert ran.code == 0, ran.err
     assert set(map(tuple, decisions().values())) == {("?",)}, "bought and sold are no sides"
+
+
+def test_a_stage_of_onnxruntime_extensions_prepares_texts(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnxruntime_extensions")
+    small_letters(Path("small.onnx"))
+    Path("events.jsonl").write_text(json.dumps({"side": "SeLL", "price": 2.0}) + "\n")
+    chain = [
+        {"path": "small.onnx", "inputs": {"typed": "side"}},
+        {"path": "side.onnx", "inputs": {"side": "small"}},
+    ]
+    write(config, {"chain": chain, "custom_ops": ["onnxruntime_extensions"]})
+    ran = call(capsys, "run", config, "--json")
+    assert ran.code == 0, ran.err
+    assert list(decisions().values()) == [[-2.0]]
 
 
 def test_a_constant_may_be_a_text(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,21 @@ SIDES = {"buy": 1.0, "sell": -1.0}
 WORDS = {"buy": "bought", "sell": "sold"}
 
 
+def small_letters(path: Path) -> str:
+    """``typed`` text [n, 1] -> ``small``, the same in small letters, by an operator of onnxruntime-extensions, written."""
+    domain = "ai.onnx.contrib"
+    graph = helper.make_graph(
+        [helper.make_node("StringLower", ["typed"], ["small"], domain=domain)],
+        "small letters",
+        [helper.make_tensor_value_info("typed", TEXT, ["n", 1])],
+        [helper.make_tensor_value_info("small", TEXT, ["n", 1])],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(domain, 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    path.write_bytes(model.SerializeToString())
+    return str(path)
+
+
 def side_model(path: Path) -> str:
     """``side`` text [n, 1] and ``price`` [n, 1] -> ``signed`` [n, 1] and ``word`` text [n, 1], written.
 
