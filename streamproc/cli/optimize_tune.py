@@ -110,7 +110,7 @@ def words(found: Tuned) -> list[str]:
     """What follows, in words."""
     said = [
         "times are of the wall, beside the defaults in the same round: the median, and where it lies with 95%",
-        "what is within 2%, or may be noise, is said to be no difference",
+        "x is the time beside that of the defaults; what is within 2%, or may be noise, is no difference (-)",
     ]
     if found.noisy:
         said.append(
@@ -126,16 +126,16 @@ def words(found: Tuned) -> list[str]:
 
 def _table(title: str, trials: Sequence[Trial]) -> Any:  # noqa: ANN401 - rich's table
     sizes = list(trials[0].wall)
-    head = [f"batch {size}: {what}" for size in sizes for what in ("us", "beside", "", "CPU")]
+    head = [f"{what} at {s}" for s in sizes for what in ("us", "x (95%)", "so", "CPU x")]
     rows = table("settings", *head, title=title)
     for trial in trials:
         cells: list[str] = []
         for size in sizes:
             ratio = trial.wall[size]
-            verdict = "no difference" if ratio.verdict == "none" else ratio.verdict
+            verdict = "-" if ratio.verdict == "none" else ratio.verdict
             cells += [
                 f"{trial.took_ns[size] / 1e3:,.1f}",
-                f"{ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f})",
+                f"{ratio.median:.2f} ({ratio.low:.2f}-{ratio.high:.2f})",
                 verdict,
                 f"{trial.cpu[size].median:.2f}",
             ]

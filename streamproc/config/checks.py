@@ -159,9 +159,7 @@ def _features(
         if not isinstance(name, str):
             continue
         path: Path = ("features", position)
-        field = yield from _field(codec, name, path)
-        if field and field.dtype == "str":
-            yield path, f"must be a field of numbers, {name} is a str"
+        yield from _field(codec, name, path)
     yield from _repeated([f for f in features if isinstance(f, str)], ("features",))
     for position, feature in enumerate(features):
         if isinstance(feature, Lookup) and feature.python is not None:
@@ -223,9 +221,9 @@ def _model_inputs(
         return
     if any(not isinstance(feature, str) for feature in features):
         return  # what operators make is known when the parts are joined
-    for name in model.inputs:
-        if name not in features:
-            message = f"{name!r} is not among the features: {', '.join(map(str, features))}"
+    for name, field in model.inputs.items():
+        if field not in features:
+            message = f"{field!r} is not among the features: {', '.join(map(str, features))}"
             yield ("model", "inputs", name), message
 
 

@@ -25,6 +25,7 @@ from streamproc.config.tree import Node, Path, dotted
 from streamproc.config.validate import read_parts
 from streamproc.config.yaml_lines import BYTES_MAX, read_yaml
 from streamproc.core import ConfigError, Problem
+from streamproc.executors import EXTENSIONS, extensions_library
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _HERE = FilePath()
@@ -133,7 +134,7 @@ def _resolve_model_paths(
     _resolve_signature_paths(root, parts, folder, problems)
     libraries = root.at(("model", "custom_ops"))
     for place, _ in libraries.children() if libraries is not None else ():
-        shown = _resolved(root, ("model", "custom_ops", place), folder, problems)
+        shown = _library(root, ("model", "custom_ops", place), folder, problems)
         if shown is not None and "model" in parts and isinstance(place, int):
             made = list(parts["model"].custom_ops)
             made[place] = shown
@@ -145,6 +146,21 @@ def _resolve_model_paths(
             made = list(parts["model"].variants)
             made[place] = replace(made[place], path=shown)
             parts["model"] = replace(parts["model"], variants=tuple(made))
+
+
+def _library(
+    root: Node, path: Path, folder: FilePath, problems: list[Problem]
+) -> "str | Secret | None":
+    """A library of operators: a file, or the package that brings one."""
+    node = root.at(path)
+    if node is None or node.value != EXTENSIONS:
+        return _resolved(root, path, folder, problems)
+    try:
+        return extensions_library()
+    except ImportError:
+        message = "needs the package onnxruntime-extensions: pip install 'streamproc[extensions]'"
+        problems.append(root.problem(path, message))
+        return None
 
 
 def _resolve_signature_paths(

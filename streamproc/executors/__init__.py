@@ -5,6 +5,7 @@ from streamproc.executors.candidates import REFERENCE, load_runners, runners
 from streamproc.executors.cascade import Cascade
 from streamproc.executors.chain import ChainExecutor, digest_of
 from streamproc.executors.chain_options import ChainStage
+from streamproc.executors.extensions import EXTENSIONS, extensions_library
 from streamproc.executors.isolated import Breaker, Isolation
 from streamproc.executors.isolated.executor import IsolatedExecutor
 from streamproc.executors.isolated.health import ProcessHealth
@@ -34,6 +35,7 @@ from streamproc.executors.simulated import SimulatedExecutor
 from streamproc.executors.state_options import ModelState
 
 __all__ = [
+    "EXTENSIONS",
     "MANIFEST_NAME",
     "REFERENCE",
     "Agreement",
@@ -74,6 +76,7 @@ __all__ = [
     "check_golden",
     "datatype_of",
     "digest_of",
+    "extensions_library",
     "listed",
     "load_executors",
     "load_runners",

@@ -124,7 +124,8 @@ class Model:
         agreement: that each variant has to decide as the best one does, on this machine, before it decides anything.
         golden: inputs and the outputs that the best variant has to give for them, before it decides anything.
         watch: how often its files are looked at; where they have changed it is loaded anew. Null never looks.
-        custom_ops: libraries with operators of your own, which are loaded as code; no others are.
+        custom_ops: libraries with operators of your own, which are loaded as code; no others are. ``onnxruntime_extensions``
+            is that of the package of this name (``pip install 'streamproc[extensions]'``).
     """
 
     path: str | None = None

@@ -1,6 +1,6 @@
 """Decoded fields as the model's inputs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -17,6 +17,7 @@ class FieldFeatures:
     Args:
         fields: the fields, in order.
         shapes: the sizes of each, () for a single value.
+        texts: those that are texts; a model takes them as an input of their own.
         inputs: what the model takes; empty where it does not say.
         names: field by model input, where the names differ.
 
@@ -29,6 +30,7 @@ class FieldFeatures:
         fields: Sequence[str],
         *,
         shapes: Mapping[str, tuple[int, ...]],
+        texts: Collection[str] = (),
         inputs: Sequence[TensorSpec],
         names: Mapping[str, str],
     ) -> None:
@@ -37,20 +39,27 @@ class FieldFeatures:
             self._plan = [(spec.name if spec else "input", tuple(fields), spec)]
         else:
             self._plan = [(s.name, (names.get(s.name, s.name),), s) for s in inputs]
-        self._check(fields, shapes)
+        self._check(fields, shapes, texts)
 
-    def _check(self, fields: Sequence[str], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    def _check(
+        self,
+        fields: Sequence[str],
+        shapes: Mapping[str, tuple[int, ...]],
+        texts: Collection[str],
+    ) -> None:
         problems = []
         for name, used, spec in self._plan:
             missing = [field for field in used if field not in fields]
             if missing:
                 text = f"the model's input {name!r} has no field: name it in model.inputs, or list {missing[0]!r} here"
                 problems.append(Problem(text, "features"))
+            elif (mistaken := _mistaken(name, used, spec, texts)) is not None:
+                problems.append(Problem(mistaken, "features"))
             elif spec is not None:
                 shape = _shape_of([shapes[field] for field in used])
                 if not shape_fits(shape, spec.shape or (1,)):  # a column [n] is a matrix [n, 1]
                     made = (
-                        f"{' x '.join(map(str, shape))} numbers"
+                        f"{' x '.join(map(str, shape))} {'texts' if spec.dtype == 'object' else 'numbers'}"
                         if shape
                         else "arrays of several sizes"
                     )
@@ -68,6 +77,23 @@ class FieldFeatures:
             name: fit(name, _side_by_side(events, used), spec, len(events))
             for name, used, spec in self._plan
         }
+
+
+def _mistaken(
+    name: str, used: Sequence[str], spec: TensorSpec | None, texts: Collection[str]
+) -> str | None:
+    """What is wrong with the kinds of fields that make an input; None for nothing."""
+    words = [field for field in used if field in texts]
+    numbers = [field for field in used if field not in texts]
+    if spec is None:
+        if words and numbers:
+            return f"{words[0]} is a text and {numbers[0]} is not: they do not go side by side"
+        return None
+    if spec.dtype == "object" and numbers:
+        return f"the model's input {name!r} takes texts, {numbers[0]} is none"
+    if spec.dtype != "object" and words:
+        return f"the model's input {name!r} takes {spec.dtype}, {words[0]} is a text: it takes an input of its own"
+    return None
 
 
 def _shape_of(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

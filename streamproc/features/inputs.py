@@ -48,10 +48,23 @@ def fit(name: str, value: object, spec: TensorSpec | None, rows: int) -> Array:
             f"the model takes {list(spec.shape)}"
         )
         raise ValueError(msg)
+    if spec.dtype == "object":
+        return _texts(name, array)
     if array.dtype != spec.dtype:
         with np.errstate(over="ignore"):
             array = array.astype(spec.dtype)
     return np.ascontiguousarray(array)
+
+
+def _texts(name: str, array: Array) -> Array:
+    """The same as objects, all of which are texts: of all else onnxruntime would take what ``str`` makes of it."""
+    if array.dtype.kind != "U":
+        others = {type(one) for one in array.ravel().tolist()} - {str, np.str_}
+        if others:
+            kinds = ", ".join(sorted(kind.__name__ for kind in others))
+            msg = f"features for {name!r} hold {kinds}, the model takes texts"
+            raise ValueError(msg)
+    return np.ascontiguousarray(array, np.object_)
 
 
 def shape_fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

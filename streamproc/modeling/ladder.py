@@ -38,7 +38,9 @@ def write_ladder(found: Optimized, events: Events, folder: Path) -> list[Path]:
             written.append(path)
         kept = events.first(_AGREEMENT_EVENTS)
         agreement = folder / "events.npz"
-        np.savez_compressed(agreement, **kept.inputs)  # type: ignore[arg-type]
+        # Objects would be pickled, which nothing reads.
+        plain = {n: a.astype(str) if a.dtype == np.object_ else a for n, a in kept.inputs.items()}
+        np.savez_compressed(agreement, **plain)  # type: ignore[arg-type]
         text = folder / "model.yaml"
         text.write_text(ladder_text(found.ladder), encoding="utf-8")
     except OSError as error:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from streamproc.core import NS_PER_MS, Array, Int64Array
+from streamproc.core import NS_PER_MS, Float64Array, Int64Array
 from streamproc.modeling.measuring import NowNs
 
 Verdict = Literal["quicker", "slower", "none"]
@@ -47,9 +47,9 @@ class Ratio:
     high: float
 
     @classmethod
-    def of(cls, took_ns: Int64Array, base_ns: Int64Array) -> "Ratio":
-        """Of what both took in the same rounds, int64 [rounds] each."""
-        ratios: Array = np.sort(took_ns / base_ns)
+    def of(cls, took_ns: Int64Array | Float64Array, base_ns: Int64Array | Float64Array) -> "Ratio":
+        """Of what both took in the same rounds, [rounds] each."""
+        ratios: Float64Array = np.sort(took_ns / base_ns)
         rounds = len(ratios)
         place = _outer(rounds)
         low, high = (0.0, inf) if place == 0 else (ratios[place - 1], ratios[rounds - place])
@@ -92,7 +92,7 @@ def take_turns(
     """
     took: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
     for number in range(rounds):
-        order = list(runs) if number % 2 == 0 else list(reversed(runs))
+        order = list(runs)[:: 1 if number % 2 == 0 else -1]
         for name in order:
             took[name].append(_turn(runs[name], block, wall_ns, cpu_ns))
     return {name: Took(*np.rint(np.array(all_).T).astype(np.int64)) for name, all_ in took.items()}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from streamproc.core import Columns
 from streamproc.executors import OnnxRuntime
@@ -13,6 +13,7 @@ NOW: Final = "as now"
 AGAIN: Final = "as now, again"
 """The same settings a second time: what differs between the two is the noise of this machine."""
 ALL: Final = "all that helped"
+_NO_CHEAPER: Final = 0.95
 _LEVELS: Final = ("extended", "basic", "none")
 
 Say = Callable[[str], None]
@@ -66,7 +67,8 @@ class Tuned:
         confirmed: all that helped together, measured once more, behind the same settings again; empty where nothing did.
         options: those to be written.
         event_ns: by batch size, the time of one event in it, with these.
-        max_size: the smallest batch size from which on a larger one makes an event surely no cheaper.
+        max_size: the smallest batch size behind which an event becomes surely no cheaper that would matter; None where a
+            larger one may always be worth it.
         noisy: the same settings were not as quick as themselves: nothing is believed.
     """
 
@@ -74,7 +76,7 @@ class Tuned:
     confirmed: tuple[Trial, ...]
     options: OnnxRuntime
     event_ns: Mapping[int, float]
-    max_size: int
+    max_size: int | None
     noisy: bool
 
 
@@ -97,7 +99,7 @@ def candidates(now: OnnxRuntime, cores: int) -> dict[str, tuple[str, OnnxRuntime
             )
     found["no arena" if now.arena else "arena"] = ("arena", replace(now, arena=not now.arena))
     for level in _LEVELS:
-        found[f"graph: {level}"] = ("graph", replace(now, graph_optimization=level))  # type: ignore[arg-type]
+        found[f"graph: {level}"] = ("graph", replace(now, graph_optimization=level))
     if cores > 1:
         parallel = replace(now, execution_mode="parallel", inter_op_threads=2)
         found["parallel operators"] = ("mode", parallel)
@@ -131,7 +133,8 @@ def tune(
     tried = {NOW: now, **{name: options for name, (_, options) in found.items()}, AGAIN: now}
     trials = _trials(tried, load, inputs, sizes, measure, say)
     again, alone = trials[-1], trials[:-1]
-    chosen, confirmed = now, ()
+    chosen = now
+    confirmed: tuple[Trial, ...] = ()
     helped = _best({trial.name: trial for trial in alone if trial.helps}, found)
     if helped and again.quiet:
         together = now
@@ -192,10 +195,11 @@ def _best(
 
 def _with(together: OnnxRuntime, other: OnnxRuntime, now: OnnxRuntime) -> OnnxRuntime:
     """Options with what others changed."""
-    return replace(together, **changes(other, now))
+    changed: dict[str, Any] = changes(other, now)
+    return replace(together, **changed)
 
 
-def changes(options: OnnxRuntime, beside: OnnxRuntime) -> dict[str, object]:
+def changes(options: OnnxRuntime, beside: OnnxRuntime) -> dict[str, Any]:
     """By name, what differs from other options."""
     return {
         field.name: getattr(options, field.name)
@@ -206,20 +210,21 @@ def changes(options: OnnxRuntime, beside: OnnxRuntime) -> dict[str, object]:
 
 def _batches(
     run: Run, inputs: Callable[[int], Columns], size_max: int, measure: Measure, say: Say
-) -> tuple[dict[int, float], int]:
-    """By batch size the time of one event, and the size from which on it falls no further."""
+) -> tuple[dict[int, float], int | None]:
+    """By batch size the time of one event, and the size behind which it falls no further; see ``Tuned``."""
     powers = [1 << power for power in range(size_max.bit_length())]
     sizes = list(dict.fromkeys((*(p for p in powers if p <= size_max), size_max)))
     say(f"measuring batches of {', '.join(map(str, sizes))}")
     took = measure({str(size): partial(run, inputs(size)) for size in sizes})
     event_ns = {size: _median(took[str(size)]) / size for size in sizes}
-    for size in sizes:
+    for size in sizes[:-1]:
         larger = [other for other in sizes if other > size]
         beside = took[str(size)].wall_ns / size
         ratios = (Ratio.of(took[str(other)].wall_ns / other, beside) for other in larger)
-        if all(ratio.verdict != "quicker" for ratio in ratios):
+        # That none is surely cheaper would be true of any size where all is noise.
+        if all(ratio.low > _NO_CHEAPER for ratio in ratios):
             return event_ns, size
-    return event_ns, size_max
+    return event_ns, None
 
 
 def _median(took: Took) -> float:
@@ -232,19 +237,18 @@ def settings_text(tuned: Tuned, now: OnnxRuntime) -> str:
     changed = changes(tuned.options, OnnxRuntime())
     words = ", ".join(f"{name}: {_yaml(value)}" for name, value in changed.items())
     why = (
-        "surely quicker than what it had"
-        if tuned.options != now
-        else "nothing else was surely quicker"
+        "surely quicker than the defaults" if tuned.options != now else "nothing is surely quicker"
     )
-    return "\n".join(
-        (
-            f"# Found by `streamproc optimize --tune` on this kind of machine: {why}.",
-            "model:",
-            f"  executor: {{onnxruntime: {{{words}}}}}",
-            f"batching: {{max_size: {tuned.max_size}}}   # larger ones make an event no cheaper",
-            "",
+    lines = [
+        f"# Found by `streamproc optimize --tune`, for this kind of machine: {why}.",
+        "model:",
+        f"  executor: {{onnxruntime: {{{words}}}}}",
+    ]
+    if tuned.max_size is not None:
+        lines.append(
+            f"batching: {{max_size: {tuned.max_size}}}   # larger ones make an event no cheaper"
         )
-    )
+    return "\n".join([*lines, ""])
 
 
 def _yaml(value: object) -> str:

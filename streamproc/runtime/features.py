@@ -42,6 +42,7 @@ def make_features(
     return FieldFeatures(
         feature_names(config, program),
         shapes={name: kind.shape for name, kind in kinds.items()},
+        texts={name for name, kind in kinds.items() if kind.dtype == "str"},
         inputs=model.inputs,
         names=config.model.inputs,
     )

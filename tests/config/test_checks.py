@@ -14,7 +14,6 @@ ADDED = [
     ("key: price", "key", "price is float64"),
     ("event_time: {field: price}", "event_time.field", "must be a field that is a whole number"),
     ("event_time: {field: t}", "event_time.field", "is no field of codec.json.fields"),
-    ("features: [f, symbol]", "features[1]", "symbol is a str"),
     ("features: [f, g]", "features[1]", "'g' is no field"),
     ("features: [f, f]", "features[1]", "named 2 times"),
     ("features: {python: build}", "features.python", "package.module:name"),

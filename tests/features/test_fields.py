@@ -7,6 +7,7 @@ import pytest
 
 from streamproc.core import Array, ConfigError, EventBatch, TensorSpec, object_column
 from streamproc.features import FieldFeatures
+from streamproc.features.inputs import fit
 
 SHAPES: dict[str, tuple[int, ...]] = {"a": (), "b": (), "xs": (3,), "w": (2, 3)}
 
@@ -110,3 +111,41 @@ def test_an_array_is_handed_over_in_its_shape() -> None:
     assert problems("w", "a", inputs=[TensorSpec("x", "float32", (7,))]) == [
         "w + a make arrays of several sizes an event, but the model's input 'x' takes 7"
     ]
+
+
+def test_texts_are_an_input_of_their_own() -> None:
+    takes = (TensorSpec("word", "object", (1,)), TensorSpec("x", "float32", (1,)))
+    made = FieldFeatures(
+        ("s", "b"),
+        shapes={"s": (), "b": ()},
+        texts={"s"},
+        inputs=takes,
+        names={"word": "s", "x": "b"},
+    ).build(events(s=np.array(["up", "down"], np.object_), b=np.array([1.0, 2.0])))
+    assert made["word"].tolist() == [["up"], ["down"]]
+    assert made["word"].dtype == np.object_
+    assert made["x"].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("fields", "inputs", "words"),
+    [
+        (("b", "s"), [TensorSpec("x", "float32", (2,))], "takes float32, s is a text"),
+        (("b",), [TensorSpec("x", "object", (1,))], "takes texts, b is none"),
+        (("b", "s"), [], "s is a text and b is not"),
+    ],
+)
+def test_texts_and_numbers_are_told_apart(
+    fields: tuple[str, ...], inputs: Sequence[TensorSpec], words: str
+) -> None:
+    shapes: dict[str, tuple[int, ...]] = {"s": (), "b": ()}
+    with pytest.raises(ConfigError, match=words):
+        FieldFeatures(fields, shapes=shapes, texts={"s"}, inputs=inputs, names={})
+
+
+@pytest.mark.parametrize("wrong", [None, b"up", 5])
+def test_what_is_no_text_is_not_made_one(wrong: object) -> None:
+    takes = TensorSpec("word", "object", (1,))
+    assert fit("word", np.array(["a", "b"]), takes, 2).tolist() == [["a"], ["b"]]
+    with pytest.raises(ValueError, match=f"'word' hold {type(wrong).__name__}, the model takes"):
+        fit("word", np.array(["a", wrong], np.object_), takes, 2)

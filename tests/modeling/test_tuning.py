@@ -108,9 +108,10 @@ def test_on_a_machine_that_is_not_as_quick_as_itself_nothing_is_believed() -> No
 
 def test_larger_batches_that_make_an_event_no_cheaper_are_not_asked_for() -> None:
     found = tuned(Machine(lambda _, size: 1_000.0 + 50 * max(size, 16)))
-    assert found.max_size == 64
+    assert found.max_size is None
     flat = tuned(Machine(lambda _, size: 100.0 * size + (900 if size < 8 else 0)))
     assert flat.max_size == 8
+    assert "batching: {max_size: 8}" in settings_text(flat, NOW)
 
 
 def test_all_settings_are_tried_that_this_machine_can_have() -> None:

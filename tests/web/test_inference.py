@@ -130,3 +130,28 @@ def test_an_output_that_only_the_run_shows_not_to_be_there_is_refused_then() -> 
     response = answer("m", found, Reply("on_time", outputs, "full"))
     assert response.status_code == 400
     assert json.loads(bytes(response.body)) == {"error": "the model has no output 'r', only p"}
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_texts_come_as_they_are_and_go_as_they_come(binary: bool) -> None:
+    takes = (TensorSpec("word", "object", (1,)),)
+    tensor: dict[str, Any] = {"name": "word", "shape": [2, 1], "datatype": "BYTES"}
+    raw = b""
+    if binary:
+        raw = b"".join(struct.pack("<I", len(text)) + text for text in (b"up", "größer".encode()))
+        tensor["parameters"] = {"binary_data_size": len(raw)}
+    else:
+        tensor["data"] = ["up", "größer"]
+    found = asked(tensor, raw=raw)
+    inputs = found.inputs(takes, 4)
+    assert inputs["word"].tolist() == [["up"], ["größer"]]
+    told = json.loads(answer("m", found, Reply("on_time", inputs, "full")).body)
+    (output,) = told["outputs"]
+    assert (output["datatype"], output["data"]) == ("BYTES", ["up", "größer"])
+
+
+@pytest.mark.parametrize("wrong", [5, None, True, 1.5])
+def test_what_is_no_text_is_refused(wrong: object) -> None:
+    tensor = {"name": "word", "shape": [1, 1], "datatype": "BYTES", "data": [wrong]}
+    with pytest.raises(BadRequestError, match="data that are no BYTES"):
+        asked(tensor).inputs((TensorSpec("word", "object", (1,)),), 4)

@@ -105,6 +105,11 @@ def unlisted(data: Any, datatype: str, shape: Sequence[int]) -> Array:  # noqa: 
     try:
         with np.errstate(over="ignore"):  # a float that is too large is an infinity
             array = np.asarray(data, dtype)
+        if array.dtype == np.object_ and any(
+            type(one) is not str for one in array.ravel().tolist()
+        ):
+            msg = "texts are asked for"
+            raise TypeError(msg)  # noqa: TRY301 - one text for all that it is not
         rounded = array.dtype.kind in "iu" and not np.array_equal(np.asarray(data), array)
     except (ValueError, TypeError, OverflowError) as error:
         msg = f"a tensor {datatype} {list(shape)} came with data that are no {datatype}"

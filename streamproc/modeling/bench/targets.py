@@ -8,7 +8,7 @@ import numpy as np
 
 from streamproc.config import load
 from streamproc.core import Clock, Columns, ConfigError, Executor, ModelInfo
-from streamproc.executors import Model, OnnxRuntime, OpenVino, load_executors
+from streamproc.executors import Model, OnnxRuntime, OpenVino, blank, load_executors
 from streamproc.executors.models.golden import read_arrays
 from streamproc.modeling.bench.scenarios import Batch
 from streamproc.runtime import Pipeline
@@ -117,11 +117,12 @@ def batches_of(info: ModelInfo, path: Path | None, seed: int = 0) -> Batch:
     generator = np.random.default_rng(seed)
 
     def drawn(size: int) -> Columns:
+        # Texts cannot be drawn: they are without letters.
         return {
-            spec.name: generator.normal(size=(size, *(n or 1 for n in spec.shape))).astype(
-                spec.dtype
-            )
-            for spec in info.inputs
+            name: array
+            if array.dtype == np.object_
+            else generator.normal(size=array.shape).astype(array.dtype)
+            for name, array in blank(info, size).items()
         }
 
     return drawn
