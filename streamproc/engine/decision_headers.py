@@ -35,15 +35,19 @@ class DecisionHeaders:
         self, source: TopicPartition, events: EventBatch
     ) -> tuple[dict[int, Headers], Mapping[int, SpanIds] | None]:
         """The headers of the events that have any to be passed on, and the ids of those that are traced, by row."""
-        headers = _passed_on(events, self._names)
+        came = headers_by_row(events)
+        headers = _passed_on(came, self._names) if came else {}
         if self._tracer is None:
             return headers, None
-        traced = self._tracer.outgoing(source, events.offset, events.row, headers_by_row(events))
+        traced = self._tracer.outgoing(source, events.offset, events.row, came)
         for row, ids in traced.items():
-            own = headers.get(row, ())
+            traceparent = (TRACEPARENT, ids.traceparent)
+            if (own := headers.get(row)) is None:
+                headers[row] = [traceparent]
+                continue
             # A tracestate belongs to the trace that it came with: one that begins here has none.
-            gone = {TRACEPARENT} if parent_of(incoming(own)) else {TRACEPARENT, TRACESTATE}
-            headers[row] = [(TRACEPARENT, ids.traceparent), *(h for h in own if h[0] not in gone)]
+            gone = {TRACEPARENT} if ids.parent_span_id else {TRACEPARENT, TRACESTATE}
+            headers[row] = [traceparent, *(h for h in own if h[0] not in gone)]
         return headers, traced
 
 
@@ -52,12 +56,9 @@ def header_bytes(headers: Headers) -> int:
     return sum(len(name) + len(value or b"") + RECORD_BYTES // 8 for name, value in headers)
 
 
-def _passed_on(events: EventBatch, names: frozenset[str]) -> dict[int, Headers]:
+def _passed_on(came: Mapping[int, Headers], names: frozenset[str]) -> dict[int, Headers]:
     """The headers that the decisions have too, by row, of the events that have such."""
-    if not events.headers:
-        return {}
-    by_row = headers_by_row(events).items()
-    found = {row: [h for h in headers if h[0] in names] for row, headers in by_row}
+    found = {row: [h for h in headers if h[0] in names] for row, headers in came.items()}
     return {row: own for row, own in found.items() if own}
 
 

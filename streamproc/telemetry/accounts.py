@@ -377,6 +377,7 @@ class Accounts:
             "handed_back": self.handed_back,
             "restored": self.restored,
             "emitted": self.emitted,
+            "batches": sum(self.batches.values()),
             "reasons": self.reasons,
             "latency_ms": latency_ms(self.e2e),
             "stages_ms": {name: stage_ms(stage) for name, stage in self.stages.items()},

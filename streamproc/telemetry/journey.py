@@ -18,7 +18,6 @@ class Journey(NamedTuple):
     row: int
     key: bytes | None
     ids: SpanIds
-    parent_span_id: bytes
     event_time_ns: int
     arrival_ns: int
     admitted_ns: int
@@ -36,6 +35,11 @@ class Journey(NamedTuple):
     run: BatchRun | None = None
     batch: Parent | None = None
     lane: int = 0
+
+    @property
+    def parent_span_id(self) -> bytes:
+        """The span that the event comes from; empty where it comes from none."""
+        return self.ids.parent_span_id
 
 
 class BatchSpan(NamedTuple):

@@ -35,7 +35,12 @@ class OpenCommits:
 
     def add(self, source: TopicPartition, offset: int, ids: SpanIds) -> None:
         """A traced event has its outcome."""
-        if not self._told(source, offset, ids):
+        commits = self._commits.get(source)
+        if commits and offset < commits[-1].position:
+            place = bisect_right(commits, offset, key=lambda commit: commit.position)
+            own = commits[place]
+            self._tell(Committed(source, ids, own.began_ns, own.ended_ns))
+        else:
             self._open.append((source, offset, ids))
 
     def committed(
@@ -53,16 +58,13 @@ class OpenCommits:
             if kept and position <= kept[-1].position:
                 kept.clear()  # read again from an earlier one
             kept.append(_Commit(position, began_ns, ended_ns))
-        for _ in range(len(self._open)):
-            source, offset, ids = self._open.popleft()
-            if source not in positions or not self._told(source, offset, ids):
-                self._open.append((source, offset, ids))
-
-    def _told(self, source: TopicPartition, offset: int, ids: SpanIds) -> bool:
-        commits = self._commits.get(source, ())
-        place = bisect_right(commits, offset, key=lambda commit: commit.position)
-        if place == len(commits):
-            return False
-        own = commits[place]
-        self._tell(Committed(source, ids, own.began_ns, own.ended_ns))
-        return True
+        # None of these was behind an earlier commit: it would have been told then.
+        still: list[tuple[TopicPartition, int, SpanIds]] = []
+        for waiting in self._open:
+            source, offset, ids = waiting
+            if offset < positions.get(source, offset):
+                self._tell(Committed(source, ids, began_ns, ended_ns))
+            else:
+                still.append(waiting)
+        self._open.clear()
+        self._open.extend(still)

@@ -29,6 +29,7 @@ class BatchRun:
     executed_ns: tuple[int, int]
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Passage:
     """Events of one partition that ended alike. All instants are ns since 1970.

@@ -4,26 +4,25 @@ So the decision about a trace, taken when an event's decision is sent, is the sa
 with nothing kept between; a replay traces the same events, and a repeat has the same ids.
 """
 
+import re
+from binascii import hexlify
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import NamedTuple, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import NamedTuple
 
 from streamproc.core import Headers, Int64Array, TopicPartition
-
-UInt64Array: TypeAlias = NDArray[np.uint64]
+from streamproc.telemetry.sampled_offsets import SampledOffsets
 
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
 _LENGTH = 55
 """Of a ``traceparent`` of version 00 (W3C Trace Context): 2 + 32 + 16 + 2 hex digits and three hyphens."""
-_HEX = frozenset(b"0123456789abcdef")
 _ODD = frozenset(b"13579bdf")
-_HYPHENS = (2, 35, 52)
-_GOLDEN, _STIR = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
-_HALF = np.uint64(32)
+_WELL_FORMED = re.compile(
+    rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?",
+    re.DOTALL,
+).fullmatch
+"""Any version but ff; a later one than 00 may have more behind."""
 
 
 class Parent(NamedTuple):
@@ -34,24 +33,43 @@ class Parent(NamedTuple):
 
 
 class SpanIds(NamedTuple):
-    """The ids of an event's trace and of our spans in it."""
+    """The ids of an event's trace and of our spans in it.
+
+    Attributes:
+        trace_id: 16 bytes.
+        spans: the ids of ``process``, ``poll``, ``queue``, ``infer``, ``send`` and ``commit``, 8 bytes each. They are cut
+            where spans are made, not where events are decided.
+        parent_span_id: the span that the event comes from; empty where it comes from none.
+    """
 
     trace_id: bytes
-    process: bytes
-    poll: bytes
-    queue: bytes
-    infer: bytes
-    send: bytes
-    commit: bytes
+    spans: bytes
+    parent_span_id: bytes
+
+    @property
+    def process(self) -> bytes:
+        """From the fetch to the outcome."""
+        return self.spans[:8]
+
+    @property
+    def infer(self) -> bytes:
+        """The model's run."""
+        return self.spans[24:32]
+
+    @property
+    def send(self) -> bytes:
+        """From the decision to its acknowledgement."""
+        return self.spans[32:40]
+
+    @property
+    def commit(self) -> bytes:
+        """The storing of the position behind it."""
+        return self.spans[40:]
 
     @property
     def traceparent(self) -> bytes:
         """What the decision carries on: our ``send`` is the parent of what is made of it."""
-        return b"00-%b-%b-01" % (self.trace_id.hex().encode(), self.send.hex().encode())
-
-    def stage(self, salt: int) -> bytes:
-        """The span of a stage that has no id of its own here: our ``process``'s, mixed with a number of the stage's."""
-        return (int.from_bytes(self.process, "big") ^ salt).to_bytes(8, "big")
+        return b"00-%b-%b-01" % (hexlify(self.trace_id), hexlify(self.send))
 
 
 def incoming(headers: Headers) -> bytes | None:
@@ -69,20 +87,13 @@ def is_sampled(traceparent: bytes) -> bool:
 
 def parent_of(traceparent: bytes | None) -> Parent | None:
     """The span that it names; None where it names none (it is malformed, or its ids are zeros)."""
-    if traceparent is None or len(traceparent) < _LENGTH or traceparent[:2] == b"ff":
+    found = None if traceparent is None else _WELL_FORMED(traceparent)
+    if found is None:
         return None
-    if len(traceparent) > _LENGTH and (
-        traceparent[:2] == b"00" or traceparent[_LENGTH] != ord("-")
-    ):
+    version, trace_id, span_id, more = found.groups()
+    if more is not None and version == b"00":
         return None
-    if any(traceparent[i] != ord("-") for i in _HYPHENS):
-        return None
-    digits = traceparent[:2] + traceparent[3:35] + traceparent[36:52] + traceparent[53:_LENGTH]
-    if not _HEX.issuperset(digits):
-        return None
-    trace_id = bytes.fromhex(traceparent[3:35].decode())
-    span_id = bytes.fromhex(traceparent[36:52].decode())
-    return Parent(trace_id, span_id) if any(trace_id) and any(span_id) else None
+    return Parent(bytes.fromhex(trace_id.decode()), bytes.fromhex(span_id.decode()))
 
 
 class Sampler:
@@ -99,7 +110,8 @@ class Sampler:
     def __init__(self, pipeline: str, ratio: float) -> None:
         self._pipeline = pipeline
         self._below = round(ratio * 2**64)
-        self._seeds: dict[TopicPartition, np.uint64] = {}
+        self._partitions: dict[TopicPartition, SampledOffsets] = {}
+        self._digests: dict[TopicPartition, blake2b] = {}
 
     def chosen(
         self,
@@ -132,18 +144,17 @@ class Sampler:
         self, source: TopicPartition, offset: int, row: int, traceparent: bytes | None
     ) -> SpanIds:
         """The ids of an event's trace; the trace itself is its parent's where it has one."""
-        who = f"{self._pipeline}\0{source.topic}/{source.partition}/{offset}/{row}"
-        digest = blake2b(who.encode(), digest_size=64).digest()
-        parent = parent_of(traceparent)
-        return SpanIds(
-            digest[:16] if parent is None else parent.trace_id,
-            digest[16:24],
-            digest[24:32],
-            digest[32:40],
-            digest[40:48],
-            digest[48:56],
-            digest[56:],
-        )
+        begun = self._digests.get(source)
+        if begun is None:
+            who = f"{self._pipeline}\0{source.topic}/{source.partition}/"
+            begun = self._digests[source] = blake2b(who.encode(), digest_size=64)
+        whole = begun.copy()
+        whole.update(b"%d/%d" % (offset, row))
+        digest = whole.digest()
+        parent = None if traceparent is None else parent_of(traceparent)
+        if parent is None:
+            return SpanIds(digest[:16], digest[16:], b"")
+        return SpanIds(parent.trace_id, digest[16:], parent.span_id)
 
     def run_ids(self, number: int, planned_ns: int) -> Parent:
         """The ids of a micro-batch's trace and span, by its number and the instant of its start."""
@@ -158,27 +169,9 @@ class Sampler:
             return list(range(len(offset)))
         if not self._below:
             return []
-        place = _mixed(offset, self._seed(source))
-        if row is not None:
-            place = _mixed(row, place)
-        return np.flatnonzero(place < np.uint64(self._below)).tolist()
-
-    def _seed(self, source: TopicPartition) -> np.uint64:
-        seed = self._seeds.get(source)
-        if seed is None:
+        partition = self._partitions.get(source)
+        if partition is None:
             who = f"{self._pipeline}\0{source.topic}/{source.partition}".encode()
-            seed = np.uint64(int.from_bytes(blake2b(who, digest_size=8).digest(), "little"))
-            self._seeds[source] = seed
-        return seed
-
-
-def _mixed(numbers: Int64Array, seed: UInt64Array | np.uint64) -> UInt64Array:
-    """Numbers [n] spread over 64 bits, neighbours unlike each other; wraps around, as it should.
-
-    A multiply, a fold and a multiply, as in SplitMix64's finalizer (Steele, Lea, Flood, OOPSLA 2014) without its last
-    round: only the highest bits count here, and a batch of 256 takes half the time.
-    """
-    mixed: UInt64Array = (numbers.view(np.uint64) + seed) * _GOLDEN
-    mixed ^= mixed >> _HALF
-    mixed *= _STIR
-    return mixed
+            seed = int.from_bytes(blake2b(who, digest_size=8).digest(), "little")
+            partition = self._partitions[source] = SampledOffsets(seed, self._below)
+        return partition.rows(offset, row)

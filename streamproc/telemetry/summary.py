@@ -19,6 +19,7 @@ class Summary(TypedDict):
     handed_back: int
     restored: int
     emitted: int
+    batches: int
     reasons: dict[str, int]
     latency_ms: dict[str, float]
     stages_ms: dict[str, dict[str, float]]

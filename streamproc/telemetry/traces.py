@@ -1,10 +1,8 @@
 """Traces, made after the fact: the hot path only wrote instants into columns."""
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from heapq import heappush, heapreplace
 from itertools import count, islice
-
-import numpy as np
 
 from streamproc.core import NS_PER_MS, NS_PER_S, Headers, Int64Array, Outcome, TopicPartition
 from streamproc.telemetry.accounts import E2E, OWN, Accounts, lane_key
@@ -14,14 +12,14 @@ from streamproc.telemetry.open_commits import OpenCommits
 from streamproc.telemetry.open_runs import OpenRuns
 from streamproc.telemetry.options import TraceCause
 from streamproc.telemetry.passage import BatchRun, Passage
-from streamproc.telemetry.sampling import Parent, Sampler, SpanIds, incoming, parent_of
+from streamproc.telemetry.sampling import Parent, Sampler, SpanIds, incoming
 
 SAMPLED = "sampled"
 """The cause of a trace that was chosen from its start."""
 ALWAYS_PER_S = 100
 """Traces of one outcome in a second that are made only because of it, in each process: 0.2% of a core. A burst of shed
 events must not cost more than the events themselves, so the rest are counted."""
-_NAMED_EVERY_NS = 5 * NS_PER_MS
+_NAMED_EVERY_NS = 20 * NS_PER_MS
 """A sampled trace is named in its buckets unless another one was so shortly before: nobody reads more than the newest of a
 bucket, and only when it is scraped."""
 SLOWEST_WINDOW_NS = 10 * NS_PER_S
@@ -73,32 +71,17 @@ class Tracer:
             row: int64 [n], the events' rows within their records; None where each is one.
             headers: the records' headers by row of these columns, of those that have any.
         """
-        ids = self._sampler.ids
-        return {
-            place: ids(
-                source,
-                int(offset[place]),
-                -1 if row is None else int(row[place]),
-                incoming(headers.get(place, ())),
-            )
-            for place in self._sampler.chosen(source, offset, row, headers)
-        }
+        chosen = self._sampler.chosen(source, offset, row, headers)
+        return self._ids(source, offset, row, headers, chosen) if chosen else {}
 
     def ended(self, passage: Passage) -> None:
         """Outcomes became final: tell the journeys that are to be told."""
         told = passage.traced
         if told is None:
             told = self.outgoing(passage.source, passage.offset, passage.row, passage.headers)
-        journeys = [self._journey(passage, place, SAMPLED, ids) for place, ids in told.items()]
+        journeys = self._journeys(passage, told, SAMPLED) if told else []
         if passage.outcome in self._always:
-            room, untold = self._room(passage), len(passage.offset) - len(told)
-            if room:  # in a burst there mostly is none
-                others = (place for place in range(len(passage.offset)) if place not in told)
-                some = islice(others, room)
-                journeys += [self._journey(passage, place, passage.outcome.word) for place in some]
-                self._made[passage.outcome] += min(room, untold)
-            if self._accounts is not None and untold > room:
-                self._accounts.suppressed(passage.outcome, untold - room)
+            journeys += self._always_told(passage, told)
         for journey in journeys:
             self._tell(journey)
         if passage.run is not None:
@@ -119,7 +102,7 @@ class Tracer:
             self._tell_slowest(self._slowest)
         self._runs.close()
 
-    def _ids_of(self, run: BatchRun) -> Parent:
+    def _run_ids(self, run: BatchRun) -> Parent:
         """The ids of a run's span; mostly those of the run that was asked for before."""
         if self._last_ids[0] != run.number:
             self._last_ids = (run.number, self._sampler.run_ids(run.number, run.planned_ns))
@@ -150,47 +133,84 @@ class Tracer:
             self._second, self._made = second, {}
         return ALWAYS_PER_S - self._made.setdefault(passage.outcome, 0)
 
+    def _always_told(self, passage: Passage, told: Collection[int]) -> list[Journey]:
+        """Those of the others that are told because of their outcome; what is above the rate is counted."""
+        room, untold = self._room(passage), len(passage.offset) - len(told)
+        if self._accounts is not None and untold > room:
+            self._accounts.suppressed(passage.outcome, untold - room)
+        if not (room and untold):  # in a burst there mostly is no room
+            return []
+        others = (place for place in range(len(passage.offset)) if place not in told)
+        some = self._ids_of(passage, islice(others, room))
+        self._made[passage.outcome] += len(some)
+        return self._journeys(passage, some, passage.outcome.word)
+
     def _rank(self, slowest: "_Slowest", passage: Passage, told: Container[int]) -> None:
         if passage.final_ns >= slowest.until_ns:
             self._tell_slowest(slowest)
             slowest.until_ns = passage.final_ns + SLOWEST_WINDOW_NS
-        place = int(np.argmin(passage.event_time_ns))  # of one acknowledgement, the oldest
-        took_ns = passage.final_ns - int(passage.event_time_ns[place])
+        place = int(passage.event_time_ns.argmin())  # of one acknowledgement, the oldest
+        took_ns = passage.final_ns - passage.event_time_ns.item(place)
         if slowest.wants(took_ns) and place not in told:
-            slowest.add(took_ns, self._journey(passage, place, "slowest"))
+            (journey,) = self._journeys(passage, self._ids_of(passage, [place]), "slowest")
+            slowest.add(took_ns, journey)
 
-    def _journey(
-        self, passage: Passage, place: int, cause: str, ids: SpanIds | None = None
-    ) -> Journey:
-        offset = int(passage.offset[place])
-        row = -1 if passage.row is None else int(passage.row[place])
-        asked = incoming(passage.headers.get(place, ()))
-        parent = parent_of(asked)
-        return Journey(
-            passage.source,
-            offset,
-            row,
-            passage.key[place],
-            ids or self._sampler.ids(passage.source, offset, row, asked),
-            b"" if parent is None else parent.span_id,
-            int(passage.event_time_ns[place]),
-            int(passage.arrival_ns[place]),
-            0 if passage.admitted_ns is None else int(passage.admitted_ns[place]),
-            0 if passage.deadline_ns is None else int(passage.deadline_ns[place]),
-            passage.started_ns or 0,
-            passage.finished_ns or 0,
-            passage.decided_ns or 0,
-            passage.final_ns,
-            passage.outcome,
-            passage.reason,
-            passage.topic,
-            cause,
-            0 if passage.timestamp_ns is None else max(0, int(passage.timestamp_ns[place])),
-            0 if passage.decoded_ns is None else int(passage.decoded_ns[place]),
-            passage.run,
-            None if passage.run is None else self._ids_of(passage.run),
-            passage.lane if isinstance(passage.lane, int) else int(passage.lane[place]),
-        )
+    def _ids_of(self, passage: Passage, places: Iterable[int]) -> dict[int, SpanIds]:
+        return self._ids(passage.source, passage.offset, passage.row, passage.headers, places)
+
+    def _ids(
+        self,
+        source: TopicPartition,
+        offset: Int64Array,
+        row: Int64Array | None,
+        headers: Mapping[int, Headers],
+        places: Iterable[int],
+    ) -> dict[int, SpanIds]:
+        """The ids of the events in these rows."""
+        ids = self._sampler.ids
+        return {
+            place: ids(
+                source,
+                offset.item(place),
+                -1 if row is None else row.item(place),
+                incoming(headers.get(place, ())),
+            )
+            for place in places
+        }
+
+    def _journeys(self, passage: Passage, told: Mapping[int, SpanIds], cause: str) -> list[Journey]:
+        """The journeys of the events in these rows, which have these ids."""
+        key, run, lane, row = passage.key, passage.run, passage.lane, passage.row
+        admitted_ns, deadline_ns = passage.admitted_ns, passage.deadline_ns
+        timestamp_ns, decoded_ns = passage.timestamp_ns, passage.decoded_ns
+        batch = None if run is None else self._run_ids(run)
+        return [
+            Journey(
+                passage.source,
+                passage.offset.item(place),
+                -1 if row is None else row.item(place),
+                key[place],
+                ids,
+                passage.event_time_ns.item(place),
+                passage.arrival_ns.item(place),
+                0 if admitted_ns is None else admitted_ns.item(place),
+                0 if deadline_ns is None else deadline_ns.item(place),
+                passage.started_ns or 0,
+                passage.finished_ns or 0,
+                passage.decided_ns or 0,
+                passage.final_ns,
+                passage.outcome,
+                passage.reason,
+                passage.topic,
+                cause,
+                0 if timestamp_ns is None else max(0, timestamp_ns.item(place)),
+                0 if decoded_ns is None else decoded_ns.item(place),
+                run,
+                batch,
+                lane if isinstance(lane, int) else lane.item(place),
+            )
+            for place, ids in told.items()
+        ]
 
 
 def _latencies(journey: Journey) -> Iterator[tuple[str, int]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +13,10 @@ import pytest
 from tests.benchmarks import engine_cost, latency
 from tests.benchmarks.latency import Bench
 from tests.benchmarks.latency_runs import FLOOR, Run, summarise
+from tests.benchmarks.neighbours import neighbours
+from tests.support import wait_until
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.kafka import KafkaBroker
 
 
@@ -66,3 +68,11 @@ def test_the_engine_alone_brings_its_batches_to_their_end(
     costs = engine_cost.Bench(tmp_path).costs_us(64)
     assert list(costs) == list(engine_cost.ASKED)
     assert all(cost > 0 for cost in costs.values())
+
+
+def test_busy_neighbours_have_the_lowest_priority_and_go_when_they_are_not_wanted() -> None:
+    with neighbours() as pids:
+        assert len(pids) == len(os.sched_getaffinity(0))
+        for pid in pids:
+            wait_until("it gives way", lambda pid=pid: os.sched_getscheduler(pid) == os.SCHED_IDLE)  # type: ignore[misc]
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]

@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.conditions import RESULTS, machine, write_result
+from tests.benchmarks.neighbours import neighbours
 from tests.benchmarks.programs import PROGRAMS, Program, streamproc_program
 from tests.benchmarks.throughput import Bench, Run
 from tests.benchmarks.workloads import WORKLOADS
@@ -55,6 +56,12 @@ class Pair:
         return _work_s(self.traced) / _work_s(self.plain)
 
     @property
+    def batches(self) -> tuple[int, int]:
+        """How many micro-batches there were without and with them: where one side has more, it paid for those, too."""
+        plain, traced = (run.summary["batches"] if run.summary else 0 for run in (self.plain, self.traced))  # fmt: skip
+        return plain, traced
+
+    @property
     def fault(self) -> str:
         """What makes the pair worthless; empty if nothing."""
         return "; ".join(filter(None, (self.plain.fault, self.traced.fault)))
@@ -75,6 +82,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="one pair of 100,000: whether it works"
     )
+    parser.add_argument(
+        "--busy",
+        action="store_true",
+        help="no thread of the machine is ever idle (README.md says why)",
+    )
     parser.add_argument("--out", type=Path, default=RESULTS, help="default: %(default)s")
     options = parser.parse_args()
     if options.quick:
@@ -85,6 +97,8 @@ def arguments() -> argparse.Namespace:
 def run_all(options: argparse.Namespace) -> list[Pair]:
     pairs = []
     with ExitStack() as stack:
+        if options.busy:
+            stack.enter_context(neighbours())
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="streamproc-bench-"))
         broker = stack.enter_context(KafkaBroker(jvm=BENCH_JVM))
         collector = stack.enter_context(OtlpReceiver())
@@ -100,7 +114,7 @@ def run_all(options: argparse.Namespace) -> list[Pair]:
             pairs.append(pair)
             print(
                 f"pair {number}: CPU time {pair.work_ratio:.3f} (life {pair.ratio:.3f}), "
-                f"{pair.traces:,} traces {pair.fault}".rstrip(),
+                f"{pair.traces:,} traces, {pair.batches[0]:,} / {pair.batches[1]:,} micro-batches {pair.fault}".rstrip(),
                 file=sys.stderr,
             )
     return pairs
@@ -136,11 +150,13 @@ def main() -> int:
         return 2
     began = datetime.now(UTC)
     pairs = run_all(options)
+    batches = [pair.batches for pair in pairs]
     work, life = [pair.work_ratio for pair in pairs], [pair.ratio for pair in pairs]
     print(
         f"\n{'traces' if options.traces_only else 'all telemetry'}, {options.ratio:.1%} of the events traced, {len(pairs)} pairs: CPU time with / without: "
         f"median {median(work):.3f} ({min(work):.3f}-{max(work):.3f}); with start and shut-down "
         f"{median(life):.3f} ({min(life):.3f}-{max(life):.3f}); "
+        f"micro-batches {median([plain for plain, _ in batches]):,.0f} / {median([traced for _, traced in batches]):,.0f}; "
         f"{median([pair.traces for pair in pairs]):,.0f} of about {options.ratio * options.events:,.0f} traces arrived"
     )
     found = {
@@ -149,13 +165,17 @@ def main() -> int:
             "pairs": options.pairs,
             "events": options.events,
             "ratio": options.ratio,
+            "busy": options.busy,
         },
         "summary": {
             "cpu_with_over_without": round(median(work), 4),
             "life_cpu_with_over_without": round(median(life), 4),
             "traces": median([pair.traces for pair in pairs]),
         },
-        "pairs": [asdict(pair) | {"work_ratio": pair.work_ratio} for pair in pairs],
+        "pairs": [
+            asdict(pair) | {"work_ratio": pair.work_ratio, "batches": pair.batches}
+            for pair in pairs
+        ],
     }
     file = write_result(options.out, "tracing", began, found)
     print(f"\n{machine()['cpu']}, {machine()['cores']} cores; written to {file}")

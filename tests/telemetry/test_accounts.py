@@ -106,6 +106,7 @@ def test_the_summary_is_the_contracts() -> None:
         "handed_back": 3,
         "restored": 0,
         "emitted": 0,
+        "batches": 0,
         "reasons": {"expired": 8, "undecodable": 2},
         "latency_ms": {
             "p50": pytest.approx(4.95, rel=0.02),
@@ -138,6 +139,7 @@ def test_batches_by_size_and_reason() -> None:
     for size in (1, 2, 3, 4, 5, 8_192, 8_193):
         accounts.batch(size, "full")
     accounts.batch(1, "idle")
+    assert accounts.summary(1.0, 0.0)["batches"] == 8
     sizes = dict(zip((*BATCH_SIZE_BOUNDS, 0), accounts.batch_sizes, strict=True))
     assert {bound: count for bound, count in sizes.items() if count} == {
         1: 2,

@@ -62,7 +62,10 @@ def test_the_trace_goes_on_in_the_parents_trace() -> None:
     assert ids.trace_id.hex() == TRACE
     again = Sampler("p", 1.0).ids(SOURCE, 7, -1, SAMPLED)
     assert ids == again
-    assert len(set(ids)) == 7
+    assert ids.parent_span_id.hex() == SPAN
+    own = {ids.spans[at : at + 8] for at in range(0, len(ids.spans), 8)}
+    assert len(own) == 6
+    assert {ids.process, ids.infer, ids.send, ids.commit} < own
     assert ids.traceparent == f"00-{TRACE}-{ids.send.hex()}-01".encode()
     assert parent_of(ids.traceparent) == (ids.trace_id, ids.send)
     assert is_sampled(ids.traceparent)
