@@ -300,9 +300,9 @@ class Concluder:
             outputs=decisions,
             traceparent=traceparents(headers) if self._several else {},
         )
-        keys = events.key.tolist()
+        keys = [None] * len(values) if self._several else events.key.tolist()
         if self._several:
-            keys, headers = [None] * len(values), {}
+            headers = {}
         # The key stands in the value too, so a record is at most twice its value and its headers.
         if (
             2 * max(map(len, values))

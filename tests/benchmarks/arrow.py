@@ -116,9 +116,9 @@ class Bench:
         self._model = folder / "model.onnx"
         WORKLOAD.write_model(self._model)
         self._right = np.array(WORKLOAD.right_answers(self._model))
-        self._source = f"arrow-{records}"
-        create_topics(self._bootstrap, self._source, partitions=PARTITIONS)
-        fill(self._bootstrap, self._source, self._messages())
+        self.source = f"arrow-{records}"
+        create_topics(self._bootstrap, self.source, partitions=PARTITIONS)
+        fill(self._bootstrap, self.source, self._messages())
 
     def _messages(self) -> Iterator[Message]:
         """Record r is the next one of partition ``r % PARTITIONS``; row i has vector ``i % KEYS``."""
@@ -137,7 +137,7 @@ class Bench:
             workload=WORKLOAD,
             events=self._records,
             bootstrap=self._bootstrap,
-            source=self._source,
+            source=self.source,
             sink=sink,
             group=sink,
             model=self._model,
