@@ -55,6 +55,7 @@ class Service:
 
     Attributes:
         on_assembled: is shown the pipeline's parts before anything comes; None shows nobody.
+        before_commit: is called before positions are stored: the books hold all that they cover.
         watches: whether it looks after its objectives; of several workers the parent does.
     """
 
@@ -80,6 +81,7 @@ class Service:
         self._telling = Telling(config, parts.clock, self.models)
         self._schedule = parts.schedule
         self.on_assembled: Callable[[Assembly], None] | None = None
+        self.before_commit: Callable[[], None] | None = None
         if parts.schedule is None and config.record is not None:
             self._schedule = ScheduleLog(self._telling.schedule)
         self.watches = True
@@ -270,6 +272,7 @@ class Service:
             interval_ns=parts.commit_interval_ns,
             schedule=self._schedule,
         )
+        commits.before = self.before_commit
         recovery = Recovery(
             source=parts.source,
             driver=driver,
