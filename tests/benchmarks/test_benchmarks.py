@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.benchmarks import engine_cost, latency
+from tests.benchmarks import engine_cost, latency, replaying
 from tests.benchmarks.latency import Bench
 from tests.benchmarks.latency_runs import FLOOR, Run, summarise
 
@@ -66,3 +66,12 @@ def test_the_engine_alone_brings_its_batches_to_their_end(
     costs = engine_cost.Bench(tmp_path).costs_us(64)
     assert list(costs) == list(engine_cost.ASKED)
     assert all(cost > 0 for cost in costs.values())
+
+
+def test_a_recording_to_replay_is_as_long_and_as_steady_as_it_says() -> None:
+    made = list(replaying.fetches(1.0, 1_000))
+    assert sum(map(len, made)) == 1_000
+    assert set(np.diff([one.arrival_ns for one in made])) == {10_000_000}
+    for partition in range(4):
+        mine = np.concatenate([one.offset for one in made if one.source.partition == partition])
+        assert mine.tolist() == list(range(250))
