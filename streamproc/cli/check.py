@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from streamproc.cli import options
+from streamproc.cli import options, rollout_words
 from streamproc.cli.failures import DONE, located, placed
 from streamproc.cli.inspection import (
     Found,
@@ -57,7 +57,8 @@ def _show(console: Console, loaded: LoadedConfig, found: Found) -> None:
     rows.columns[1].justify = "left"
     rows.add_row("pipeline", f"{config.name} ({loaded.path})")
     if model is not None:
-        rows.add_row("model", f"{config.model.ladder[0].path or model.runs_on}, {model.digest}")
+        files = config.model.ladder[0].files
+        rows.add_row("model", f"{', then '.join(files) or model.runs_on}, {model.digest}")
         rows.add_row("runs on", model.runs_on)
         for spec in model.inputs:
             rows.add_row("input", f"{tensor_words(spec)} <- {found.features}")
@@ -65,8 +66,8 @@ def _show(console: Console, loaded: LoadedConfig, found: Found) -> None:
             rows.add_row("output", f"{tensor_words(spec)} -> {found.decisions}")
         for state in model.state:
             rows.add_row("carries", state_words(state))
-    for variant in found.models[1:]:
-        rows.add_row("or", f"{variant.variant}, {variant.digest}, on {variant.runs_on}")
+    for row in rollout_words.rows(config, found.models):
+        rows.add_row(*row)
     for name, batch_ms in found.batch_ms.items():
         times = ", ".join(f"{size}: {ms:.2f} ms" for size, ms in batch_ms.items())
         of = f" ({name})" if len(found.models) > 1 else ""
@@ -91,11 +92,16 @@ def _as_json(loaded: LoadedConfig, found: Found) -> dict[str, Any]:
             "inputs": [tensor_words(spec) for spec in model.inputs],
             "outputs": [tensor_words(spec) for spec in model.outputs],
             "state": [state_words(spec) for spec in model.state],
+            "stages": [
+                {"path": str(path), "digest": digest}
+                for path, digest in zip(config.model.ladder[0].files, model.stages, strict=False)
+            ],
         }
     times = {
         variant: {str(size): ms for size, ms in batch_ms.items()}
         for variant, batch_ms in found.batch_ms.items()
     }
+    roles = rollout_words.roles(config)
     return {
         "ok": True,
         "pipeline": config.name,
@@ -106,6 +112,7 @@ def _as_json(loaded: LoadedConfig, found: Found) -> dict[str, Any]:
         "variants": [
             {
                 "variant": info.variant,
+                "role": roles.get(info.variant, "model"),
                 "digest": info.digest,
                 "batch_ms": times.get(info.variant, {}),
             }

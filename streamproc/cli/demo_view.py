@@ -109,15 +109,17 @@ def show_end(console: Console, plan: Plan, ended: "Ended") -> None:
     _show_next(console, plan)
 
 
+def share_in_time(summary: Summary) -> str:
+    """The share of those that were to be decided about: what is filtered or absorbed gets no decision."""
+    outcomes = summary["outcomes"]
+    wanted = summary["consumed"] - outcomes["filtered"] - outcomes["absorbed"]
+    return share(outcomes["on_time"] + outcomes["degraded"], wanted)
+
+
 def _show_verdict(console: Console, plan: Plan, ended: "Ended") -> None:
     summary, verdict, seen = ended.summary, ended.verdict, ended.verdict.seen
     budget = plan.loaded.config.deadline.budget
-    in_time = summary["outcomes"]["on_time"] + summary["outcomes"]["degraded"]
-    line(
-        console,
-        f"{share(in_time, summary['consumed']) or 'nothing'} on time within {budget}",
-        "bold",
-    )
+    line(console, f"{share_in_time(summary) or 'nothing'} on time within {budget}", "bold")
     unread = f" ({seen.unread:,} more were gone from the broker before they could be read)"
     line(
         console,

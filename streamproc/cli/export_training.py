@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from streamproc.cli.failures import DONE, FAILED, located
-from streamproc.cli.replay_plan import choose, say_recording
+from streamproc.cli.replay_plan import choose, say_recording, tables_of
 from streamproc.cli.screen import line, print_json, result_console
 from streamproc.config import load
 from streamproc.connectors.capture import CaptureReader
@@ -85,6 +85,7 @@ def run(asked: Asked) -> int:
             labels=None if asked.labels is None else read_labels(asked.labels, joining),
             known_at=known_at,
             look_ahead_max=asked.look_ahead,
+            tables=tables_of(reader, pipeline, all_needed=True),
         )
         try:
             exported = export_training(job)

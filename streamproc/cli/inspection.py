@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from streamproc.cli.feature_words import feature_words
+from streamproc.cli.rollout_words import warnings as rollout_warnings
 from streamproc.codecs import ArrowCodec, FieldType, JsonCodec, TensorCodec, types_of
 from streamproc.config import LoadedConfig, PipelineConfig
 from streamproc.connectors.kafka import Access, KafkaSink, KafkaSource, TopicShape, topic_shapes
@@ -97,6 +98,7 @@ def inspect_parts(loaded: LoadedConfig, clock: Clock) -> Found:
         found.attempt(lambda: _inspect_traces(config))
     if not found.problems:
         _rehearse(loaded, found)
+    found.warnings += rollout_warnings(config, found.models)
     features, output = config.features, config.output
     found.features = feature_words(features)
     if isinstance(output, PythonFunction):
@@ -254,6 +256,10 @@ async def inspect_topics(loaded: LoadedConfig, found: Found) -> None:
         _take("sink.kafka.topic", {t: s for t, s in shapes.items() if t not in later}, found)
         found.broker = found.broker or sink.bootstrap_servers
         await _look_at_objectives(config, sink, found)
+        shadow = None if config.rollout is None else config.rollout.shadow
+        if shadow is not None and shadow.topic is not None:
+            shapes = await _shapes(Access.of_sink(sink, source), [shadow.topic])
+            _take("rollout.shadow.topic", shapes, found)
         await _look_at_schema(config, found)
     except ConfigError as error:
         found.problems += error.problems

@@ -33,8 +33,9 @@ def manifest(
         found: dict[Path, tuple[int, str]] = {}
         for place, variant in enumerate(model.variants or model.ladder):
             key = f"model.variants[{place}]" if model.variants else "model"
-            if variant.path is not None:
-                files = look_at(variant.path, model.rules, key, compare=False).files
+            for stage, name in enumerate(variant.files):
+                at = f"{key}.chain[{stage}]" if variant.chain else key
+                files = look_at(name, model.rules, at, compare=False).files
                 found |= {file.path: (file.size, file.sha256) for file in files}
         if not found:
             raise ConfigError(Problem("names no file that a manifest could be of", "model"))

@@ -8,6 +8,7 @@ import typer
 from streamproc.cli import options
 from streamproc.cli.failures import DONE, FAILED
 from streamproc.cli.optimize_recording import read_recording
+from streamproc.cli.optimize_tune import tune_model
 from streamproc.cli.screen import line, notes_console, print_json, result_console, table
 from streamproc.core import ConfigError
 from streamproc.modeling.graphs import load_graph, parameters_total
@@ -24,13 +25,6 @@ _ARRAYS = ".npz"
 
 def optimize(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="The ONNX file.")],
-    recording: Annotated[
-        Path,
-        typer.Option(
-            metavar="F.mcap|F.npz",
-            help="A recording, or its events as arrays: one for each input, and label, group and part where known.",
-        ),
-    ],
     config: Annotated[
         Path | None,
         typer.Argument(
@@ -38,6 +32,21 @@ def optimize(
             help="The pipeline whose features are the model's inputs; by default the recording's own.",
         ),
     ] = None,
+    recording: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="F.mcap|F.npz",
+            help="A recording, or its events as arrays: one for each input, and label, group and part where known.",
+        ),
+    ] = None,
+    tune: Annotated[
+        bool,
+        typer.Option(
+            "--tune",
+            help="Find settings (threads, spinning, arena, graph, batch size) in place of variants; "
+            "without a recording, on random numbers.",
+        ),
+    ] = False,
     label: Annotated[
         str | None,
         typer.Option(
@@ -82,6 +91,12 @@ def optimize(
 ) -> int:
     """Try what makes a model cheaper; exit 1 where nothing that is faster is good enough."""
     graph = load_graph(model)
+    sizes = _numbers(batch, int, "--batch")
+    if recording is None:
+        if not tune:
+            msg = "needs --recording F.mcap or F.npz: what the variants are made and judged on (only --tune goes without)"
+            raise typer.BadParameter(msg)
+        return tune_model(model, None, batches=sizes, rounds=rounds, out=out, json=json)
     if recording.suffix == _ARRAYS:
         if config is not None or label is not None or set_:
             msg = "an .npz file holds the inputs and labels themselves: CONFIG, --label and --set are for recordings"
@@ -89,6 +104,8 @@ def optimize(
         traffic = read_npz(recording, [tensor.name for tensor in graph.graph.input])
     else:
         traffic = read_recording(recording, model, config=config, label=label, overrides=set_ or ())
+    if tune:
+        return tune_model(model, traffic, batches=sizes, rounds=rounds, out=out, json=json)
     techniques = Techniques(
         keep=_numbers(keep, float, "--keep"),
         training=Training(epochs=epochs) if epochs else None,
@@ -96,9 +113,7 @@ def optimize(
         noise=noise,
         fixed=tuple(name for name in fixed.split(",") if name),
     )
-    settings = Settings(
-        batches=_numbers(batch, int, "--batch"), rounds=rounds, flips_max=flips, loss_max=loss
-    )
+    settings = Settings(batches=sizes, rounds=rounds, flips_max=flips, loss_max=loss)
     notes = notes_console()
     found = try_all(graph, traffic, techniques, settings, say=lambda text: line(notes, text))
     written = [] if out is None else write_ladder(found, traffic.test, out)

@@ -3,13 +3,14 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
-from streamproc.cli.replay_plan import choose, say_recording
+from streamproc.cli.replay_plan import choose, say_recording, tables_of
 from streamproc.config import LoadedConfig
 from streamproc.connectors.capture import CaptureReader
 from streamproc.core import NS_PER_S, Executor, SystemClock, process_cpu_ns
-from streamproc.executors import OnnxExecutor, profiled_sessions
+from streamproc.executors import ChainExecutor, OnnxExecutor, profiled_sessions
 from streamproc.replay.playback import (
     Playback,
     answering,
@@ -64,6 +65,7 @@ def profile_replay(loaded: LoadedConfig, path: Path, *, rate: int) -> Profile:
                     machine=known.machine,
                     attach=attach,
                     watch=stages.watch,
+                    tables=tables_of(capture, pipeline),
                 )
                 wall_ns, cpu_ns = clock.now_ns() - begun_ns, process_cpu_ns() - cpu_ns
             times = stages.times(wall_ns)
@@ -101,7 +103,8 @@ def profile_replay(loaded: LoadedConfig, path: Path, *, rate: int) -> Profile:
 
 def _operators(executors: Sequence[Executor], since_ns: int) -> Iterator[OperatorTime]:
     """Of the variants that onnxruntime runs in this process."""
-    for executor in executors:
+    whole = (one.parts if isinstance(one, ChainExecutor) else (one,) for one in executors)
+    for executor in chain.from_iterable(whole):
         if not isinstance(executor, OnnxExecutor):
             continue
         path, started_ns = executor.end_profile()

@@ -11,7 +11,7 @@ from streamproc.cli.screen import line, notes_console
 from streamproc.config import PipelineConfig
 from streamproc.connectors.capture import CaptureReader
 from streamproc.core import NS_PER_S, ConfigError, Duration
-from streamproc.replay.playback import Records
+from streamproc.replay.playback import Records, TableHistory, table_history
 
 _HARMLESS = ("cores", "processor", "python")
 """Facts of a machine that change no output."""
@@ -174,6 +174,22 @@ def say_recording(capture: CaptureReader) -> None:
     for gap in capture.summary.gaps:
         dropped = ", ".join(f"{count:,} {kind}" for kind, count in gap.dropped.items())
         line(notes, f"the recording has a gap ({gap.reason}): {dropped or 'nobody knows how many'}")
+
+
+def tables_of(
+    capture: CaptureReader, config: PipelineConfig, *, all_needed: bool = False
+) -> TableHistory | None:
+    """What lookups into topics found; what of it the recording lacks is said in a line.
+
+    Raises:
+        ConfigError: something is lacking, and all is needed.
+    """
+    history = table_history(config, capture)
+    if history is not None and history.missing is not None:
+        if all_needed:
+            raise ConfigError(history.missing)
+        line(notes_console(), history.missing)
+    return history
 
 
 def say_machine(recorded: Mapping[str, str], here: Mapping[str, str]) -> None:

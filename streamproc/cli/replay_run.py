@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from streamproc.cli.replay_plan import Chosen, say_machine
+from streamproc.cli.replay_plan import Chosen, say_machine, tables_of
 from streamproc.cli.screen import line, notes_console
 from streamproc.connectors.capture import CaptureWriter
 from streamproc.core import (
@@ -116,6 +116,7 @@ def run_virtual(job: Job) -> Result:
                 machine=known.machine,
                 seed=job.playback.seed,
                 attach=attach,
+                tables=tables_of(job.chosen.capture, job.pipeline),
             )
     finally:
         _close(executors)
@@ -154,6 +155,7 @@ def run_recorded(job: Job) -> Result:
                 schedule_of(capture),
                 executors=executors,
                 attach=attach,
+                tables=tables_of(capture, job.pipeline, all_needed=True),
             )
     finally:
         _close(executors)

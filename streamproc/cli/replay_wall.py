@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import uvloop
 
-from streamproc.cli.replay_plan import Pace
+from streamproc.cli.replay_plan import Pace, tables_of
 from streamproc.cli.replay_run import Job, Result, output, played, timing_of
 from streamproc.cli.screen import line, notes_console
 from streamproc.cli.signals import Signals
@@ -24,7 +24,7 @@ from streamproc.replay.playback import (
     produce,
     same_cluster,
 )
-from streamproc.runtime import Pipeline, Service
+from streamproc.runtime import Assembly, Pipeline, Service
 from streamproc.telemetry import Metrics, Telemetry
 
 
@@ -35,9 +35,14 @@ def run_wall(job: Job, paced: Pace) -> Result:
         ConfigError: the model does not load, or does not fit.
         ExternalError: the output cannot be written.
     """
-    # A replay tells nobody: no endpoint, no traces, no recording of a recording.
+    # A replay tells nobody: no endpoint, no traces, no recording of a recording; and a canary is judged anew.
+    rollout = job.pipeline.rollout
     quiet = replace(
-        job.pipeline, record=None, serve=None, telemetry=Telemetry(metrics=Metrics(listen=None))
+        job.pipeline,
+        record=None,
+        serve=None,
+        telemetry=Telemetry(metrics=Metrics(listen=None)),
+        rollout=None if rollout is None else rollout.quiet,
     )
     clock = SystemClock()
     executors = load_runners(quiet.model, quiet.rollout, clock)
@@ -45,13 +50,20 @@ def run_wall(job: Job, paced: Pace) -> Result:
     source = PlayedSource(
         arrivals(job.chosen.records, job.playback), clock=clock, unbounded=paced.unbounded
     )
+    history = tables_of(job.chosen.capture, quiet)
     sink = LocalSink(clock, send_ns=known.machine.send_ns, seed=job.playback.seed)
     parts = Pipeline.from_config(quiet).parts(
         source=source, sink=sink, executor=executors, clock=clock
     )
     with output(job, executors) as attach:
         service = Service(quiet, parts)
-        service.on_assembled = lambda assembly: attach(assembly, clock.now_ns)
+
+        def begin(assembly: Assembly) -> None:
+            attach(assembly, clock.now_ns)
+            if history is not None:
+                source.tables = history.fill(quiet, assembly)
+
+        service.on_assembled = begin
         summary = uvloop.run(_serve(service))
     facts = {
         "clock": "wall",

@@ -65,7 +65,7 @@ def _policies(shed: Sequence[ShedPolicy | ShedName]) -> str:
 
 
 def _model(config: PipelineConfig, models: Sequence[ModelInfo]) -> dict[str, str]:
-    files = [Path(variant.path).name for variant in config.model.ladder if variant.path]
+    files = [Path(path).name for variant in config.model.ladder for path in variant.files]
     file = {"file": ", ".join(files)} if files else {}
     executor = {"executor": _options(config.model.executor)}
     variants = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from streamproc.cli.replay_plan import Chosen
+from streamproc.cli.replay_plan import Chosen, tables_of
 from streamproc.cli.replay_run import Job, timing_of
 from streamproc.cli.screen import line, table
 from streamproc.config import LoadedConfig
@@ -109,6 +109,7 @@ def hold_against(
             executors=executors,
             machine=timing_of(job, executors).machine,
             attach=watch.attach,
+            tables=tables_of(chosen.capture, pipeline),
         )
     finally:
         for executor in executors:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streamproc.cli.screen import table
+from streamproc.cli.top_rollout import rollout_view
 from streamproc.reports import share
 
 _GOOD, _FAIR = 0.99, 0.9
@@ -23,6 +24,8 @@ def view(status: Mapping[str, Any]) -> RenderableType:
     if summary is not None:
         parts += [Text(""), _outcomes(summary, lately), Text(""), _latency(status)]
         parts += [Text(""), *_stages(summary, lately)]
+    if status.get("rollout"):
+        parts += [Text(""), *rollout_view(status["rollout"])]
     return Group(*parts, Text(""), _machine(status))
 
 

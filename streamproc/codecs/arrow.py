@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from streamproc.codecs.arrow_stream import to_stream
 from streamproc.codecs.decoded import Decoded, RowsRejected
 from streamproc.codecs.fields import FieldType, narrowed, not_finite
 from streamproc.codecs.options import ArrowCodec
@@ -22,14 +23,33 @@ from streamproc.core import (
     Int64Array,
     Reason,
     RecordError,
+    light,
 )
 
 _FILE_MAGIC = b"ARROW1\0\0"
+_CONTINUATION = b"\xff\xff\xff\xff"
+_HEAD_BYTES_MAX = 1 << 16
+_KNOWN_MAX = 256
+"""Schemas that are remembered: of a producer that makes a new one each time none is worth it."""
 
 Table: TypeAlias = Any
 """A ``pyarrow.Table``; pyarrow has no types."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """A schema that was met before, one object for all records that have it.
+
+    Attributes:
+        schema: without what producers note in it.
+        refusal: what is wrong with it; None for nothing.
+    """
+
+    schema: Any
+    refusal: RecordError | None
+
+
+@light
 @dataclass(frozen=True, slots=True)
 class _Read:
     """A record that could be read."""
@@ -54,23 +74,25 @@ class ArrowDecoder:
         self._max_bytes = int(options.max_bytes)
         self._max_expanded = int(options.max_expanded)
         self._max_rows = options.max_rows
-        self._known: dict[Any, RecordError | None] = {}
+        self._known: dict[Any, _Known] = {}
+        self._known_heads: dict[bytes, _Known] = {}
+        """By a stream's first message: to compare those bytes takes a twentieth of comparing schemas."""
 
     def decode(self, values: list[bytes | None]) -> Decoded:
         """Columns of all rows; see ``Decoder``."""
         rejected: dict[int, RecordError] = {}
-        by_schema: dict[Any, list[_Read]] = {}
+        by_schema: dict[_Known, list[_Read]] = {}
         for number, value in enumerate(values):
             try:
-                schema, read = self._read(number, value)
+                known, read = self._read(number, value)
             except RecordError as error:
                 rejected[number] = error
             else:
-                by_schema.setdefault(schema, []).append(read)
-        parts = [self._columns(schema, reads) for schema, reads in by_schema.items()]
+                by_schema.setdefault(known, []).append(read)
+        parts = [self._columns(known.schema, reads) for known, reads in by_schema.items()]
         return _joined(parts, self.fields, rejected)
 
-    def _read(self, number: int, value: bytes | None) -> tuple[Any, _Read]:
+    def _read(self, number: int, value: bytes | None) -> tuple[_Known, _Read]:
         """A record's batches and their schema.
 
         Raises:
@@ -86,9 +108,9 @@ class ArrowDecoder:
         try:
             opened = pa.ipc.open_file if value.startswith(_FILE_MAGIC) else pa.ipc.open_stream
             reader = opened(pa.py_buffer(value))
-            schema = reader.schema
-            if schema.metadata:  # what producers note there makes no other schema
-                schema = schema.remove_metadata()
+            head = _head(value)
+            known = self._known_heads.get(head)
+            schema = reader.schema if known is None else None
             batches, rows = [], 0
             for batch in _batches(reader):
                 rows += batch.num_rows
@@ -104,22 +126,29 @@ class ArrowDecoder:
             raise RecordError(Reason.UNDECODABLE, text) from None
         if not rows:
             raise RecordError(Reason.EMPTY, "the record holds no rows")
-        refusal = self._refusal(schema)
-        if refusal is not None:
-            raise refusal
-        return schema, _Read(number, batches, rows)
+        if known is None:
+            known = self._look_at(schema, head)
+        if known.refusal is not None:
+            raise known.refusal
+        return known, _Read(number, batches, rows)
 
-    def _refusal(self, schema: Any) -> RecordError | None:  # noqa: ANN401 - pyarrow has no types
-        """What is wrong with a schema; remembered, since producers have few."""
-        if schema not in self._known:
-            if len(self._known) > 256:  # noqa: PLR2004 - of a producer that makes a new one each time
-                self._known.clear()
+    def _look_at(self, schema: Any, head: bytes) -> _Known:  # noqa: ANN401 - pyarrow has no types
+        """What is known of a schema; remembered, since producers have few."""
+        if max(len(self._known), len(self._known_heads)) > _KNOWN_MAX:
+            self._known.clear()
+            self._known_heads.clear()
+        if schema.metadata:  # what producers note there makes no other schema
+            schema = schema.remove_metadata()
+        known = self._known.get(schema)
+        if known is None:
             try:
                 refusal = _schema_refusal(schema, self.fields)
             except UnicodeDecodeError:  # pyarrow reads a name only when it is asked for it
                 refusal = RecordError(Reason.UNDECODABLE, "a column's name is no text")
-            self._known[schema] = refusal
-        return self._known[schema]
+            known = self._known[schema] = _Known(schema, refusal)
+        if head:
+            self._known_heads[head] = known
+        return known
 
     def _columns(self, schema: Any, reads: list[_Read]) -> Decoded:  # noqa: ANN401
         """The rows of records of one schema."""
@@ -150,23 +179,24 @@ def arrow_record(columns: Mapping[str, Array], **options: Any) -> bytes:  # noqa
     return to_stream(pa.RecordBatch.from_pydict(arrays), **options)
 
 
-def to_stream(batch: Any, **options: Any) -> bytes:  # noqa: ANN401 - pyarrow's
-    """One record batch as an IPC stream."""
-    out = pa.BufferOutputStream()
-    # A record is small: handing its columns to threads costs fifteen times what compressing them here does.
-    how = pa.ipc.IpcWriteOptions(use_threads=False, **options)
-    with pa.ipc.new_stream(out, batch.schema, options=how) as writer:
-        writer.write_batch(batch)
-    made: bytes = out.getvalue().to_pybytes()
-    return made
-
-
 def to_array(column: Array) -> Any:  # noqa: ANN401 - pyarrow has no types
     """A column [n, ...] as an Arrow array; arrays of several dimensions become fixed-size lists."""
     array = pa.array(np.ascontiguousarray(column).reshape(-1))
     for size in reversed(column.shape[1:]):
         array = pa.FixedSizeListArray.from_arrays(array, size)
     return array
+
+
+def _head(value: bytes) -> bytes:
+    """A stream's first message, which is its schema; empty where it has none that is worth remembering.
+
+    https://arrow.apache.org/docs/format/Columnar.html#encapsulated-message-format
+    """
+    stop = len(_CONTINUATION) + 4
+    stop += int.from_bytes(value[len(_CONTINUATION) : stop], "little")
+    if stop > _HEAD_BYTES_MAX or not value.startswith(_CONTINUATION):
+        return b""
+    return value[:stop]
 
 
 def _batches(reader: Any) -> Iterator[Any]:  # noqa: ANN401

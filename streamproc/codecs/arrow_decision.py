@@ -23,7 +23,8 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from streamproc.codecs.arrow import to_array, to_stream
+from streamproc.codecs.arrow import to_array
+from streamproc.codecs.arrow_stream import StreamWriter, to_stream
 from streamproc.codecs.decision import (
     SCHEMA_VERSION,
     DecisionModel,
@@ -32,7 +33,7 @@ from streamproc.codecs.decision import (
 )
 from streamproc.codecs.options import ArrowDecisions
 from streamproc.codecs.outputs import Fields, Labelled, Numbers, Outputs
-from streamproc.core import EventBatch, ModelInfo, Outcome, TopicPartition
+from streamproc.core import EventBatch, ModelInfo, ObjectArray, Outcome, TopicPartition, constant
 
 _PREFIX = "streamproc."
 
@@ -50,7 +51,8 @@ class ArrowDecisionEncoder:
 
     def __init__(self, options: ArrowDecisions, pipeline: str, model: ModelInfo) -> None:
         compression = None if options.compression == "none" else options.compression
-        self._options = {"compression": compression}
+        self._compression = compression
+        self._writer = StreamWriter()
         self._shared = {
             "schema_version": str(SCHEMA_VERSION),
             "pipeline": pipeline,
@@ -80,10 +82,10 @@ class ArrowDecisionEncoder:
         columns = {
             "offset": pa.array(events.offset),
             "row": row,
-            "key": pa.array(events.key, pa.binary()),
+            "key": _keys(events.key),
             "event_time_ns": pa.array(events.event_time_ns),
             "deadline_ns": pa.array(events.deadline_ns),
-            "decided_ns": pa.array(np.full(count, decided_ns)),
+            "decided_ns": pa.array(constant(decided_ns, count)),
             "traceparent": traces,
             "output": _output(outputs),
         }
@@ -94,8 +96,12 @@ class ArrowDecisionEncoder:
             "outcome": outcome.word,
         }
         metadata = {f"{_PREFIX}{name}": text for name, text in shared.items()}
-        batch = pa.RecordBatch.from_pydict(columns, metadata=metadata)
-        return [to_stream(batch, **self._options)]
+        if self._compression is not None:
+            batch = pa.RecordBatch.from_pydict(columns, metadata=metadata)
+            return [to_stream(batch, compression=self._compression)]
+        labels = outputs.labels if isinstance(outputs, Labelled) else ()
+        kind = (source, outcome, tuple(labels), columns["output"].type)
+        return [self._writer.write(kind, columns, metadata)]
 
 
 def decode_arrow_decisions(value: bytes) -> list[DecisionRecord]:
@@ -132,6 +138,13 @@ def decode_arrow_decisions(value: bytes) -> list[DecisionRecord]:
     except (pa.ArrowException, KeyError, OSError) as error:
         msg = f"no Arrow record of decisions: {error}"
         raise ValueError(msg) from error
+
+
+def _keys(keys: ObjectArray) -> Any:  # noqa: ANN401 - pyarrow has no types
+    listed = keys.tolist()
+    if listed[:1] == [None] and listed.count(None) == len(listed):
+        return pa.nulls(len(listed), pa.binary())
+    return pa.array(listed, pa.binary())
 
 
 def _read_output(output: object) -> object:

@@ -6,13 +6,15 @@ us a decision where encoding an object each takes 1.3.
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import repeat
 from typing import Protocol
 
 import msgspec
 import orjson
 
-from streamproc.codecs.outputs import Outputs, number_texts
+from streamproc.codecs.outputs import Outputs
+from streamproc.codecs.pieces import count_texts, joined, number_texts, run_starts, spread
 from streamproc.core import EventBatch, ModelInfo, ObjectArray, Outcome, TopicPartition
 
 SCHEMA_VERSION = 1
@@ -137,53 +139,53 @@ class JsonDecisionEncoder:
         traceparent: Mapping[int, bytes],  # noqa: ARG002 - it travels in the records' headers
     ) -> list[bytes]:
         """N values; see ``DecisionEncoder``."""
-        join = b"".join
-        start = b'{"id":"%b/%d/' % (source.topic.encode(), source.partition)
-        head = self._heads[outcome]
-        decided = b',"decided_ns":%d,"output":' % decided_ns
-        places = number_texts(events.offset)
-        if events.row is not None:
-            rows = number_texts(events.row)
-            places = [b"%b/%b" % pair for pair in zip(places, rows, strict=True)]
-        return [
-            join(
-                (
-                    start,
-                    p,
-                    head,
-                    k,
-                    b',"event_time_ns":',
-                    e,
-                    b',"deadline_ns":',
-                    d,
-                    decided,
-                    out,
-                    b"}",
-                )
-            )
-            for p, k, e, d, out in zip(
-                places,
-                self._key_texts(events.key),
-                number_texts(events.event_time_ns),
-                number_texts(events.deadline_ns),
-                outputs.json_texts(),
-                strict=True,
-            )
+        pieces = [
+            *_ids(source, events),
+            repeat(self._heads[outcome]),
+            self._key_texts(events.key),
+            *_times(events),
+            *outputs.json_pieces(b',"decided_ns":%d,"output":' % decided_ns, b"}"),
         ]
+        return joined(pieces, len(events))
 
     def _key_texts(self, keys: ObjectArray) -> list[bytes]:
+        """The keys as JSON, and what stands between them and the event times."""
         known = self._keys
         listed = keys.tolist()
         try:
-            return [known[key] for key in listed]
+            return list(map(known.__getitem__, listed))
         except KeyError:
             if len(known) > _KEYS_MAX or self._keys_bytes > _KEYS_BYTES_MAX:
                 known.clear()
                 self._keys_bytes = 0
             for key in set(listed) - known.keys():
-                known[key] = orjson.dumps(key_text(key))
+                known[key] = orjson.dumps(key_text(key)) + b',"event_time_ns":'
                 self._keys_bytes += 2 * len(known[key])
-            return [known[key] for key in listed]
+            return list(map(known.__getitem__, listed))
+
+
+def _ids(source: TopicPartition, events: EventBatch) -> list[Iterable[bytes]]:
+    """The first pieces of the decisions: up to the end of their ids."""
+    start = b'{"id":"%b/%d/' % (source.topic.encode(), source.partition)
+    if events.row is None:
+        return [repeat(start), number_texts(events.offset)]
+    rows = count_texts(events.row)
+    starts = run_starts(events.offset)
+    if starts is None:
+        return [repeat(start), number_texts(events.offset), repeat(b"/"), rows]
+    records = [b"%b%d/" % (start, offset) for offset in events.offset[starts].tolist()]
+    return [spread(records, starts, len(events)), rows]
+
+
+def _times(events: EventBatch) -> list[Iterable[bytes]]:
+    """The pieces from the event time to the deadline."""
+    event_time_ns, deadline_ns = events.event_time_ns, events.deadline_ns
+    starts = run_starts(event_time_ns, deadline_ns)
+    if starts is None:  # not even those of one millisecond, or of one record
+        return [number_texts(event_time_ns), repeat(b',"deadline_ns":'), number_texts(deadline_ns)]
+    firsts = zip(event_time_ns[starts].tolist(), deadline_ns[starts].tolist(), strict=True)
+    texts = [b'%d,"deadline_ns":%d' % pair for pair in firsts]
+    return [spread(texts, starts, len(events))]
 
 
 def key_text(key: bytes | None) -> str | None:

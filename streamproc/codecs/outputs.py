@@ -1,12 +1,13 @@
 """What was decided, as columns: made by a decider, written by an encoder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Protocol, Self
 
-import numpy as np
 import orjson
 
+from streamproc.codecs.pieces import joined, row_texts
 from streamproc.core import Array, Int64Array, Rows, light
 
 
@@ -23,6 +24,10 @@ class Outputs(Protocol):
 
     def json_texts(self) -> Sequence[bytes]:
         """Each as JSON."""
+        ...
+
+    def json_pieces(self, before: bytes, after: bytes) -> list[Iterable[bytes]]:
+        """The same in pieces that are to be joined (``pieces.joined``), each between two texts."""
         ...
 
 
@@ -59,13 +64,20 @@ class Labelled:
 
     def json_texts(self) -> Sequence[bytes]:
         """See ``Outputs``."""
-        texts = self.label_texts
+        return joined(self.json_pieces(b"", b""), len(self.choice))
+
+    def json_pieces(self, before: bytes, after: bytes) -> list[Iterable[bytes]]:
+        """See ``Outputs``."""
         chosen = self.choice.tolist()
+        texts = self.label_texts
+        if len(texts) < len(chosen):
+            texts = [before + text for text in texts]
+            labels = list(map(texts.__getitem__, chosen))
+        else:
+            labels = [before + texts[place] for place in chosen]
         if self.scores is None:
-            return [texts[i] for i in chosen]
-        return [
-            texts[i] + row + b"]}" for i, row in zip(chosen, row_texts(self.scores), strict=True)
-        ]
+            return [labels, repeat(after)]
+        return [labels, row_texts(self.scores), repeat(b"]}" + after)]
 
 
 @light
@@ -89,6 +101,10 @@ class Numbers:
     def json_texts(self) -> Sequence[bytes]:
         """A number or a list of numbers each; see ``Outputs``."""
         return [orjson.dumps(row) for row in self.values.tolist()]
+
+    def json_pieces(self, before: bytes, after: bytes) -> list[Iterable[bytes]]:
+        """See ``Outputs``."""
+        return [repeat(before), self.json_texts(), repeat(after)]
 
 
 @light
@@ -124,6 +140,10 @@ class Objects:
         """See ``Outputs``."""
         return self.texts
 
+    def json_pieces(self, before: bytes, after: bytes) -> list[Iterable[bytes]]:
+        """See ``Outputs``."""
+        return [repeat(before), self.json_texts(), repeat(after)]
+
 
 @light
 @dataclass(frozen=True, slots=True)
@@ -147,23 +167,11 @@ class Fields:
         """An object each; see ``Outputs``."""
         return Objects.of(self.objects()).texts
 
+    def json_pieces(self, before: bytes, after: bytes) -> list[Iterable[bytes]]:
+        """See ``Outputs``."""
+        return [repeat(before), self.json_texts(), repeat(after)]
+
     def objects(self) -> list[dict[str, object]]:
         """The rows."""
         rows = zip(*(column.tolist() for column in self.columns.values()), strict=True)
         return [dict(zip(self.columns, row, strict=True)) for row in rows]
-
-
-def number_texts(column: Array) -> list[bytes]:
-    """JSON texts of the numbers of a column [n]."""
-    if not len(column):
-        return []
-    column = np.ascontiguousarray(column)  # orjson takes no views
-    return orjson.dumps(column, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
-
-
-def row_texts(matrix: Array) -> list[bytes]:
-    """JSON texts of the rows of a matrix [n, d], without their brackets."""
-    if not len(matrix):
-        return []
-    matrix = np.ascontiguousarray(matrix)
-    return orjson.dumps(matrix, option=orjson.OPT_SERIALIZE_NUMPY)[2:-2].split(b"],[")

@@ -19,6 +19,7 @@ from streamproc.codecs import (
     types_of,
 )
 from streamproc.config.cascade_checks import CASCADE_CHECKS
+from streamproc.config.chain_checks import CHAIN_CHECKS
 from streamproc.config.codec_checks import CODEC_CHECKS, codec_name, codecs_at
 from streamproc.config.delivery_checks import DELIVERY_CHECKS
 from streamproc.config.ends import END_CHECKS, Sink, Source
@@ -205,10 +206,10 @@ def _model(model: Model) -> Iterator[Finding]:
             what = "a model on another machine is in a process of its own already: remove it, or remote"
             yield ("model", "isolation"), what
     for place, variant in enumerate(model.variants):
-        if variant.path is None and isinstance(
+        if not variant.files and isinstance(
             variant.executor or model.executor, OnnxRuntime | OpenVino
         ):
-            yield ("model", "variants", place, "path"), "is missing: name the ONNX file"
+            yield ("model", "variants", place, "path"), "is missing: name the ONNX file, or a chain"
     names = [variant.name for variant in model.variants]
     for place, name in enumerate(names):
         if name in names[:place]:
@@ -316,6 +317,7 @@ _CHECKS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (_topics_out, ("source", "sink")),
     (_undecided, ("name", "source", "sink", "outcomes")),
     *CASCADE_CHECKS,
+    *CHAIN_CHECKS,
     (_changelog, ("state",)),
     *CODEC_CHECKS,
     *TOPIC_CHECKS,

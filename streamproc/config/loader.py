@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 from types import MappingProxyType
 from typing import Any
 
+from streamproc.config.chain_checks import resolve_chains
 from streamproc.config.checks import findings
 from streamproc.config.codec_checks import resolve_codec_files
 from streamproc.config.ends import resolve_ends
@@ -89,6 +90,7 @@ def parse(
     resolve_codec_files(root, folder, found)
     parts = read_parts(root, problems=found)
     _resolve_model_paths(root, parts, folder, found)
+    resolve_chains(root, parts, folder, found)
     resolve_ends(root, parts, folder, found)
     resolve_rollout(root, parts, folder, found)
     found += [root.problem(path, message) for path, message in findings(parts)]

@@ -19,15 +19,15 @@ from streamproc.scheduling import (
 def _where(model: Model) -> Iterator[Finding]:
     """See that what runs the model knows its inputs, and that none is filled twice."""
     asked = [name for name in ("constants", "shapes", "state") if getattr(model, name)]
-    runs: list[tuple[Path, object, str | None]] = [(("model",), model.executor, model.path)]
+    runs: list[tuple[Path, object, bool]] = [(("model",), model.executor, bool(model.path))]
     if model.variants:
         runs = [
-            (("model", "variants", place), variant.executor or model.executor, variant.path)
+            (("model", "variants", place), variant.executor or model.executor, bool(variant.files))
             for place, variant in enumerate(model.variants)
         ]
     for path, executor, file in runs if asked else ():
         if isinstance(executor, PythonModel | Remote) or (
-            isinstance(executor, Simulated) and file is None
+            isinstance(executor, Simulated) and not file
         ):
             text = (
                 f"model.{asked[0]} is about an ONNX file, which onnxruntime or openvino runs: "

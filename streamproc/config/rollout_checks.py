@@ -29,8 +29,13 @@ def resolve_rollout(
     """Make the paths of a rollout and of repositories start from the file's folder, and look for what they name."""
     model: Model | None = parts.get("model")
     if model is not None and model.repository is not None:
+        before = len(problems)
         found = _repository(root, ("model", "repository"), model.repository, folder, problems)
         parts["model"] = replace(model, repository=found)
+        if len(problems) > before:
+            del parts[
+                "model"
+            ]  # whoever asks it for its file would fail once more, without the line
     rollout: Rollout | None = parts.get("rollout")
     if rollout is None:
         return
@@ -45,6 +50,12 @@ def resolve_rollout(
     if rollout.shadow is not None and rollout.shadow.file is not None:
         shadow = replace(rollout.shadow, file=str(folder / rollout.shadow.file))
         rollout = replace(rollout, shadow=shadow)
+    if rollout.state is not None:
+        state = folder / rollout.state
+        if not state.parent.is_dir():
+            message = f"there is no folder {str(state.parent)!r} for it: make it, or name another"
+            problems.append(root.problem(("rollout", "state"), message))
+        rollout = replace(rollout, state=str(state))
     parts["rollout"] = rollout
 
 

@@ -72,6 +72,7 @@ CHOICES: Mapping[frozenset[type], Mapping[str, type]] = {
         "protobuf": ProtobufDecisions,
     },
     frozenset({KafkaSink, FileSink}): {"kafka": KafkaSink, "file": FileSink},
+    frozenset({OnnxRuntime, OpenVino}): {"onnxruntime": OnnxRuntime, "openvino": OpenVino},
     frozenset({OnnxRuntime, OpenVino, PythonModel, Remote, Simulated}): {
         "onnxruntime": OnnxRuntime,
         "openvino": OpenVino,

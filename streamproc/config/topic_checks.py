@@ -86,7 +86,10 @@ def _in_order(
         text = f"must be at least reorder.slack ({reorder.slack}): what may take its place later must not be too late"
         yield ("state", "grace"), text
     if state.changelog is not None:
-        text = "is of single partitions, and reorder lets several share their keys: remove it, and write ttl: 1h"
+        text = (
+            "is of single partitions, and reorder lets several share their keys: remove reorder (and interval), or the "
+            "changelog, and write ttl: 1h; cumulative needs the changelog, so it does not go with reorder"
+        )
         yield ("state", "changelog"), text
     if reorder.max_events < _EVENTS_LEAST:
         text = f"must be at least {_EVENTS_LEAST}: a poll brings up to 1024, and half of them may wait before a topic is not read on"

@@ -28,11 +28,12 @@ def written(config: PipelineConfig) -> str:
         and (is_required(field) or getattr(config, field.name) != default_of(field))
     }
     return yaml.safe_dump(
-        {name: _plain(value) for name, value in parts.items()}, sort_keys=False, width=120
+        {name: plain(value) for name, value in parts.items()}, sort_keys=False, width=120
     )
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401 - what YAML has
+def plain(value: object) -> Any:  # noqa: ANN401 - what YAML has
+    """A part of a configuration as a file would say it; what is as by default is left out, and secrets are hidden."""
     match value:
         case Secret():
             return HIDDEN
@@ -40,11 +41,11 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - what YAML has
             return str(value)
         case Mapping():
             return {
-                str(key): HIDDEN if is_sensitive(str(key)) else _plain(inner)
+                str(key): HIDDEN if is_sensitive(str(key)) else plain(inner)
                 for key, inner in value.items()
             }
         case list() | tuple():
-            return [_plain(inner) for inner in value]
+            return [plain(inner) for inner in value]
         case _ if is_dataclass(value) and not isinstance(value, type):
             return _section(value)
         case _:
@@ -53,12 +54,12 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - what YAML has
 
 def _section(value: Any) -> Any:  # noqa: ANN401 - a dataclass
     inner = {
-        file_key(field): _plain(own)
+        file_key(field): plain(own)
         for field in fields(value)
         if is_required(field)
         if (own := getattr(value, field.name)) is not None
     } | {
-        file_key(field): _plain(own)
+        file_key(field): plain(own)
         for field in fields(value)
         if not is_required(field) and (own := getattr(value, field.name)) != default_of(field)
     }

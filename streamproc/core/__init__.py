@@ -60,6 +60,7 @@ from streamproc.core.ports import (
 )
 from streamproc.core.quantities import Duration, Size
 from streamproc.core.records import Headers, OutRecords, RecordBatch, TopicPartition
+from streamproc.core.table_rows import ChangingTables, PartOfAll, TableRows, TablesSeen
 from streamproc.core.user_code import UserFunction, load_function
 from streamproc.core.version import VERSION
 
@@ -72,6 +73,7 @@ __all__ = [
     "Array",
     "AssignmentListener",
     "BoolArray",
+    "ChangingTables",
     "Clock",
     "Columns",
     "ConfigError",
@@ -90,6 +92,7 @@ __all__ = [
     "ObjectArray",
     "OutRecords",
     "Outcome",
+    "PartOfAll",
     "Problem",
     "Progress",
     "Reason",
@@ -108,6 +111,8 @@ __all__ = [
     "StateSpec",
     "StreamprocError",
     "SystemClock",
+    "TableRows",
+    "TablesSeen",
     "TensorSpec",
     "TimedExecutor",
     "TopicPartition",

@@ -104,7 +104,7 @@ class Source(Protocol):
         ...
 
     def lag(self) -> dict[TopicPartition, int]:
-        """For each owned partition, the number of records that are still to be fetched."""
+        """For each owned partition, the number of records that are still to be fetched; without those not known yet."""
         ...
 
     async def skip_to(self, source: TopicPartition, timestamp_ns: int) -> Jump | None:
@@ -320,6 +320,7 @@ class ModelInfo:
         runs_on: what it really runs on, such as ``CPUExecutionProvider``.
         state: what it carries from each event of a key to the next, which is neither among its inputs nor its outputs.
             ``run`` takes and gives it by those names, one row a key; where it is not given it begins with zeros.
+        stages: of a chain of models, the digest of each, in their order; else empty.
     """
 
     variant: str
@@ -329,6 +330,7 @@ class ModelInfo:
     batch_max: int | None = None
     runs_on: str = ""
     state: tuple[StateSpec, ...] = ()
+    stages: tuple[str, ...] = ()
 
 
 class Executor(Protocol):

@@ -24,6 +24,7 @@ from streamproc.engine.feature_tap import FeatureTap
 from streamproc.engine.intake import Intake
 from streamproc.engine.isolate import Span
 from streamproc.engine.judge import Limits as CanaryLimits
+from streamproc.engine.judge import Verdict
 from streamproc.engine.key_turns import KeyTurns
 from streamproc.engine.lanes import Lanes
 from streamproc.engine.ledger import (
@@ -57,7 +58,13 @@ from streamproc.engine.options import (
 )
 from streamproc.engine.partitions import PartitionTable
 from streamproc.engine.parts import EngineParts
-from streamproc.engine.requests import ANSWER_KINDS, RequestAnswer, Requests
+from streamproc.engine.requests import (
+    ANSWER_KINDS,
+    RequestAnswer,
+    Requests,
+    Signature,
+    signature_of,
+)
 from streamproc.engine.rescue import Rescued, rescue
 from streamproc.engine.rollout import BASE_ARM, Rollout
 from streamproc.engine.rollout_plan import ArmPlan, CanaryPlan, RolloutPlan, ShadowPlan
@@ -147,6 +154,7 @@ __all__ = [
     "Settled",
     "Settlement",
     "ShadowPlan",
+    "Signature",
     "Skew",
     "Skip",
     "Span",
@@ -157,11 +165,13 @@ __all__ = [
     "Tap",
     "Times",
     "TurnwiseScheduler",
+    "Verdict",
     "Witness",
     "bytes_a_key",
     "check_labels",
     "decode_ledger",
     "rescue",
     "salvage",
+    "signature_of",
     "was_stopped",
 ]

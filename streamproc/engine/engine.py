@@ -12,6 +12,7 @@ import numpy as np
 from streamproc.codecs import DecisionEncoder
 from streamproc.core import (
     NOTHING_BEYOND,
+    ChangingTables,
     Columns,
     EventBatch,
     Int64Array,
@@ -23,6 +24,7 @@ from streamproc.core import (
 from streamproc.engine.effects import Effect, Send, Skip
 from streamproc.engine.entrance import Entrance
 from streamproc.engine.in_flight import Finished
+from streamproc.engine.judge import Verdict
 from streamproc.engine.parts import EngineParts
 from streamproc.engine.pending import PendingEvents
 from streamproc.engine.reordering import Reordering
@@ -59,6 +61,7 @@ class Engine:
         changelog: takes what is remembered of keys; None where nobody does.
         stateful: what is kept for a model that carries state; None for one that does not.
         requests: of the front door; None where it is closed.
+        tables: brings the tables of lookups to what events of an instant see; None where none changes.
         wake_ns: when ``next_effects`` is to be asked again although nothing has happened; None for never.
     """
 
@@ -75,7 +78,7 @@ class Engine:
         self.requests = parts.requests
         self.rollout = parts.rollout
         self._concluder.watch = self.rollout.decided
-        self._settlement.arms = self.rollout.ended
+        self._settlement.arms, self._settlement.took = self.rollout.ended, self.rollout.took
         self.restore = Restoring(
             parts.clock, parts.intake, parts.partitions, parts.accounts, parts.stateful
         )
@@ -92,6 +95,7 @@ class Engine:
         self.draining = False
         self.withheld: Collection[TopicPartition] = ()
         self.changelog: Changelog | None = None
+        self.tables: ChangingTables | None = None
         self.wake_ns: int | None = None
 
     @property
@@ -219,6 +223,8 @@ class Engine:
     def ingest(self, batch: RecordBatch) -> None:
         """Take fetched records in: they are shed, become dead letters, or wait for their run."""
         self._release(batch.arrival_ns)
+        if self.tables is not None:  # not before: what waited until now came before them
+            self.tables.advance(batch.arrival_ns)
         partition = self._partitions.find(batch.source)
         if partition is not None and (self._intake.remembers or self.stateful is not None):
             for part in self.restore.undone(partition, batch):
@@ -335,7 +341,7 @@ class Engine:
         self._scheduler.complete(run, finished_ns, failed=not stopped, stopped=stopped)
         self._effects += self._runs.conclude(run, Finished(error, finished_ns))
 
-    def roll_back(self, why: str) -> None:
+    def roll_back(self, why: Verdict) -> None:
         """Take the canary back, if there is one."""
         self.rollout.because = why
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streamproc.codecs import DecisionEncoder
-from streamproc.core import Columns, EventBatch, Int64Array, light
+from streamproc.core import Columns, EventBatch, light
+from streamproc.engine.requests import Asked
 from streamproc.engine.rescue import Rescued
 from streamproc.engine.stateful import Begun
 from streamproc.telemetry import BatchRun
@@ -29,8 +30,8 @@ class InFlight:
     """Whether that other model runs it; False once the model itself stands in."""
     begun: Begun | None = None
     """Of a model that carries state."""
-    asked: Int64Array | None = None
-    """int64 [m], the numbers of requests' rows, which are the run's last ones."""
+    asked: Asked | None = None
+    """Rows of requests, which are the run's last ones."""
 
 
 @light

@@ -15,6 +15,7 @@ from streamproc.core import (
 from streamproc.engine.effects import Effect, Infer
 from streamproc.engine.engine import Engine
 from streamproc.engine.isolate import text_of
+from streamproc.engine.judge import Verdict
 from streamproc.engine.parts import EngineParts
 from streamproc.engine.rescue import Rescued
 from streamproc.engine.rollout_plan import RolloutPlan
@@ -150,9 +151,9 @@ class LoggedEngine(Engine):
             rollout=rollout,
         )
 
-    def roll_back(self, why: str) -> None:
+    def roll_back(self, why: Verdict) -> None:
         """See ``Engine``."""
-        self._log.note(Call.ROLLED_BACK, self._log.text(why))
+        self._log.note(Call.TAKEN_BACK, *map(self._log.text, why))
         super().roll_back(why)
 
     def skipped(self, source: TopicPartition, jump: Jump | None) -> None:

@@ -1,7 +1,7 @@
 """Models that are tried beside the one that decides: whose events are whose, what they did, and when one is taken back."""
 
 import logging
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -16,15 +16,14 @@ from streamproc.core import (
     TopicPartition,
     all_true,
 )
+from streamproc.engine.arms import RunningArm, TakenBack
 from streamproc.engine.comparer import Compared, Comparer, OnCompared, Waiting
 from streamproc.engine.conclude import Ran
 from streamproc.engine.decide import Decider
 from streamproc.engine.effects import Infer
 from streamproc.engine.in_flight import InFlight
-from streamproc.engine.intake import finite_rows
 from streamproc.engine.judge import CanaryJudge, Verdict
 from streamproc.engine.partitions import PartitionTable
-from streamproc.engine.rescue import Rescued
 from streamproc.engine.rollout_plan import ArmPlan, RolloutPlan, ShadowPlan
 from streamproc.engine.shares import KeyPlaces, Span, arms_at
 from streamproc.engine.turns import Turns
@@ -40,20 +39,6 @@ REFERENCE_QUEUE: Final = 4_096
 _MISSED: Final = frozenset((Outcome.LATE, Outcome.SHED, Outcome.DEAD_LETTER))
 
 
-@dataclass(slots=True)
-class _Arm:
-    """An arm that decides."""
-
-    plan: ArmPlan
-    number: int
-    low: float
-    since_ns: int | None = None
-    """Since when it decides at its share; None before it has decided anything."""
-    judge: CanaryJudge | None = None
-    comparer: Comparer | None = None
-    steps: list[float] = field(default_factory=list)
-
-
 class Rollout:
     """Belongs to one engine.
 
@@ -65,6 +50,7 @@ class Rollout:
 
     Attributes:
         told: is told of each comparison.
+        taken_back: by their identity, the canaries that were taken back, and why.
         because: why the canary is to be taken back, once somebody else says so.
         active: whether there is anything to look after.
     """
@@ -83,7 +69,7 @@ class Rollout:
         self.books = books
         self.told: OnCompared = _nobody
         self._plan = RolloutPlan(ladder=1)
-        self._arms: dict[int, _Arm] = {}
+        self._arms: dict[int, RunningArm] = {}
         self._numbers = 0
         self._names = {0: BASE_ARM}
         """By number: what one of them was to decide may end when it is no more."""
@@ -91,12 +77,11 @@ class Rollout:
         self._places = KeyPlaces("")
         self._shadow: Comparer | None = None
         self._shadow_places = KeyPlaces("")
-        self._taken_back: dict[str, str] = {}
-        """By their identity, the canaries that were taken back, and why."""
+        self.taken_back: dict[str, TakenBack] = {}
         self._barriers: dict[int, int] = {}
         """By arm: nothing of it is started while events of the model itself with a lower number have no decision."""
         self._asides = 0
-        self.because: str | None = None
+        self.because: Verdict | None = None
         self.active = False
 
     @property
@@ -108,6 +93,17 @@ class Rollout:
     def shadow(self) -> ShadowPlan | None:
         """The shadow; None where there is none."""
         return self._plan.shadow
+
+    @property
+    def canary(self) -> str | None:
+        """The identity of the canary that decides; None where there is none, or it was taken back."""
+        judged = [arm.plan.identity for arm in self._arms.values() if arm.judge is not None]
+        return judged[0] if judged else None
+
+    def forgive(self, identities: Iterable[str]) -> None:
+        """Let the next change of the plan begin canaries anew that were taken back."""
+        for identity in identities:
+            self.books.said.pop(self.taken_back.pop(identity).canary, None)
 
     def ending(self, plan: RolloutPlan) -> list[int]:
         """The arms that another plan has no more: they are to be retired before the change."""
@@ -138,7 +134,7 @@ class Rollout:
                 old.plan = arm
                 self._scheduler.replace_arm(ArmSpec(old.number, arm.variant, arm.level))
                 self._set_comparer(old)
-            elif arm.identity not in self._taken_back:
+            elif arm.identity not in self.taken_back:
                 self._begin(arm)
                 self._hold(self._numbers, first_number)
         self._set_shadow()
@@ -151,7 +147,7 @@ class Rollout:
 
     def _begin(self, plan: ArmPlan) -> None:
         self._numbers += 1
-        arm = _Arm(plan, self._numbers, plan.low)
+        arm = RunningArm(plan, self._numbers, plan.low)
         self._names[arm.number] = plan.name
         self._scheduler.add_arm(ArmSpec(arm.number, plan.variant, plan.level))
         if plan.canary is not None:
@@ -160,7 +156,7 @@ class Rollout:
         self._arms[arm.number] = arm
         self._set_comparer(arm)
 
-    def _set_comparer(self, arm: _Arm) -> None:
+    def _set_comparer(self, arm: RunningArm) -> None:
         """Compare a canary with the copy that was loaded last; what waited for another is not compared."""
         if arm.comparer is not None:
             arm.comparer.forget()
@@ -267,6 +263,11 @@ class Rollout:
                 share = judge.missed if number == arm.number else judge.others_missed
                 share.count(count, count * (outcome in _MISSED), now_ns)
 
+    def took(self, arms: Int64Array, took_ns: Int64Array) -> None:
+        """Events took so long; see ``Settlement.took``."""
+        for number in set(arms.tolist()):  # one, as a rule: a run is of one arm
+            self.books.took(self._names[number], took_ns[arms == number])
+
     def look(self, turns: Turns, first_number: int, now_ns: int) -> list[int]:
         """See what is due; gives the arms that are to be retired, having been taken back.
 
@@ -277,6 +278,7 @@ class Rollout:
         """
         taken_back: list[int] = []
         if not self.active:
+            self.because = None
             return taken_back
         if self._barriers:
             self._lift_barriers(turns)
@@ -301,16 +303,18 @@ class Rollout:
         ]
         return min((at for at in (wake_ns, *found) if at is not None), default=None)
 
-    def _verdict(self, arm: _Arm, judge: CanaryJudge, turns: Turns, now_ns: int) -> Verdict | None:
+    def _verdict(
+        self, arm: RunningArm, judge: CanaryJudge, turns: Turns, now_ns: int
+    ) -> Verdict | None:
         if self.because is not None:
-            return Verdict("slo", self.because)
+            return self.because
         running = turns.all_of(arm.number)
         stalled = judge.stalled(running[0].started_ns, now_ns) if running else None
         return stalled or judge.verdict(now_ns)
 
-    def _take_back(self, arm: _Arm, verdict: Verdict) -> None:
+    def _take_back(self, arm: RunningArm, verdict: Verdict) -> None:
         name = arm.plan.name
-        self._taken_back[arm.plan.identity] = verdict.words
+        self.taken_back[arm.plan.identity] = TakenBack(name, *verdict)
         self.books.rollbacks[name, verdict.reason] += 1
         self.books.said[name] = verdict.words
         log.error(
@@ -319,7 +323,7 @@ class Rollout:
             verdict.words,
         )
 
-    def _step(self, arm: _Arm, first_number: int, now_ns: int) -> None:
+    def _step(self, arm: RunningArm, first_number: int, now_ns: int) -> None:
         """Give a canary that has done well its next share: its keys stay, others come to them."""
         canary = arm.plan.canary
         if canary is None or not arm.steps or arm.since_ns is None:
@@ -376,14 +380,6 @@ class Rollout:
             if found is not None:
                 differs = int(np.count_nonzero(found.differs))
                 arm.judge.differed.count(len(found.differs), differs, now_ns)
-
-
-def usable(outputs: Columns | Exception | Rescued, count: int) -> bool:
-    """Whether a model gave a row of finite numbers for each event."""
-    if isinstance(outputs, Exception | Rescued):
-        return False
-    fits = all(array.ndim and len(array) == count for array in outputs.values())
-    return fits and finite_rows(outputs, count) is None
 
 
 def _nobody(_: Compared) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import accumulate, pairwise
 
 from streamproc.core import Columns, EventBatch
+from streamproc.engine.arms import usable
 from streamproc.engine.conclude import Ran
 from streamproc.engine.effects import Effect, Infer
 from streamproc.engine.in_flight import Finished, InFlight, batch_run
@@ -12,7 +13,6 @@ from streamproc.engine.pending import PendingEvents
 from streamproc.engine.requests import apart, none_of, split, with_rows
 from streamproc.engine.rescue import Rescued, parts_of
 from streamproc.engine.restoring import Restoring
-from streamproc.engine.rollout import usable
 from streamproc.engine.turns import Turns
 from streamproc.scheduling import Run
 
@@ -59,12 +59,13 @@ class Runs:
         self._accounts.batch(len(run.number), run.reason, room=self.batch_room)
         if run.stage and self._escalation is not None:
             return self._escalation.start(run, encoders, now_ns)
-        parts, asked = self._pending.take(run.number), None
-        if self._requests is not None and self._requests.waiting:
-            parts, asked = apart(parts)
+        parts, asked, told = self._pending.take(run.number), None, None
+        requests = self._requests
+        if requests is not None and (requests.waiting or requests.like is None):
+            parts, rows = apart(parts)
+            asked, told = requests.begin(parts, rows)
         events = EventBatch.concatenate(parts) if parts else none_of(asked)
         bounds = list(accumulate(map(len, parts), initial=0))
-        numbers = None if asked is None else asked.number
         under_way = InFlight(
             events,
             bounds,
@@ -75,7 +76,7 @@ class Runs:
             run.arm,
             own,
             begun,
-            numbers,
+            told,
         )
         self._turns.begin(run.run, under_way)
         if len(parts) == 1:  # they were admitted together
@@ -167,7 +168,7 @@ class Runs:
             )
             outputs = ended.outputs
             if in_flight.asked is not None and self._requests is not None:
-                outputs, theirs = split(outputs, size)
+                outputs, theirs = split(outputs, size, size + len(in_flight.asked.number))
                 now_ns = finished.finished_ns
                 self._requests.conclude(in_flight.asked, theirs, variant=variant, now_ns=now_ns)
             if size:

@@ -58,9 +58,11 @@ class Call(IntEnum):
     HOLD = 14
     """Numbers: the best variant that may decide."""
     ROLLED_BACK = 15
-    """A canary was taken back from outside. Numbers: the text that says why."""
+    """A canary was taken back by an objective: as TAKEN_BACK, in logs of earlier versions. Numbers: the text that says why."""
     AT_ENDS = 16
     """Numbers: how many, then the sources that were read to their ends."""
+    TAKEN_BACK = 17
+    """A canary was taken back from outside. Numbers: the texts that say why, in a word and in words."""
     RUN = 11
     """It started a batch. Numbers: run, events, variant."""
 
@@ -81,6 +83,7 @@ NUMBERS: Final[Mapping[Call, int]] = {
     Call.RELOADED: 1,
     Call.HOLD: 1,
     Call.ROLLED_BACK: 1,
+    Call.TAKEN_BACK: 2,
     Call.RUN: 3,
 }
 """How many numbers a call has; of the others, the first number says it."""
@@ -251,8 +254,8 @@ class ScheduleLog:
     def cut(self, now_ns: int) -> None:
         """Hand an entry on if it is time; between two calls only."""
         if len(self._calls) >= CALLS_MAX or now_ns - self._since_ns >= ENTRY_NS:
+            self._since_ns = now_ns  # before it is handed on: an entry without instants is of now
             self.flush()
-            self._since_ns = now_ns
 
     def flush(self) -> None:
         """Hand on what there is."""

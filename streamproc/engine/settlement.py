@@ -81,6 +81,7 @@ class Settlement:
         tap: is told of what is sent and of outcomes, a batch at a time; None tells nobody.
         arms: is told of the outcomes of events that one of several models was to decide about: their arms (int64 [n]),
             what became of all of them, and when (ns); None tells nobody.
+        took: is told how long these took that were decided: their arms, and ns from their event times (int64 [n]).
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class Settlement:
         self.uncommitted = False
         self.tap: Tap | None = None
         self.arms: Callable[[Int64Array, Outcome, int], None] | None = None
+        self.took: Callable[[Int64Array, Int64Array], None] | None = None
 
     def send(self, records: OutRecords, settled: Settled) -> Send:
         """The effect of sending the records; the outcome is final when they are acknowledged."""
@@ -171,9 +173,8 @@ class Settlement:
         if self._tracer is not None:
             for passage in passages(partition.source, settled, late, final_ns):
                 self._tracer.ended(passage)
-        if self.arms is not None and settled.arm is not None:
-            self.arms(settled.arm[late], Outcome.LATE, final_ns)
-            self.arms(settled.arm[~late], settled.outcome, final_ns)
+        if settled.arm is not None:
+            self._tell_arms(settled, settled.arm, late, final_ns)
         count = len(settled.ordinal)
         if settled.decided is None:
             self._count(settled.outcome, settled.lane, count, settled.reason)
@@ -189,6 +190,13 @@ class Settlement:
         self._accounts.latency(took_ns, settled.lane)
         self._attribute(settled.decided, took_ns, final_ns)
         self._accounts.stage_constant("emit", final_ns - settled.decided.decided_ns, count)
+
+    def _tell_arms(self, settled: Settled, arm: Int64Array, late: BoolArray, final_ns: int) -> None:
+        if self.arms is not None:
+            self.arms(arm[late], Outcome.LATE, final_ns)
+            self.arms(arm[~late], settled.outcome, final_ns)
+        if self.took is not None and settled.decided is not None:
+            self.took(arm, final_ns - settled.decided.events.event_time_ns)
 
     def _attribute(self, decided: Decided, took_ns: Int64Array, final_ns: int) -> None:
         """Say where the time of the slowest of them went."""

@@ -1,7 +1,10 @@
 """What runs a model: onnxruntime, OpenVINO, a server elsewhere, a Python callable, a pretended device."""
 
+from streamproc.executors.blank import blank
 from streamproc.executors.candidates import REFERENCE, load_runners, runners
 from streamproc.executors.cascade import Cascade
+from streamproc.executors.chain import ChainExecutor, digest_of
+from streamproc.executors.chain_options import ChainStage
 from streamproc.executors.isolated import Breaker, Isolation
 from streamproc.executors.isolated.executor import IsolatedExecutor
 from streamproc.executors.isolated.health import ProcessHealth
@@ -12,14 +15,7 @@ from streamproc.executors.models.golden import Golden, check_golden
 from streamproc.executors.models.repository import Repository
 from streamproc.executors.onnx import OnnxExecutor
 from streamproc.executors.openvino import OpenVinoExecutor
-from streamproc.executors.options import (
-    Model,
-    ModelVariant,
-    OnnxRuntime,
-    OpenVino,
-    PythonModel,
-    Simulated,
-)
+from streamproc.executors.options import Model, ModelVariant, PythonModel, Simulated
 from streamproc.executors.profiling import profiled_sessions
 from streamproc.executors.python import PythonExecutor
 from streamproc.executors.remote import (
@@ -33,6 +29,7 @@ from streamproc.executors.remote import (
     unlisted,
 )
 from streamproc.executors.rollout_options import Arm, Canary, Candidate, Rollback, Rollout, Shadow
+from streamproc.executors.runtimes import OnnxRuntime, OpenVino
 from streamproc.executors.simulated import SimulatedExecutor
 from streamproc.executors.state_options import ModelState
 
@@ -45,6 +42,8 @@ __all__ = [
     "Canary",
     "Candidate",
     "Cascade",
+    "ChainExecutor",
+    "ChainStage",
     "Golden",
     "IsolatedExecutor",
     "Isolation",
@@ -70,9 +69,11 @@ __all__ = [
     "Simulated",
     "SimulatedExecutor",
     "array_of",
+    "blank",
     "check_agreement",
     "check_golden",
     "datatype_of",
+    "digest_of",
     "listed",
     "load_executors",
     "load_runners",

@@ -2,13 +2,10 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from streamproc.core import (
     NS_PER_MS,
     NS_PER_S,
     Clock,
-    Columns,
     ConfigError,
     Executor,
     ModelError,
@@ -16,25 +13,18 @@ from streamproc.core import (
     Problem,
     load_function,
 )
+from streamproc.executors.blank import blank
+from streamproc.executors.from_files import load_files
 from streamproc.executors.isolated.executor import IsolatedExecutor
 from streamproc.executors.isolated.life import Job
 from streamproc.executors.isolated.options import Isolation
 from streamproc.executors.models import Rules
 from streamproc.executors.models.agreement import check_agreement
 from streamproc.executors.models.golden import check_golden
-from streamproc.executors.onnx import OnnxExecutor
-from streamproc.executors.openvino import OpenVinoExecutor
-from streamproc.executors.options import (
-    NEED_FILES,
-    Model,
-    ModelVariant,
-    OnnxRuntime,
-    OpenVino,
-    PythonModel,
-    Simulated,
-)
+from streamproc.executors.options import Model, ModelVariant, PythonModel, Simulated
 from streamproc.executors.python import PythonExecutor
 from streamproc.executors.remote import Remote, RemoteExecutor
+from streamproc.executors.runtimes import NEED_FILES, OnnxRuntime
 from streamproc.executors.simulated import SimulatedExecutor
 from streamproc.executors.wiring import Wires
 
@@ -152,36 +142,16 @@ def load_variant(
             )
         case Simulated() as options:
             inner = None
-            if variant.path:
-                inner = OnnxExecutor(
-                    variant.path,
-                    OnnxRuntime(),
-                    variant=variant.name,
-                    key=key,
-                    rules=rules,
-                    wires=wires,
+            if variant.files:
+                inner = load_files(
+                    variant, OnnxRuntime(), key=key, clock=clock, rules=rules, wires=wires
                 )
             return SimulatedExecutor(options, clock=clock, inner=inner, variant=variant.name)
-        case OpenVino() as options:
-            return OpenVinoExecutor(
-                variant.path or "",
-                options,
-                variant=variant.name,
-                key=key,
-                rules=rules,
-                wires=wires,
-            )
         case Remote() as options:
             return RemoteExecutor(options, clock=clock, variant=variant.name, key=key)
         case options:
-            return OnnxExecutor(
-                variant.path or "",
-                options or OnnxRuntime(),
-                variant=variant.name,
-                key=key,
-                rules=rules,
-                wires=wires,
-                clock=clock,
+            return load_files(
+                variant, options or OnnxRuntime(), key=key, clock=clock, rules=rules, wires=wires
             )
 
 
@@ -249,7 +219,7 @@ def _swept(executor: Executor, sizes: list[int], clock: Clock) -> tuple[list[int
     measured: list[int] = []
     begun_ns = clock.now_ns()
     for size in sizes:
-        inputs = _zeros(executor.info, size)
+        inputs = blank(executor.info, size)
         executor.run(inputs)
         times = []
         for _ in range(_REPEATS):
@@ -267,10 +237,3 @@ def _swept(executor: Executor, sizes: list[int], clock: Clock) -> tuple[list[int
         measured.append(round(measured[-1] + slope * (size_max - done[-1])))
         done.append(size_max)
     return done, measured
-
-
-def _zeros(info: ModelInfo, size: int) -> Columns:
-    return {
-        spec.name: np.zeros((size, *(n or 1 for n in spec.shape)), spec.dtype)
-        for spec in info.inputs
-    }

@@ -15,8 +15,9 @@ from streamproc.core import (
 )
 from streamproc.executors.models import Rules, look_at
 from streamproc.executors.onnx_providers import CPU, check_used, chosen
-from streamproc.executors.options import OnnxRuntime
+from streamproc.executors.onnx_settings import session_options
 from streamproc.executors.profiling import profile_prefix
+from streamproc.executors.runtimes import OnnxRuntime
 from streamproc.executors.terminator import Terminator
 from streamproc.executors.wiring import Port, Wires, Wiring
 
@@ -34,8 +35,6 @@ _DTYPES = {
 }
 _RULES = Rules()
 _NO_WIRES = Wires()
-_ERROR = 3
-"""onnxruntime's log severity: its warnings are about the model's making, not about the running."""
 
 
 class OnnxExecutor:
@@ -67,10 +66,7 @@ class OnnxExecutor:
     ) -> None:
         import onnxruntime  # noqa: PLC0415 - 0.1 s that no other command needs
 
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = options.intra_op_threads
-        settings.inter_op_num_threads = 1
-        settings.log_severity_level = _ERROR
+        settings = session_options(options)
         prefix = profile_prefix(variant)
         if prefix is not None:
             settings.enable_profiling = True

@@ -6,7 +6,7 @@ from importlib.metadata import distributions
 from typing import Any
 
 from streamproc.core import ConfigError, Problem
-from streamproc.executors.options import OnnxRuntime
+from streamproc.executors.runtimes import OnnxRuntime
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from streamproc.core import Columns, ConfigError, ModelInfo, Problem
 from streamproc.executors.models import Rules, look_at
-from streamproc.executors.options import OpenVino
+from streamproc.executors.runtimes import OpenVino
 from streamproc.executors.wiring import Port, Wires, Wiring
 
 _KEY = "model.executor.openvino"

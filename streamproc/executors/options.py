@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from streamproc.core import Duration, Size
 from streamproc.executors.cascade import Cascade
+from streamproc.executors.chain_options import ChainStage
 from streamproc.executors.isolated.options import Isolation
 from streamproc.executors.models.agreement import Agreement
 from streamproc.executors.models.files import MAX_BYTES, Rules
@@ -13,70 +13,9 @@ from streamproc.executors.models.golden import Golden
 from streamproc.executors.models.repository import Repository
 from streamproc.executors.models.signature import Signature
 from streamproc.executors.remote.options import Remote
+from streamproc.executors.runtimes import NEED_FILES, OnnxRuntime, OpenVino
 from streamproc.executors.state_options import ModelState
 from streamproc.executors.wiring import Constant, Wires
-
-
-@dataclass(frozen=True, slots=True)
-class OnnxRuntime:
-    """onnxruntime, in this process.
-
-    Attributes:
-        providers: execution providers, the preferred one first; what it cannot run goes to the next. Without
-            ``CPUExecutionProvider`` among them nothing is run on the CPU.
-        provider_options: by provider its own options, such as
-            ``{TensorrtExecutionProvider: {trt_engine_cache_enable: true}}``.
-        fallback: whether the next provider may stand in, with a warning, where one is not installed or does not work
-            here; else that is refused.
-        intra_op_threads: threads inside one operator.
-        concurrency: how many batches run at the same time.
-    """
-
-    providers: Sequence[str] = ("CPUExecutionProvider",)
-    provider_options: Mapping[str, Mapping[str, bool | int | float | str]] = field(
-        default_factory=dict
-    )
-    fallback: bool = False
-    intra_op_threads: int = 1
-    concurrency: int = 1
-
-    def __post_init__(self) -> None:
-        if not self.providers:
-            msg = "providers is empty: name at least one, such as CPUExecutionProvider"
-            raise ValueError(msg)
-        for name in self.provider_options:
-            if name not in self.providers:
-                msg = f"provider_options names {name}, which is not among the providers"
-                raise ValueError(msg)
-        for name in ("intra_op_threads", "concurrency"):
-            if getattr(self, name) < 1:
-                msg = f"{name} must be at least 1, was {getattr(self, name)}"
-                raise ValueError(msg)
-
-
-@dataclass(frozen=True, slots=True)
-class OpenVino:
-    """OpenVINO's own runtime, in this process; an extra: ``pip install 'streamproc[openvino]'``.
-
-    Attributes:
-        device: ``CPU``, ``GPU``, ``NPU``, or ``AUTO:GPU,CPU`` for an order.
-        threads: threads of one batch.
-        concurrency: how many batches run at the same time.
-        precision: what it may compute in; ``f32`` gives what the model says.
-        device_options: the device's own, such as ``{CACHE_DIR: /var/cache/model}``.
-    """
-
-    device: str = "CPU"
-    threads: int = 1
-    concurrency: int = 1
-    precision: Literal["f32", "f16", "bf16"] = "f32"
-    device_options: Mapping[str, bool | int | float | str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name in ("threads", "concurrency"):
-            if getattr(self, name) < 1:
-                msg = f"{name} must be at least 1, was {getattr(self, name)}"
-                raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +58,6 @@ class Simulated:
     per_event: Duration = Duration.parse("100us")  # noqa: RUF009 - immutable
 
 
-NEED_FILES = (OnnxRuntime, OpenVino)
-"""What cannot do without ``path``."""
-
-
 @dataclass(frozen=True, slots=True)
 class ModelVariant:
     """One variant of a model: the same inputs and outputs, another cost, another quality.
@@ -132,17 +67,29 @@ class ModelVariant:
         path: the ONNX file, relative to the configuration file; None only where ``executor`` needs none.
         quality: what a decision of it is worth, 1 being one of the best.
         executor: what runs it; None takes the model's.
+        chain: several models in a row, in place of ``path``.
     """
 
     name: str
     path: str | None = None
     quality: float = 1.0
     executor: OnnxRuntime | OpenVino | PythonModel | Remote | Simulated | None = None
+    chain: Sequence[ChainStage] = ()
 
     def __post_init__(self) -> None:
+        if self.chain and self.path is not None:
+            msg = "path must not stand beside chain: make it a stage of it"
+            raise ValueError(msg)
         if not 0.0 < self.quality <= 1.0:
             msg = f"quality must be above 0 and at most 1, was {self.quality}"
             raise ValueError(msg)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The ONNX files that it is made of, in their order; empty where there are none."""
+        if self.chain:
+            return tuple(stage.path for stage in self.chain)
+        return () if self.path is None else (self.path,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +98,15 @@ class Model:
 
     Attributes:
         path: the ONNX file, relative to the configuration file; None only for a Python callable, or where
-            there are ``variants`` or a ``repository``.
+            there are a ``chain``, ``variants`` or a ``repository``.
         executor: what runs it.
         inputs: field by model input, for a model with several inputs whose names are not the fields'.
         constants: inputs of the model that are the same for all events, such as ``{sr: 16000}``.
         shapes: by input, the sizes behind the batch axis where the model's file leaves them open, such as
             ``{input: [576]}``; the warm-up runs with these, and features of another size are refused.
         state: what the model carries from each event of a key to the next; null for nothing.
+        chain: several models in a row, in place of ``path``: the outputs of one are inputs of those behind it, and those of
+            the last are the model's.
         variants: of the model, in place of ``path``: under load a cheaper one decides, and its decisions are
             ``degraded``.
         cascade: a cheap variant answers first, and a better one what the cheap one is unsure of.
@@ -186,6 +135,7 @@ class Model:
     constants: Mapping[str, Constant] = field(default_factory=dict)
     shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     state: ModelState | None = None
+    chain: Sequence[ChainStage] = ()
     variants: Sequence[ModelVariant] = ()
     cascade: Cascade | None = None
     stop_late: bool | None = None
@@ -209,15 +159,14 @@ class Model:
         if self.repository is not None and (self.variants or self.path is not None):
             msg = "repository must not stand beside path or variants: remove one of them"
             raise ValueError(msg)
-        file = self.path or self.repository
-        if not self.variants and file is None and isinstance(self.executor, NEED_FILES):
-            msg = "path is missing: name the ONNX file, variants, or executor: {python: {callable: ...}}"
+        if self.chain and (self.variants or self.path is not None or self.repository is not None):
+            msg = "chain must not stand beside path, variants or repository: remove one of them, or write it into a variant"
             raise ValueError(msg)
-        if (
-            self.signature is not None
-            and file is None
-            and all(v.path is None for v in self.variants)
-        ):
+        file = self.path or self.repository or self.chain
+        if not self.variants and not file and isinstance(self.executor, NEED_FILES):
+            msg = "path is missing: name the ONNX file, a chain, variants, or executor: {python: {callable: ...}}"
+            raise ValueError(msg)
+        if self.signature is not None and not file and not any(v.files for v in self.variants):
             msg = "signature must not stand where the model has no file that could be signed: remove it"
             raise ValueError(msg)
 
@@ -247,7 +196,7 @@ class Model:
         """
         if not self.variants:
             path = self.path if self.repository is None else self.repository.file
-            return (ModelVariant("full", path, executor=self.executor),)
+            return (ModelVariant("full", path, executor=self.executor, chain=self.chain),)
         whole = [replace(v, executor=v.executor or self.executor) for v in self.variants]
         return tuple(sorted(whole, key=lambda variant: -variant.quality))
 

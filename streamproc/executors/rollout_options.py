@@ -1,13 +1,14 @@
 """What a user can set of models that are tried beside the one that decides: a canary, arms of a test, a shadow."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from streamproc.core import Duration
 from streamproc.executors.isolated.options import Isolation
 from streamproc.executors.models.repository import Repository
-from streamproc.executors.options import OnnxRuntime, OpenVino, PythonModel, Simulated
+from streamproc.executors.options import PythonModel, Simulated
 from streamproc.executors.remote.options import Remote
+from streamproc.executors.runtimes import OnnxRuntime, OpenVino
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +171,15 @@ class Rollout:
         arms: decide about shares of the keys, side by side, until the configuration changes (A/B).
         shadow: decides in spare time, and is never published.
         salt: another one gives the shares other keys.
+        state: a file in which it stands that a canary was taken back, so that a restart does not try it again; null
+            remembers it in the process alone.
     """
 
     canary: Canary | None = None
     arms: Sequence[Arm] = ()
     shadow: Shadow | None = None
     salt: str = ""
+    state: str | None = None
 
     def __post_init__(self) -> None:
         if self.canary is None and not self.arms and self.shadow is None:
@@ -186,6 +190,12 @@ class Rollout:
         if total > 1.0 + 1e-9:
             msg = f"the shares of the arms and of the canary's last step must add up to at most 1, were {total:g}"
             raise ValueError(msg)
+
+    @property
+    def quiet(self) -> "Rollout":
+        """The same, for a replay: nothing is written of it."""
+        shadow = self.shadow and replace(self.shadow, topic=None, file=None)
+        return replace(self, shadow=shadow, state=None)
 
     @property
     def deciding(self) -> tuple[Candidate, ...]:

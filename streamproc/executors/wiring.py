@@ -26,11 +26,13 @@ class Wires:
         constants: inputs that are the same for all events.
         shapes: by input, the sizes behind the batch axis, where its file leaves them open.
         state: what is carried; None for nothing.
+        key: where these stand in the configuration.
     """
 
     constants: Mapping[str, Constant] = field(default_factory=dict)
     shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     state: ModelState | None = None
+    key: str = "model"
 
 
 class Port(NamedTuple):
@@ -65,6 +67,7 @@ class Wiring:
         self, inputs: Sequence[Port], outputs: Sequence[Port], wires: Wires, path: str, key: str
     ) -> None:
         self._path = path
+        self._key = wires.key
         ports = {port.name: port for port in inputs}
         carried = {} if wires.state is None else dict(wires.state.inputs)
         for where, names in (
@@ -75,12 +78,12 @@ class Wiring:
             self._see(names, ports, where, "input")
         self._see(carried.values(), [port.name for port in outputs], "state.inputs", "output")
         self._constants: dict[str, Array] = {
-            name: _constant(ports[name], value, f"model.constants.{name}")
+            name: _constant(ports[name], value, f"{wires.key}.constants.{name}")
             for name, value in wires.constants.items()
         }
         fed = [p for p in inputs if p.name not in carried and p.name not in self._constants]
         sizes = wires.shapes
-        self.inputs = tuple(_spec(p, sizes.get(p.name), "model.shapes") for p in fed)
+        self.inputs = tuple(_spec(p, sizes.get(p.name), f"{wires.key}.shapes") for p in fed)
         given = {port.name: port for port in outputs}
         self.outputs = tuple(_spec(p, None, "") for p in outputs if p.name not in carried.values())
         fixed = {size for port in fed for size in port.axes[:1] if isinstance(size, int)}
@@ -123,7 +126,7 @@ class Wiring:
         for name in names:
             if name not in there:
                 text = f"{self._path} has no {what} {name!r}: it has {', '.join(there)}"
-                raise ConfigError(Problem(text, f"model.{where}"))
+                raise ConfigError(Problem(text, f"{self._key}.{where}"))
 
 
 def _constant(port: Port, value: Constant, key: str) -> Array:

@@ -9,6 +9,7 @@ from streamproc.features.interval_joins import Rows as JoinedRows
 from streamproc.features.options import FEATURES, Feature, FeatureState
 from streamproc.features.program import Advanced, Program
 from streamproc.features.python import PythonFeatures
+from streamproc.features.table_feed import FedTable, TableFeed
 from streamproc.features.tables import AskedTable, KeyedNumbers, Table
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Feature",
     "FeatureState",
     "Features",
+    "FedTable",
     "FieldFeatures",
     "JoinedRows",
     "KeyedNumbers",
@@ -28,4 +30,5 @@ __all__ = [
     "Program",
     "PythonFeatures",
     "Table",
+    "TableFeed",
 ]

@@ -73,6 +73,16 @@ class KeyedNumbers:
         if row is not None:
             self._free.append(row)
 
+    def clear(self) -> None:
+        """Take all keys out."""
+        self._rows.clear()
+        self._free.clear()
+
+    def contents(self) -> tuple[list[str], Float64Array]:
+        """All keys, those that were put there first in front, and their numbers (float64 [n, width])."""
+        row = np.fromiter(self._rows.values(), np.int64, len(self._rows))
+        return list(self._rows), self._numbers[row]
+
     def look(
         self,
         keys: Sequence[str],

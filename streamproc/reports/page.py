@@ -7,6 +7,7 @@ from streamproc.core import VERSION, Outcome
 from streamproc.reports import quantities, sections
 from streamproc.reports.advice import advice
 from streamproc.reports.moments import when_it_went_wrong
+from streamproc.reports.rollout import rolled_back_words, rollout_rows
 from streamproc.reports.run import Run
 from streamproc.reports.words import verdict, verified, where_the_time_went
 from streamproc.telemetry import STAGES
@@ -41,6 +42,8 @@ def render(run: Run) -> str:
             latency_charts=list(sections.latency_charts(run)),
             stage_rows=sections.stage_rows(run),
             stages_chart=sections.stages_chart(run),
+            rollout_rows=rollout_rows(run),
+            rolled_back=rolled_back_words(run),
             batch_rows=sections.batch_rows(run),
             batch_words=sections.batch_words(run),
             nothing_waited=sections.nothing_waited(run),

@@ -20,6 +20,8 @@ from streamproc.runtime.machine import machine_facts
 from streamproc.runtime.parts import Parts
 from streamproc.runtime.pipeline import Pipeline
 from streamproc.runtime.recording import metadata_of, outcome_columns, sent_batch
+from streamproc.runtime.rolled_back import TakenBackEntry, read_entries
+from streamproc.runtime.rollout import identity_of
 from streamproc.runtime.scheduling import (
     lane_budgets_ns,
     lane_specs,
@@ -28,6 +30,7 @@ from streamproc.runtime.scheduling import (
     transaction_interval_ns,
 )
 from streamproc.runtime.service import Service
+from streamproc.runtime.table_topics import fed_tables
 from streamproc.runtime.workers import WorkerGroup
 
 __all__ = [
@@ -38,12 +41,15 @@ __all__ = [
     "Ran",
     "Service",
     "Sweep",
+    "TakenBackEntry",
     "Watch",
     "WorkerGroup",
     "ask_for_decision_schema",
     "assemble",
     "attempt",
     "dead_letter_topic",
+    "fed_tables",
+    "identity_of",
     "lane_budgets_ns",
     "lane_specs",
     "machine_facts",
@@ -56,6 +62,7 @@ __all__ = [
     "make_program",
     "metadata_of",
     "outcome_columns",
+    "read_entries",
     "read_reference",
     "saved",
     "sent_batch",

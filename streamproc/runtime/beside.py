@@ -23,7 +23,8 @@ from streamproc.core import (
 )
 from streamproc.engine import OUTCOME_HEADER, REASON_HEADER, SOURCE_HEADER
 from streamproc.runtime.assembly import dead_letter_topic
-from streamproc.runtime.recording import metadata_of, redact_of
+from streamproc.runtime.recording import hidden_keys, metadata_of, record_tables, redact_of
+from streamproc.runtime.table_topics import TableTopics
 
 _POLL_NS: Final = 200 * NS_PER_MS
 _OUTCOMES: Final = {outcome.word: outcome for outcome in Outcome}
@@ -72,13 +73,15 @@ class BesideRecorder:
         self._clock = clock
         options = config.record
         metadata = metadata_of(config, (), (), "record")
+        redact = options.redact if options else None
         self._queue_bytes = int(options.queue) if options else 64 << 20
         self._recorder = Recorder(
             Job(
                 path,
                 metadata,
                 keep_free=int(options.keep_free) if options else 0,
-                redact=redact_of(config, options.redact if options else None),
+                redact=redact_of(config, redact),
+                hidden_keys=hidden_keys(config, redact),
             ),
             clock=clock,
             queue_bytes=self._queue_bytes,
@@ -90,6 +93,7 @@ class BesideRecorder:
         self._inputs = TopicTail(Access.of_source(source), source.topics, source, clock)
         access = Access.of_sink(sink, source)
         self._outputs = TopicTail(access, tuple(outputs), source, clock)
+        self._tables = TableTopics(config, clock)
         self._records = self._decisions = 0
 
     @property
@@ -115,6 +119,7 @@ class BesideRecorder:
         try:
             await self._outputs.start(since_ns=since_ns)
             await self._inputs.start(since_ns=since_ns)
+            await self._tables.load(None)
         except BaseException:
             await self._stop_reading()
             raise
@@ -124,6 +129,7 @@ class BesideRecorder:
             msg = f"topic {', '.join(missing)} does not exist on {self._source.bootstrap_servers}"
             raise ConfigError(Problem(msg, "source.kafka.topics"))
         self._recorder.start()
+        record_tables(self._tables, self._recorder)
 
     async def run(self, stop: asyncio.Event, *, duration_ns: int | None) -> Recorded:
         """Record until told to stop, or for so long; completes the file whatever happens.
@@ -134,6 +140,7 @@ class BesideRecorder:
         reading = [
             asyncio.create_task(self._read_inputs()),
             asyncio.create_task(self._read_outputs()),
+            asyncio.create_task(self._read_tables()),
         ]
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -157,6 +164,7 @@ class BesideRecorder:
         while True:
             for batch in await self._inputs.poll(timeout_ns=_POLL_NS):
                 self._recorder.records(batch)
+                self._tables.advance(batch.arrival_ns)
                 self._records += len(batch)
             await self._room()
 
@@ -167,6 +175,10 @@ class BesideRecorder:
                 self._decisions += len(batch)
             await self._room()
 
+    async def _read_tables(self) -> None:
+        await self._tables.follow()
+        await asyncio.Event().wait()  # there are none
+
     async def _room(self) -> None:
         """Nobody waits for us: rather than drop what does not fit, read it later."""
         await asyncio.sleep(0)
@@ -176,6 +188,7 @@ class BesideRecorder:
     async def _stop_reading(self) -> None:
         await self._inputs.stop()
         await self._outputs.stop()
+        await self._tables.close()
 
 
 def decisions_in(batch: RecordBatch) -> list[RecordedDecision]:

@@ -10,10 +10,17 @@ from prometheus_client.registry import Collector
 
 from streamproc.config import PipelineConfig
 from streamproc.core import Clock, Columns, Executor, TensorSpec
-from streamproc.engine import ANSWER_KINDS, Engine, RequestAnswer, Requests
+from streamproc.engine import (
+    ANSWER_KINDS,
+    Engine,
+    RequestAnswer,
+    Requests,
+    Signature,
+    signature_of,
+)
 from streamproc.runtime.driver import Driver
 from streamproc.telemetry import family, names
-from streamproc.web import Guard, OpsServer, Reply, front_door_app
+from streamproc.web import BadRequestError, Guard, OpsServer, Reply, front_door_app
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +63,8 @@ class FrontDoor:
         self._executors = executors
         self._requests = requests
         self._clock = clock
+        self._closed = False
+        requests.variants = lambda: [executor.info.variant for executor in executors()]
         self.collector: Collector = RequestsCollector(requests)
 
     def tensors(self) -> tuple[Sequence[TensorSpec], Sequence[TensorSpec]]:
@@ -65,12 +74,21 @@ class FrontDoor:
 
     def ready(self) -> bool:
         """Whether requests are answered; partitions and brokers play no part."""
-        return not self._driver.failure.done() and not self._engine.draining
+        ending = self._closed or self._driver.failure.done() or self._engine.draining
+        return not ending
 
     async def infer(
         self, inputs: Columns, *, deadline_ns: int | None, timeout_ns: int | None
     ) -> Reply:
-        """Let the rows wait for their run, and give what becomes of them."""
+        """Let the rows wait for their run, and give what becomes of them.
+
+        Raises:
+            BadRequestError: the model leaves sizes open, and they have others than the events.
+        """
+        given, wanted = signature_of(inputs), self._requests.like
+        if wanted is not None and given != wanted:
+            msg = f"the inputs are {_words(given)}, those of the events {_words(wanted)}"
+            raise BadRequestError(msg)
         rows, waiting = len(next(iter(inputs.values()))), self._requests.waiting
         if waiting + rows > self._waiting_max:
             self._requests.counts["shed"] += 1
@@ -87,12 +105,19 @@ class FrontDoor:
         self._engine.entrance.ask(inputs, deadline_ns=by_ns, now_ns=now_ns, done=done)
         self._driver.wake()
         answer = await answered
-        variant = self._executors()[answer.variant].info.variant if answer.outputs else ""
-        return Reply(answer.kind, answer.outputs, variant, answer.reason, answer.detail)
+        return Reply(answer.kind, answer.outputs, answer.variant, answer.reason, answer.detail)
 
     def close(self) -> None:
         """Answer those that wait: nothing more will come."""
+        self._closed = True
         self._requests.close()
+
+
+def _words(signature: Signature) -> str:
+    return ", ".join(
+        f"{name} {dtype}[{', '.join(map(str, ('rows', *shape)))}]"
+        for name, (dtype, shape) in signature.items()
+    )
 
 
 class RequestsCollector(Collector):

@@ -47,7 +47,8 @@ class IntakeLoop:
         accounts: the books.
         clock: the pipeline's time.
         stop_after: end after so many records; None for no end.
-        stop_when_idle_ns: end when nothing came for so long and nothing is under way; None for no end.
+        stop_when_idle_ns: end when nothing came for so long and nothing is under way, counted since the first fetch of
+            every partition was answered; None for no end.
 
     Attributes:
         record: is shown each batch before the engine has it; None shows nobody.
@@ -104,8 +105,10 @@ class IntakeLoop:
                 batches = self._through_gate(polled)
             self._take_in(batches)
             self._tell_ends()
+            if not batches:
+                self._let_tables_go_on()
             formed = self._driver.owns_partitions  # before the group is, nothing can come
-            if batches or not formed:
+            if batches or not formed or self._waits_for_first_fetch:
                 busy_ns = self._clock.now_ns()
             if batches:
                 # Not before: what is polled must be in the engine's hands before a commit can come between.
@@ -119,6 +122,13 @@ class IntakeLoop:
         order = self._engine.order
         if order is not None and isinstance(self._source, Selective):
             self._source.withheld = order.ahead(self._clock.now_ns())
+
+    def _let_tables_go_on(self) -> None:
+        """Nothing came, so what changed until now is for whatever comes next; but not for what still waits for others."""
+        order, tables = self._engine.order, self._engine.tables
+        waits = self._waits_for_schemas or (order is not None and order.waiting_total)
+        if tables is not None and not waits:
+            tables.advance(self._clock.now_ns())
 
     def _tell_ends(self, *, listening: bool = True) -> None:
         """Tell the engine of which partitions nothing came because there is nothing."""
@@ -137,6 +147,13 @@ class IntakeLoop:
     @property
     def _waits_for_schemas(self) -> bool:
         return self.schemas is not None and self.schemas.waits
+
+    @property
+    def _waits_for_first_fetch(self) -> bool:
+        """Whether of a partition nobody has heard yet what there is to read: then that nothing came says nothing."""
+        if self._stop_when_idle_ns is None:
+            return False
+        return not self._source.lag().keys() >= set(self._engine.owned())
 
     def _take_in(self, batches: list[RecordBatch]) -> None:
         """Give the engine what was polled, and carry out what follows."""

@@ -1,12 +1,14 @@
 """The tables of lookups: read from their files, or yet to be filled."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from streamproc.config import PipelineConfig
 from streamproc.core import ConfigError, Problem, load_function
+from streamproc.engine import PythonFunction
 from streamproc.features import AskedTable, Feature, KeyedNumbers, Table
 from streamproc.features.operators import Lookup
 
@@ -36,6 +38,15 @@ def make_tables(operators: Sequence[Feature], places: Sequence[int]) -> dict[str
     if problems:
         raise ConfigError(*problems)
     return tables
+
+
+def topic_lookups(config: PipelineConfig) -> Iterator[tuple[str, Lookup]]:
+    """The lookups into compacted topics, each behind its key in the configuration."""
+    if isinstance(config.features, PythonFunction):
+        return
+    for place, feature in enumerate(config.features):
+        if isinstance(feature, Lookup) and feature.topic is not None:
+            yield f"features[{place}].lookup", feature
 
 
 def _made(lookup: Lookup, key: str) -> Table:

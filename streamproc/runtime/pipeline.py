@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Self
 
-from streamproc.config import LoadedConfig, PipelineConfig, check, group_of, kafka_source
+from streamproc.config import LoadedConfig, PipelineConfig, check, group_of, kafka_source, load
 from streamproc.connectors.files import EventTimes, LinesSink, played_source
 from streamproc.connectors.kafka import (
     Access,
@@ -41,8 +42,17 @@ class Pipeline(PipelineConfig):
         return cls(**{f.name: getattr(config, f.name) for f in fields(PipelineConfig)})
 
     @classmethod
-    def from_file(cls, loaded: LoadedConfig) -> Self:
-        """The pipeline of a file that was loaded; its folder is where the user's modules are found."""
+    def from_file(cls, loaded: LoadedConfig | str | Path) -> Self:
+        """The pipeline of a file; its folder is where the user's modules are found.
+
+        Args:
+            loaded: the file, or what ``load`` made of it, with overrides.
+
+        Raises:
+            ConfigError: all that is wrong with the file.
+        """
+        if not isinstance(loaded, LoadedConfig):
+            loaded = load(loaded)
         if loaded.path is not None:
             folder = str(loaded.path.resolve().parent)
             if folder not in sys.path:

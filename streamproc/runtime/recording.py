@@ -4,16 +4,16 @@ import logging
 import os
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from streamproc.config import PipelineConfig, written
+from streamproc.config import PipelineConfig, hidden_kind, redact_of_key, written
 from streamproc.connectors.capture import (
     CaptureMetadata,
     Job,
+    KeyKind,
     OutcomeColumns,
     Record,
     RecordedModel,
@@ -37,7 +37,9 @@ from streamproc.core import (
 )
 from streamproc.engine import Settled
 from streamproc.executors import OnnxRuntime
+from streamproc.runtime.lookup_tables import topic_lookups
 from streamproc.runtime.machine import machine_facts
+from streamproc.runtime.table_topics import TableTopics
 
 log = logging.getLogger(__name__)
 
@@ -212,12 +214,31 @@ def recorder_of(
         rotation=Rotation(int(options.rotate_size), int(options.rotate_every)),
         keep_free=int(options.keep_free),
         redact=redact_of(config, options.redact),
+        hidden_keys=hidden_keys(config, options.redact),
     )
     return Recorder(job, clock=clock, queue_bytes=int(options.queue))
 
 
 def redact_of(config: PipelineConfig, redact: Redact | None) -> Redact | None:
     """What must not stand in a recording: with the keys, the field that is the event's key."""
-    if redact is None or not redact.keys or config.key is None or config.key in redact.fields:
-        return redact
-    return replace(redact, fields=(*redact.fields, config.key))
+    return redact_of_key(redact, config.key)
+
+
+def hidden_keys(config: PipelineConfig, redact: Redact | None) -> dict[str, KeyKind]:
+    """The lookups whose tables' keys become pseudonyms, as the field does that is looked for among them."""
+    redact = redact_of(config, redact)
+    if redact is None:
+        return {}
+    kinds = {
+        lookup.as_: hidden_kind(config.codec, redact, lookup.field)
+        for _, lookup in topic_lookups(config)
+    }
+    return {name: kind for name, kind in kinds.items() if kind is not None}
+
+
+def record_tables(tables: TableTopics, recorder: Recorder) -> None:
+    """Record what the tables of lookups hold, and how they change from now on."""
+    if tables.feed is not None:
+        recorder.all_tables = tables.all_told
+        recorder.tables_anew()
+        tables.record = recorder.table

@@ -200,7 +200,7 @@ def words_of(before: Sequence[ModelInfo], after: Sequence[ModelInfo]) -> str:
 def files_of(model: Model, rollout: Rollout | None = None) -> tuple[str, ...]:
     """The files that a watch looks at; of a repository those of the version that is meant now."""
     try:
-        paths = [variant.path for variant in runners(model, rollout)]
+        paths: list[str | None] = [file for one in runners(model, rollout) for file in one.files]
     except ConfigError:  # such as a version that is being taken away: it is looked at again
         return ()
     if model.signature is not None:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from streamproc.config import PipelineConfig, secrets_of
 from streamproc.core import NS_PER_S, Clock, ConfigError, Executor, ExternalError, ModelInfo
-from streamproc.executors import PythonModel, look_at, runners
+from streamproc.engine import Verdict
+from streamproc.executors import PythonModel, digest_of, runners
 from streamproc.runtime.assembly import Assembly
 from streamproc.runtime.braking import braked, floor_of
 from streamproc.runtime.credentials import Credentials, Renewal
 from streamproc.runtime.driver import Driver
 from streamproc.runtime.reload import RELOADED, Prepared, check_reload, files_of, prepare, words_of
+from streamproc.runtime.rolled_back import RolledBack
 from streamproc.slo import Measures
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,7 @@ class Reloader:
     Attributes:
         config: as it is now.
         executors: that run now.
+        rolled_back: keeps the canaries that were taken back over restarts.
         results: how many reloads there were, by result.
     """
 
@@ -63,6 +66,8 @@ class Reloader:
         self._reread = reread
         self._credentials = credentials
         self._secrets = assembly.secrets
+        self.rolled_back = RolledBack(assembly.engine, clock, lambda: self.config.rollout)
+        self.rolled_back.obey()
         self._measures = Measures()
         self._one_at_a_time = asyncio.Lock()
 
@@ -99,7 +104,9 @@ class Reloader:
         """Do what a burning budget asks for, between two batches; a reload keeps to it until it is taken back."""
         moved = measures.max_queue != self._measures.max_queue
         if measures.roll_back and not self._measures.roll_back:
-            self._engine.roll_back(f"the budget of {', '.join(measures.because)} burns")
+            self._engine.roll_back(
+                Verdict("slo", f"the budget of {', '.join(measures.because)} burns")
+            )
         self._measures = measures
         if moved:
             self._put_into_engine(
@@ -151,8 +158,8 @@ class Reloader:
         """Whether the files are those that are loaded; a function in a process of its own is always loaded anew."""
         model = config.model
         for variant, executor in zip(runners(model, config.rollout), self.executors, strict=True):
-            if variant.path is not None:
-                if look_at(variant.path, model.rules).digest != executor.info.digest:
+            if variant.files:
+                if digest_of(variant, model.rules) != executor.info.digest:
                     return False
             elif model.isolated and isinstance(variant.executor, PythonModel):
                 return False
@@ -168,7 +175,8 @@ class Reloader:
         changed = [
             key for key in RELOADED if getattr(self.config, key) != getattr(prepared.config, key)
         ]
-        if {*changed} - {"slo"} or prepared.executors is not self.executors:
+        tried_again = self.rolled_back.undone()
+        if {*changed} - {"slo"} or prepared.executors is not self.executors or tried_again:
             self._put_into_engine(prepared, "; ".join((words, *changed)))
             self._driver.swap(prepared.executors, prepared.compute)
             if _runs_another(self.config, before, prepared.config, after):

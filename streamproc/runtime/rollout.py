@@ -1,9 +1,11 @@
 """From the configuration to what the engine is told of a rollout."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from streamproc.config import PipelineConfig
+from streamproc.config import PipelineConfig, plain
 from streamproc.core import ModelInfo
 from streamproc.engine import ArmPlan, CanaryLimits, CanaryPlan, RolloutPlan, ShadowPlan
 from streamproc.executors import Canary, Candidate, Rollback
@@ -54,6 +56,21 @@ def rollout_plan(
     return RolloutPlan(ladder, f"{config.name} {rollout.salt}", tuple(arms), shadow)
 
 
+def identity_of(candidate: Candidate, digest: str) -> str:
+    """All that makes a candidate what it is, in a few letters that are the same in every process.
+
+    Where its file lies is no part of it, as long as what is in the file is known.
+
+    Args:
+        candidate: what the user wrote.
+        digest: of what was loaded; of a file's content where it begins with ``sha256:``.
+    """
+    if digest.startswith("sha256:"):
+        candidate = replace(candidate, path=None, repository=None)
+    said = json.dumps([plain(candidate), digest], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
 def _arm(
     candidate: Candidate,
     model: ModelInfo,
@@ -65,7 +82,7 @@ def _arm(
 ) -> ArmPlan:
     return ArmPlan(
         name=candidate.name,
-        identity=f"{candidate!r} {model.digest}",
+        identity=identity_of(candidate, model.digest),
         level=level,
         variant=Variant(candidate.name, 1.0, latency),
         low=low,

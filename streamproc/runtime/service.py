@@ -335,7 +335,10 @@ class Service:
         if self._recall is not None:
             await self._recall.prepare()
         await parts.sink.start()
-        await self._tables.load(self._assembly.program if self._assembly else None)
+        if self._assembly is not None and self._assembly.engine.tables is None:
+            await self._tables.load(self._assembly.program)
+            self._assembly.engine.tables = self._tables.feed
+            self._telling.tables(self._tables)
         await parts.source.start(driver)
         self._started_ns, self._cpu_ns = parts.clock.now_ns(), process_cpu_ns()
         if self._on_ready is not None:
@@ -362,6 +365,7 @@ class Service:
         """What goes on beside the work, and whose failure does not end it."""
         if self._reloader is not None:
             yield self._reloader.watch()
+            yield self._reloader.rolled_back.run()
         if self._slo is not None:
             yield self._slo.run()
         yield self._tables.follow()

@@ -155,14 +155,18 @@ class ShadowRecords:
         ]
 
     async def _run(self) -> None:
+        said = ""
         while True:
             await self._something.wait()
             self._something.clear()
             try:
                 while self._waiting:
                     await self._write_some()
+                    said = ""
             except (ExternalError, OSError) as error:
-                log.warning("what a shadow decided cannot be written: %s", error)
+                if str(error) != said:  # it is tried again and again
+                    log.warning("what a shadow decided cannot be written: %s", error)
+                said = str(error)
                 await asyncio.sleep(_PAUSE_S)
                 self._something.set()
 

@@ -8,8 +8,9 @@ from streamproc.config import PipelineConfig
 from streamproc.core import Clock, ModelInfo, RecordBatch
 from streamproc.runtime.assembly import Assembly
 from streamproc.runtime.exporting import exporter_of
-from streamproc.runtime.recording import RecordingTap, metadata_of, recorder_of
+from streamproc.runtime.recording import RecordingTap, metadata_of, record_tables, recorder_of
 from streamproc.runtime.shadow_records import ShadowRecords
+from streamproc.runtime.table_topics import TableTopics
 from streamproc.telemetry import Told
 
 if TYPE_CHECKING:
@@ -72,7 +73,12 @@ class Telling:
     def schedule(self, data: bytes, at_ns: int) -> None:
         """Record an entry of the schedule log."""
         if self._recorder is not None:
-            self._recorder.schedule(data, at_ns)
+            self._recorder.schedule(data, at_ns or self._clock.now_ns())
+
+    def tables(self, tables: TableTopics) -> None:
+        """Record what the tables of lookups hold, and how they change from now on."""
+        if self._recorder is not None:
+            record_tables(tables, self._recorder)
 
     def count(self) -> None:
         """Put into the books what of it got lost."""

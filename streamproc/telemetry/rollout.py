@@ -7,9 +7,13 @@ from typing import Any
 
 from prometheus_client.core import Metric
 
-from streamproc.core import NS_PER_S, Outcome
+from streamproc.core import NS_PER_S, Int64Array, Outcome
 from streamproc.telemetry import names
+from streamproc.telemetry.definitions import definition
 from streamproc.telemetry.families import family
+from streamproc.telemetry.histogram import LatencyHistogram
+from streamproc.telemetry.latency_family import LatencyFamily
+from streamproc.telemetry.summary import latency_ms
 
 
 @dataclass(slots=True)
@@ -48,6 +52,7 @@ class RolloutBooks:
         failed: events by the arm that failed on them, so that the model itself decided.
         comparisons: by the candidate's name.
         rollbacks: by the canary's name and why; each once.
+        latency: from event time to the broker's acknowledgement, by the arm that was to decide.
     """
 
     outcomes: Counter[tuple[str, Outcome]] = field(default_factory=Counter)
@@ -55,12 +60,17 @@ class RolloutBooks:
     failed: Counter[str] = field(default_factory=Counter)
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     rollbacks: Counter[tuple[str, str]] = field(default_factory=Counter)
+    latency: dict[str, LatencyHistogram] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
     """By the name of a canary that was taken back, why, in words."""
 
     def of(self, candidate: str) -> Comparison:
         """The comparison of a candidate."""
         return self.comparisons.setdefault(candidate, Comparison())
+
+    def took(self, arm: str, values_ns: Int64Array) -> None:
+        """Count the latencies (int64 [n]) of events of an arm."""
+        self.latency.setdefault(arm, LatencyHistogram()).add(values_ns)
 
     def merge(self, other: "RolloutBooks") -> None:
         """Add those of another process: of shares, which each worker has for itself, the least."""
@@ -71,6 +81,8 @@ class RolloutBooks:
         for name, comparison in other.comparisons.items():
             self.of(name).merge(comparison)
         self.rollbacks.update(other.rollbacks)
+        for arm, histogram in other.latency.items():
+            self.latency.setdefault(arm, LatencyHistogram()).merge(histogram)
         self.said |= other.said
 
     def view(self) -> dict[str, Any] | None:
@@ -80,6 +92,8 @@ class RolloutBooks:
         arms: dict[str, Any] = {name: {"share": share} for name, share in self.shares.items()}
         for (arm, outcome), count in sorted(self.outcomes.items()):
             arms.setdefault(arm, {"share": 0.0}).setdefault("outcomes", {})[outcome.word] = count
+        for arm, histogram in self.latency.items():
+            arms.setdefault(arm, {"share": 0.0})["latency_ms"] = latency_ms(histogram)
         for arm, count in self.failed.items():
             arms.setdefault(arm, {"share": 0.0})["failed"] = count
         return {
@@ -106,6 +120,11 @@ def rollout_families(books: RolloutBooks) -> Iterator[Metric]:
     outcomes = sorted(books.outcomes.items())
     yield family(names.ARM_OUTCOMES, {(arm, outcome.word): n for (arm, outcome), n in outcomes})
     yield family(names.ARM_FAILED, {(arm,): books.failed[arm] for arm in books.shares})
+    latencies = LatencyFamily(definition(names.ARM_LATENCY))
+    for arm, histogram in books.latency.items():
+        latencies.add((arm,), histogram, None)
+    if latencies.series:
+        yield latencies
     yield family(names.ROLLBACKS, {(arm, why): n for (arm, why), n in books.rollbacks.items()})
     compared = books.comparisons.items()
     yield family(names.COMPARED, {(name,): one.compared for name, one in compared})

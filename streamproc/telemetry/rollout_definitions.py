@@ -30,6 +30,13 @@ ROLLOUT_DEFINITIONS: Final = (
         when=_ROLLOUT,
     ),
     Definition(
+        names.ARM_LATENCY,
+        "histogram",
+        "From event time to the broker's acknowledgement, by the model that was to decide.",
+        ("arm",),
+        when=_ROLLOUT,
+    ),
+    Definition(
         names.ROLLBACKS,
         "counter",
         "Canaries that were taken back, by why.",

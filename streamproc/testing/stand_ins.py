@@ -107,7 +107,7 @@ def _fake_variant(model: Model, variant: ModelVariant) -> FakeExecutor:
     options = variant.executor
     if isinstance(options, Simulated):
         fixed_ns, per_event_ns = int(options.fixed), int(options.per_event)
-        if variant.path is None:
+        if not variant.files:
             return FakeExecutor(
                 _zeros, fixed_ns=fixed_ns, per_event_ns=per_event_ns, variant=variant.name
             )
@@ -115,13 +115,16 @@ def _fake_variant(model: Model, variant: ModelVariant) -> FakeExecutor:
             replace(
                 model,
                 path=None,
+                chain=(),
                 executor=OnnxRuntime(),
                 variants=(replace(variant, executor=None),),
             ),
             VirtualClock(),
         )
         return FakeExecutor.around(inner, fixed_ns=fixed_ns, per_event_ns=per_event_ns)
-    (inner,) = load_executors(replace(model, path=None, variants=(variant,)), VirtualClock())
+    (inner,) = load_executors(
+        replace(model, path=None, chain=(), variants=(variant,)), VirtualClock()
+    )
     return _fake(inner)
 
 

@@ -2,12 +2,13 @@
 
 from streamproc.web.front_door import Served, front_door_app
 from streamproc.web.guard import Guard
-from streamproc.web.inference import Reply
+from streamproc.web.inference import BadRequestError, Reply
 from streamproc.web.ops import Action, OpsServer, ops_app
 from streamproc.web.options import Serve
 
 __all__ = [
     "Action",
+    "BadRequestError",
     "Guard",
     "OpsServer",
     "Reply",

@@ -5,7 +5,8 @@
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from http import HTTPStatus
+from typing import Final, Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,6 +23,11 @@ from streamproc.web.inference import (
     description,
     json_response,
     parse,
+)
+
+_PATHS: Final = (
+    "there are GET /v2, /v2/health/live, /v2/health/ready, /v2/models/NAME, /v2/models/NAME/ready, "
+    "and POST /v2/models/NAME/infer"
 )
 
 
@@ -49,7 +55,11 @@ class Served(Protocol):
     async def infer(
         self, inputs: Columns, *, deadline_ns: int | None, timeout_ns: int | None
     ) -> Reply:
-        """The answer to inputs by name, each [rows, ...]."""
+        """The answer to inputs by name, each [rows, ...].
+
+        Raises:
+            BadRequestError: they are not what it takes.
+        """
         ...
 
 
@@ -64,6 +74,7 @@ def front_door_app(served: Served) -> Starlette:
             Route("/v2/models/{name}", door.model),
             Route("/v2/models/{name}/ready", door.model_ready),
             Route("/v2/models/{name}/infer", door.infer, methods=["POST"]),
+            Route("/v2/models/{name}/versions/{rest:path}", door.version, methods=["GET", "POST"]),
         ],
         exception_handlers={HTTPException: _refused, Exception: _refused},
     )
@@ -94,8 +105,15 @@ class _Endpoints:
         self._require_model(request)
         return json_response(200, description(self._served.name, *self._served.tensors()))
 
+    async def version(self, request: Request) -> Response:
+        self._require_model(request)
+        msg = "the pipeline's model has no versions in the path: leave /versions/... out"
+        raise HTTPException(404, msg)
+
     async def infer(self, request: Request) -> Response:
         self._require_model(request)
+        if request.headers.get("content-encoding", "identity") != "identity":
+            raise HTTPException(415, "a request is taken as it is: without Content-Encoding")
         served = self._served
         if not served.ready():
             content = {"error": "the pipeline is not ready", "reason": "not_ready"}
@@ -103,11 +121,13 @@ class _Endpoints:
         rows_max, bytes_max = served.limits
         try:
             asked = parse(await _body(request, bytes_max), request.headers)
-            inputs = asked.inputs(served.tensors()[0], rows_max)
+            takes, gives = served.tensors()
+            inputs = asked.inputs(takes, rows_max)
+            asked.wanted(gives)
             deadline_ns, timeout_ns = asked.times
+            reply = await served.infer(inputs, deadline_ns=deadline_ns, timeout_ns=timeout_ns)
         except BadRequestError as error:
             return json_response(400, {"error": str(error)})
-        reply = await served.infer(inputs, deadline_ns=deadline_ns, timeout_ns=timeout_ns)
         return answer(served.name, asked, reply)
 
     def _require_model(self, request: Request) -> None:
@@ -116,9 +136,12 @@ class _Endpoints:
             raise HTTPException(404, f"there is no model {asked!r}, only {ours!r}")
 
 
-async def _refused(request: Request, error: Exception) -> Response:  # noqa: ARG001
+async def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
-        return json_response(error.status_code, {"error": error.detail})
+        words = error.detail
+        if words == HTTPStatus(error.status_code).phrase:  # starlette's own: no such path or method
+            words = f"{words}: {request.method} {request.url.path}; {_PATHS}"
+        return json_response(error.status_code, {"error": words}, error.headers)
     return json_response(500, {"error": "internal error: the log says more"})
 
 

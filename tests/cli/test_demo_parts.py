@@ -14,6 +14,7 @@ from streamproc.cli.demo import recording_of
 from streamproc.cli.demo_broker import DemoBroker, EmbeddedDemoBroker
 from streamproc.cli.demo_plan import Plan, largest_batch, make_plan, pretended
 from streamproc.cli.demo_verdict import judge
+from streamproc.cli.demo_view import share_in_time
 from streamproc.core import NS_PER_S, ConfigError
 from streamproc.executors import Simulated
 from streamproc.replay import Recording, Seen, open_recording
@@ -189,3 +190,11 @@ def test_a_recording_goes_into_a_folder_that_is_new(
     (tmp_path / "kept" / "a.mcap").touch()
     with pytest.raises(ConfigError, match="--record kept: is there already"):
         planned(record=Path("kept"))
+
+
+def test_what_gets_no_decision_is_no_part_of_the_share_in_time() -> None:
+    summary, _, _ = good()
+    summary["outcomes"] |= {"on_time": 45, "degraded": 45, "late": 10, "shed": 0}
+    summary["outcomes"] |= {"filtered": 100, "absorbed": 800}
+    summary["consumed"] = 1_000
+    assert share_in_time(summary) == "90.00%"

@@ -184,7 +184,7 @@ def test_run_ends_after_so_many_or_when_idle(tmp_path: Path, broker: str) -> Non
     assert first.code == 0, first.err
     assert first.json["consumed"] == 4
     assert "direction: ticks -> decisions; endpoints on http://127.0.0.1:" in first.err
-    idle = ("--stop-when-idle", "15s", "--report", "second.html")
+    idle = ("--stop-when-idle", "1s", "--report", "second.html")
     second = streamproc(*run_words(broker), *idle, cwd=tmp_path)
     assert second.code == 0, second.err
     assert second.json["consumed"] == 6  # it goes on where the first one ended

@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from streamproc.executors import Canary
+from streamproc.runtime import TakenBackEntry, identity_of
 from tests.cli.support import MARKET, call
 
 FREE_PORT = "127.0.0.1:1"  # nobody listens there
@@ -173,6 +176,35 @@ def test_check_warns_of_a_model_that_is_too_slow(capsys: pytest.CaptureFixture[s
     assert answer.code == 0
     assert "more than half of the 50ms budget" in answer.json["warnings"][0]["message"]
     assert answer.json["batch_ms"].keys() == {"1", "2"}
+
+
+def test_check_says_what_each_model_of_a_rollout_is_for_and_whether_it_is_tried(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, state = MARKET.parent / "models" / "direction.onnx", tmp_path / "taken-back.json"
+    rollout = f"rollout={{canary: {{name: v2, path: {model}, isolation: false}}, arms: [{{name: b, share: 0.1, path: {model}, isolation: false}}]}}"
+    words = ("check", str(MARKET), "--offline", "--set", rollout)
+    answer = call(capsys, *words, "--json")
+    roles = {one["variant"]: one["role"] for one in answer.json["variants"]}
+    assert roles == {"full": "model", "b": "arm", "v2": "canary", "reference": "copy"}
+    assert ["tried again after a restart" in w["message"] for w in answer.json["warnings"]] == [
+        True
+    ]
+
+    words = (*words, "--set", f"rollout.state={state}")
+    assert not call(capsys, *words, "--json").json["warnings"]
+    digest = next(one["digest"] for one in answer.json["variants"] if one["variant"] == "v2")
+    canary = Canary(name="v2", path=str(model), isolation=False)
+    entry = TakenBackEntry("v2", identity_of(canary, digest), "stall", "it stood still", "noon")
+    state.write_bytes(msgspec.json.encode({"form": 1, "taken_back": [entry]}))
+    answer = call(capsys, *words)
+    assert answer.code == 0
+    assert (
+        f"v2 was taken back at noon, and is not tried: it stood still; remove {state}" in answer.err
+    )
+    assert "reference (full once more, aside: what v2 decides is compared with it)" in answer.out
+    state.write_text("no JSON")
+    assert "v2 is not tried; remove" in call(capsys, *words).err
 
 
 def test_a_secret_is_never_shown(

@@ -124,3 +124,28 @@ def test_mistakes_are_lines(
     captured = capsys.readouterr()
     assert text in captured.err
     assert "Traceback" not in captured.err
+
+
+def test_tune_writes_settings_that_a_pipeline_takes(
+    model_file: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--tune", "--rounds", "1", "--batch", "2", "--out", tmp_path / "tuned")
+    code, found = told(capsys, "optimize", model_file, "--recording", recording, *options)
+    assert code == 0
+    assert found["settings"] == {}, "of one round nothing is believed"
+    names = [trial["name"] for trial in found["trials"]]  # type: ignore[attr-defined]
+    assert {"no arena", "graph: none", "as now, again"} <= set(names)
+    text = (tmp_path / "tuned" / "tuned.yaml").read_text(encoding="utf-8")
+    assert text == found["configuration"]
+    assert "executor: {onnxruntime: {}}" in text
+
+    code, drawn = told(capsys, "optimize", model_file, "--tune", "--rounds", "1", "--batch", "1")
+    assert code == 0
+    assert [trial["name"] for trial in drawn["trials"]] == names  # type: ignore[attr-defined]
+
+
+def test_variants_are_not_made_of_nothing(
+    model_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["optimize", str(model_file)]) == 2
+    assert "needs --recording" in capsys.readouterr().err

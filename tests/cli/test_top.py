@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from streamproc.cli import main
 from streamproc.cli.top_view import view
+from streamproc.core import Outcome
 from tests.support import free_port
 from tests.support.serving import serving
 from tests.support.statuses import MS, Still
@@ -91,3 +93,25 @@ def test_before_there_are_books() -> None:
     still = Still()
     still.books = None
     assert view(still.status().show())
+
+
+def test_models_that_are_tried_are_shown() -> None:
+    still = Still()
+    books = still.books
+    assert books is not None
+    rollout = books.rollout
+    rollout.shares |= {"base": 0.95, "v2": 0.05}
+    rollout.outcomes["v2", Outcome.ON_TIME] += 990
+    rollout.outcomes["v2", Outcome.SHED] += 10
+    rollout.failed["v2"] += 7
+    rollout.took("v2", np.array([3 * MS]))
+    rollout.of("v2").compared, rollout.of("v2").differed = 400, 100
+    rollout.of("v3").compared, rollout.of("v3").failed = 50, 2
+    rollout.said["v2"] = "25.0% of its decisions are other ones"
+    console = Console(width=120, record=True, file=StringIO())
+    console.print(view(still.status().show()))
+    lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
+    assert "canary v2 is taken back: 25.0% of its decisions are other ones" in lines
+    assert "base 0.95 0 - 0 - - - -" in lines
+    assert "v2 0.05 1,000 99.00% 7 3 ms 3 ms 400 25.00%" in lines
+    assert "v3 aside - - 2 - - 50 0%" in lines

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamproc.codecs import ArrowCodec, Decoded, FieldType
-from streamproc.codecs.arrow import ArrowDecoder, arrow_record, to_stream
+from streamproc.codecs.arrow import ArrowDecoder, arrow_record
+from streamproc.codecs.arrow_stream import to_stream
 from streamproc.core import Reason, Size, object_column
 
 FIELDS = {
@@ -115,6 +116,29 @@ def test_notes_in_the_schema_make_no_other_schema() -> None:
     made = decoder({"x": FieldType("float64")})
     made.decode([to_stream(batch), of(x=[2.0])])
     assert len(made._known) == 1
+
+
+NOTED = [pa.RecordBatch.from_pydict({"x": [float(n)]}, metadata={"made": f"{n}"}) for n in range(3)]
+POOL = [
+    *map(to_stream, NOTED),
+    of(x=[1.0, 2.0]),
+    of(x=[3], y=["a"]),
+    of(x=["text"]),
+    of(y=[1.0]),
+    of(x=[5.0])[:-200],
+    of(x=[6.0]).replace(b"x", b"\xf0", 1),
+]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from(POOL), min_size=1, max_size=12))
+def test_what_is_known_of_schemas_changes_no_answer(values: list[bytes]) -> None:
+    fields = {"x": FieldType("float64")}
+    used = decoder(fields)
+    for value in values:
+        found, fresh = used.decode([value]), decoder(fields).decode([value])
+        assert said(found) == said(fresh)
+        assert found.columns["x"].tolist() == fresh.columns["x"].tolist()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from streamproc.codecs import (
     ArrowDecisions,
@@ -17,7 +19,12 @@ from streamproc.codecs import (
     Outputs,
     decode_decision,
 )
-from streamproc.codecs.arrow_decision import ArrowDecisionEncoder, decode_arrow_decisions
+from streamproc.codecs.arrow_decision import (
+    ArrowDecisionEncoder,
+    _keys,
+    decode_arrow_decisions,
+)
+from streamproc.codecs.arrow_stream import to_stream
 from streamproc.core import EventBatch, ModelInfo, Outcome, TopicPartition
 from tests.support.events import events_of
 
@@ -91,6 +98,54 @@ def test_the_columns(compression: Any) -> None:
         "struct<label: dictionary<values=string, indices=int16, ordered=0>, "
         "scores: fixed_size_list<item: float>[2]>"
     )
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, len(OUTPUTS) - 1),
+            st.sampled_from([Outcome.ON_TIME, Outcome.LATE]),
+            st.booleans(),
+            st.sampled_from([{}, {1: b"00-a-b-01"}]),
+            st.sampled_from([[None] * 3, [b"BTC", None, b"\xff"], [None, b"", b"x"]]),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_what_is_made_once_makes_no_other_bytes(decisions: list[Any]) -> None:
+    """Against an encoder that has never written anything before, and so makes all with pyarrow's writer."""
+    encoder = ArrowDecisionEncoder(ArrowDecisions(), "p", MODEL)
+    for which, outcome, with_rows, traceparent, key in decisions:
+        some = events(row=[0, 1, 0] if with_rows else None, key=key)
+        arguments: dict[str, Any] = {
+            "source": SOURCE,
+            "outcome": outcome,
+            "events": some,
+            "decided_ns": 99,
+            "outputs": OUTPUTS[which],
+            "traceparent": traceparent,
+        }
+        fresh = ArrowDecisionEncoder(ArrowDecisions(), "p", MODEL)
+        assert encoder.encode(**arguments) == fresh.encode(**arguments)
+
+
+def test_keys_of_which_there_are_none_are_the_bytes_that_pyarrow_makes_of_them() -> None:
+    made, plain = (
+        to_stream(pa.RecordBatch.from_pydict({"key": key}))
+        for key in (_keys(np.full(3, None, np.object_)), pa.array([None] * 3, pa.binary()))
+    )
+    assert made == plain
+
+
+def test_labels_are_never_those_of_another_model() -> None:
+    encoder = ArrowDecisionEncoder(ArrowDecisions(), "p", MODEL)
+    for labels in (LABELS, ("no", "yes"), LABELS):
+        outputs = Labelled(labels, Labelled.texts_of(labels, scores=True), CHOICE, SCORES)
+        (value,) = encode(encoder, events(), outputs)
+        said = [decision.output for decision in decode_arrow_decisions(value)]
+        assert [output["label"] for output in said] == [labels[place] for place in CHOICE]  # type: ignore[index]
 
 
 def test_another_record_is_none() -> None:

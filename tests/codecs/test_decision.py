@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+import orjson
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from streamproc.codecs import (
     SCHEMA_VERSION,
     DecisionModel,
     JsonDecisionEncoder,
+    Labelled,
     Objects,
     decode_decision,
     key_text,
@@ -210,3 +213,74 @@ def test_a_row_of_a_record_has_its_number_in_the_id() -> None:
     values = encode(JsonDecisionEncoder("p", MODEL), events, [b"1"] * 2)
     assert [json.loads(value)["id"] for value in values] == ["orders.v1/3/9/0", "orders.v1/3/9/12"]
     assert not any(violations(json.loads(value), SCHEMA) for value in values)
+
+
+TIMES = st.sampled_from([1, 10**18, 10**18 + 1])
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    data=st.data(),
+    count=st.integers(0, 12) | st.integers(190, 700),
+    labels=st.lists(st.text(max_size=3), min_size=1, max_size=5, unique=True),
+    with_scores=st.booleans(),
+    each=st.none() | st.integers(1, 300),
+)
+def test_decisions_are_byte_by_byte_what_each_alone_would_be(
+    data: st.DataObject,
+    count: int,
+    labels: list[str],
+    with_scores: bool,
+    each: int | None,
+) -> None:
+    """``each`` is how many rows a record holds; None where each is one event."""
+    seed = data.draw(st.integers(0, 99))
+    rng = np.random.default_rng(seed)
+    length = data.draw(st.sampled_from([1, 100]), label="neighbours with the same times")
+    kinds = data.draw(st.lists(TIMES, min_size=1, max_size=3))
+    places = np.arange(count)
+    event_time_ns = np.array(kinds)[places // length % len(kinds)]
+    deadline_ns = event_time_ns + rng.integers(0, 2) * places
+    keys = [None, b"k", b'"', b"\xff"]
+    events = events_of(
+        count,
+        offset=places if each is None else places // each + 7,
+        row=None if each is None else places % each,
+        key=[keys[place % len(keys)] for place in range(count)],
+        event_time_ns=event_time_ns,
+        deadline_ns=deadline_ns,
+    )
+    scores = rng.standard_normal((count, len(labels))).astype(rng.choice(["f4", "f8"]))
+    choice = scores.argmax(axis=1)
+    texts = Labelled.texts_of(labels, scores=with_scores)
+    outputs = Labelled(labels, texts, choice, scores if with_scores else None)
+    values = JsonDecisionEncoder("p", MODEL).encode(
+        source=SOURCE,
+        outcome=Outcome.LATE,
+        events=events,
+        decided_ns=9,
+        outputs=outputs,
+        traceparent={},
+    )
+    assert values == [alone(events, outputs, row) for row in range(count)]
+
+
+def alone(events: EventBatch, outputs: Labelled, row: int) -> bytes:
+    """One decision, written as an object."""
+    output: dict[str, Any] = {"label": outputs.labels[outputs.choice[row]]}
+    if outputs.scores is not None:
+        output["scores"] = outputs.scores[row]
+    place = "" if events.row is None else f"/{events.row[row]}"
+    decision = {
+        "id": f"{SOURCE.topic}/{SOURCE.partition}/{events.offset[row]}{place}",
+        "schema_version": SCHEMA_VERSION,
+        "pipeline": "p",
+        "outcome": "late",
+        "model": {"variant": MODEL.variant, "digest": MODEL.digest},
+        "key": key_text(events.key[row]),
+        "event_time_ns": int(events.event_time_ns[row]),
+        "deadline_ns": int(events.deadline_ns[row]),
+        "decided_ns": 9,
+        "output": output,
+    }
+    return orjson.dumps(decision, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamproc.codecs import Fields, Labelled, Numbers, Objects, Outputs
-from streamproc.codecs.outputs import number_texts, row_texts
+from streamproc.codecs.pieces import number_texts, row_texts
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 LABELS = ("down", 'u"p')

@@ -97,6 +97,20 @@ def test_lines_are_known_afterwards(read: Read, minimal: str) -> None:
     assert str(problem) == "p.yaml:9: model.path: has no input x"
 
 
+def test_a_problem_that_shows_later_is_at_its_entry_of_a_list(read: Read, minimal: str) -> None:
+    variants = """\
+  variants:
+    - {name: a, path: model.onnx}
+    - name: b
+      path: model.onnx
+      quality: 0.5
+"""
+    text = minimal.replace("  path: model.onnx\n", variants)
+    problem = read(text).problem("model.variants[1].path", "wrong")
+    assert problem.key == "model.variants[1].path"
+    assert problem.line == text.splitlines().index("      path: model.onnx") + 1
+
+
 def test_a_file_is_loaded_from_its_folder(
     folder: Path, minimal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ rollout:
     step_every: 5m
     rollback: {disagreement: 0.2, failures: null, within: 5s}
   shadow: {name: v3, path: model.onnx, file: shadow.jsonl}
+  state: taken-back.json
 """
 
 
@@ -34,6 +35,7 @@ def test_it_is_read_and_its_paths_start_from_the_file(
     )
     assert rollout.shadow is not None
     assert rollout.shadow.file == str(folder / "shadow.jsonl")
+    assert rollout.state == str(folder / "taken-back.json")
 
 
 def test_arms_and_a_repository_are_read(read: Read, minimal: str, folder: Path) -> None:
@@ -55,6 +57,12 @@ def test_arms_and_a_repository_are_read(read: Read, minimal: str, folder: Path) 
     ("rollout", "line", "key", "said"),
     [
         ("rollout: {}\n", 13, "rollout", "says nothing"),
+        (
+            "rollout:\n  canary: {path: model.onnx}\n  state: no/state.json\n",
+            15,
+            "rollout.state",
+            "there is no folder",
+        ),
         ("rollout:\n  canary: {path: c.onnx}\n", 14, "rollout.canary.path", "there is no file"),
         ("rollout:\n  canary: {share: 0.1}\n", 14, "rollout.canary.path", "is missing"),
         ("rollout:\n  canary: {path: model.onnx, share: 1.5}\n", 14, "rollout.canary.share", "at most 1"),
@@ -97,6 +105,18 @@ def test_what_cannot_be_is_refused_with_its_line(
 ) -> None:
     found = [p for p in problems(minimal + rollout) if said in p.message]
     assert [(p.line, p.key) for p in found] == [(line, key)]
+
+
+def test_a_models_repository_that_is_not_there_is_said_once_at_its_line(
+    problems: Problems, minimal: str
+) -> None:
+    """Checks that ask the model for its file, as those of objectives do, would fail without a line."""
+    text = minimal.replace("path: model.onnx", "repository: {path: repo, name: n}")
+    slo = "slo:\n- {name: a, objective: 99, good: on_time}\n"
+    line = text[: text.index("repository")].count("\n") + 1
+    found = problems(text + slo)
+    assert [(p.line, p.key) for p in found] == [(line, "model.repository")]
+    assert "repo/n cannot be read: No such file" in found[0].message
 
 
 def test_a_repository_stands_alone(problems: Problems, minimal: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamproc.core import Columns, Duration, Outcome
-from streamproc.engine import BASE_ARM
+from streamproc.engine import BASE_ARM, Verdict
 from streamproc.executors import Arm, Canary, Rollback, Rollout, Shadow
 from streamproc.scheduling import Lane
 from streamproc.testing import (
@@ -270,7 +270,9 @@ class TestCanary:
         test = made(Rollout(canary=canary()), fake("full"), fake("canary"), fake("reference"))
         send(test, 1_000)
         engine = test._engine
-        test.call(lambda: engine.roll_back("the budget of x burns"), at_ns=test.now_ns + S)
+        test.call(
+            lambda: engine.roll_back(Verdict("slo", "the budget of x burns")), at_ns=test.now_ns + S
+        )
         result = test.run()
         assert_whole(result, 1_000)
         assert result.accounts.rollout.rollbacks == {("canary", "slo"): 1}
@@ -381,7 +383,7 @@ class TestWhateverHappens:
             at_ns += 5 * MS
             test.assign(("ticks", 0), at_ns=at_ns)
         if data.draw(st.booleans()):
-            test.call(lambda: test._engine.roll_back("x"), at_ns=start_ns)
+            test.call(lambda: test._engine.roll_back(Verdict("slo", "x")), at_ns=start_ns)
         result = test.run()
         assert_accounts(result.summary)
         assert result.in_flight == 0

@@ -65,3 +65,15 @@ def test_bytes_that_were_cut_are_refused(cut: int) -> None:
     data = Entry(bytes([Call.EFFECTS]), np.array([7]), np.array([], np.int64)).encode()
     with pytest.raises(ValueError, match="no entry of a schedule log"):
         Entry.decode(data[:cut])
+
+
+def test_an_entry_without_instants_is_of_when_it_was_cut() -> None:
+    """One of 1970 would be where a recording seems to begin."""
+    entries: list[tuple[Entry, int]] = []
+    log = log_into(entries)
+    log.begin(BEGINNING)
+    log.note(Call.ASSIGNED, 0)
+    log.cut(10**18)
+    log.note(Call.DRAINING, 1)
+    log.flush()
+    assert [at_ns for _, at_ns in entries] == [10**18, 10**18]

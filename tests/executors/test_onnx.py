@@ -9,6 +9,7 @@ from onnx import TensorProto
 
 from streamproc.core import ConfigError, TensorSpec
 from streamproc.executors import OnnxExecutor, OnnxRuntime
+from streamproc.executors.onnx_settings import session_options
 from tests.executors.conftest import BIAS, WEIGHTS, MakeModel, identities, linear
 
 
@@ -128,3 +129,43 @@ def test_inputs_that_do_not_fit_raise(make_model: MakeModel) -> None:
         with pytest.raises(Exception):  # noqa: B017, PT011 - onnxruntime's have no common ancestor
             executor.run(wrong)
     assert executor.run({"x": np.zeros((1, 3), np.float32)})["y"].tolist() == [BIAS.tolist()]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        OnnxRuntime(intra_op_threads=2, spinning=False),
+        OnnxRuntime(arena=False),
+        OnnxRuntime(execution_mode="parallel", inter_op_threads=2),
+        *(OnnxRuntime(graph_optimization=level) for level in ("extended", "basic", "none")),  # type: ignore[arg-type]
+    ],
+)
+def test_settings_change_times_and_no_answers(make_model: MakeModel, options: OnnxRuntime) -> None:
+    executor = OnnxExecutor(make_model(linear("n")), options)
+    x = np.array([[1, 2, 3]], np.float32)
+    assert np.allclose(executor.run({"x": x})["y"], x @ WEIGHTS + BIAS)
+
+
+def test_settings_are_the_sessions_own() -> None:
+    options = OnnxRuntime(
+        intra_op_threads=2,
+        spinning=False,
+        arena=False,
+        execution_mode="parallel",
+        inter_op_threads=3,
+        graph_optimization="basic",
+    )
+    settings = session_options(options)
+    assert (settings.intra_op_num_threads, settings.inter_op_num_threads) == (2, 3)
+    assert not settings.enable_cpu_mem_arena
+    assert settings.execution_mode.name == "ORT_PARALLEL"
+    assert settings.graph_optimization_level.name == "ORT_ENABLE_BASIC"
+    assert settings.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+@pytest.mark.parametrize(
+    "options", [{"execution_mode": "parallel"}, {"inter_op_threads": 2}, {"inter_op_threads": 0}]
+)
+def test_settings_that_say_nothing_together_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="inter_op_threads"):
+        OnnxRuntime(**options)  # type: ignore[arg-type]

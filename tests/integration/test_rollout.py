@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
+import pytest
 from onnx import numpy_helper
 
+from streamproc.cli.inspection import Found, inspect_topics
+from streamproc.config import load
+from streamproc.connectors.kafka import Access, KafkaSink, KafkaSource, TopicWriter
+from streamproc.core import ExternalError
 from tests.integration.pipelines import (
     TICK,
     InThread,
@@ -117,3 +123,27 @@ def test_nothing_that_a_bad_shadow_decides_is_published(
         assert one["differs"] == (one["decided"]["label"] != one["published"]["label"])
         by_key[one["key"]].add(one["shadow"])
     assert sum(one["differs"] for one in told) == books.differed > 0.5 * len(told)
+
+
+async def test_a_topic_of_shadows_that_is_not_there_is_named_once_and_not_waited_for(
+    kafka: KafkaBroker, topic_name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Aiokafka's producer would ask for it ten times a second, and log each answer as an error."""
+    TICK.write_model(tmp_path / "tick.onnx")
+    topic = f"{topic_name}-shadow"
+    shadow = {"path": bad_model(tmp_path), "isolation": False, "topic": topic}
+    made = set_up(kafka, topic_name, tmp_path, rollout={"shadow": shadow})
+    found = Found()
+    await inspect_topics(load(str(made.config)), found)
+    assert [(p.key, p.message) for p in found.problems] == [
+        ("rollout.shadow.topic", f"topic {topic} does not exist: make it, or name another")
+    ]
+    sink = KafkaSink(bootstrap_servers=kafka.bootstrap, topic=made.sink)
+    writer = TopicWriter(Access.of_sink(sink, KafkaSource(topics=(made.source,))), topic, sink)
+    with pytest.raises(ExternalError, match=f"{topic} takes nothing: topic {topic} does not exist"):
+        await writer.write([(b"k", b"v")])
+    assert "aiokafka" not in caplog.text
+    await asyncio.to_thread(create_topics, kafka.bootstrap, topic)
+    await writer.write([(b"k", b"v")])
+    await writer.stop()
+    assert [record.value for record in read(kafka.bootstrap, topic)] == [b"v"]

@@ -227,7 +227,7 @@ async def test_a_cheaper_variant_says_so_and_so_does_a_cascade_that_is_unsure() 
         ),
         (
             {"inputs": [{"name": "input", "shape": [3, 1], "datatype": "FP32", "data": [1]}]},
-            "an input is not a tensor as the protocol says",
+            "a tensor FP32 [3, 1] came with 1 elements",
         ),
         (
             {"inputs": [*rows(1)["inputs"], {**rows(1)["inputs"][0], "name": "other"}]},
@@ -242,6 +242,46 @@ async def test_a_request_at_fault_is_told_what_is_wrong(content: Any, words: str
     assert words in answer["error"]
 
 
+async def test_rows_unlike_the_events_harm_nobody() -> None:
+    """The model leaves a size open: what a stranger sends must not get into a batch of events."""
+    held = threading.Event()
+
+    def model(inputs: Columns) -> Columns:
+        held.wait(60)
+        return {"output": inputs["input"] * 2}
+
+    world = serving(FakeExecutor(model, inline=False))
+    held.set()
+
+    def wide(width: int) -> dict[str, Any]:
+        row = {"name": "input", "shape": [1, width], "datatype": "FP32", "data": [1.0] * width}
+        return {"inputs": [row]}
+
+    async with running(world) as url:
+        infer = f"{url}/v2/models/p/infer"
+        assert (await ask(infer, wide(3)))[0] == 200
+        held.clear()
+        assert world.service._assembly is not None
+        requests = world.service._assembly.engine.requests
+        assert requests is not None
+        asking = [asyncio.create_task(ask(infer, wide(1)))]
+        await until(lambda: requests.waiting == 1)
+        await until(lambda: not world.service._assembly.engine.queue_depth)  # it runs
+        asking += [asyncio.create_task(ask(infer, wide(width))) for width in (1, 2, 3)]
+        await until(lambda: requests.waiting == 4)
+        world.produce(6)
+        await until(lambda: (books := world.service.accounts()) is not None and books.fetched == 6)
+        held.set()
+        answers = await asyncio.gather(*asking)
+        await until(lambda: world.decided == 6)
+        status, answer = await ask(infer, wide(2))
+    assert [status for status, _ in answers] == [200, 200, 500, 500]
+    assert [answer.get("reason") for _, answer in answers] == [None, None, "unlike", "unlike"]
+    assert (status, answer["error"]) == (
+        400, "the inputs are input float32[rows, 2], those of the events input float32[rows, 1]"
+    )  # fmt: skip
+
+
 async def test_what_is_too_much_or_elsewhere_is_refused() -> None:
     async with running(serving(serve={"max_waiting": 2, "max_body": 300})) as url:
         status, answer = await ask(f"{url}/v2/models/p/infer", rows(1, 2, 3))
@@ -249,7 +289,17 @@ async def test_what_is_too_much_or_elsewhere_is_refused() -> None:
         assert (await ask(f"{url}/v2/models/p/infer", b"[" * 301))[0] == 413
         status, answer = await ask(f"{url}/v2/models/q/infer", rows(1))
         assert (status, answer["error"]) == (404, "there is no model 'q', only 'p'")
-        assert (await ask(f"{url}/v2/models/p/infer"))[0] == 405
+        status, answer = await ask(f"{url}/v2/models/p/infer")
+        assert status == 405
+        assert "POST /v2/models/NAME/infer" in answer["error"]
+        assert "GET /v2" in (await ask(f"{url}/"))[1]["error"]
+        status, answer = await ask(f"{url}/v2/models/p/versions/1/infer", rows(1))
+        assert (status, "no versions in the path" in answer["error"]) == (404, True)
+        packed = {"content-encoding": "gzip"}
+        assert (await ask(f"{url}/v2/models/p/infer", rows(1), headers=packed))[0] == 415
+        wanted = {"outputs": [{"name": "nothing"}]}
+        status, answer = await ask(f"{url}/v2/models/p/infer", rows(1, **wanted))
+        assert (status, answer["error"]) == (400, "the model has no output 'nothing', only output")
 
 
 async def test_a_page_in_a_browser_needs_the_token_as_others_do_where_one_is_set() -> None:

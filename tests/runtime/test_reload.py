@@ -23,6 +23,7 @@ from streamproc.core import ConfigError, Duration, ExternalError, SystemClock
 from streamproc.engine import Infer
 from streamproc.executors import (
     Cascade,
+    ChainStage,
     Golden,
     Model,
     ModelState,
@@ -324,6 +325,24 @@ async def test_a_watched_file_is_loaded_when_it_has_changed_and_only_then(path: 
         world.produce()
         await world.until_decided()
         assert world.decided_by == {(before, 2): 10, (after, 3): 10}
+
+
+async def test_of_a_chain_all_stages_are_put_in_place_at_once(path: Path) -> None:
+    second = path.with_name("second.onnx")
+    write(path, 2)
+    write(second, 3)
+    stages = (ChainStage(str(path)), ChainStage(str(second), {"x": "y"}, {"y": "z"}))
+    world = World(Model(chain=stages, watch=Duration.parse("5ms")))
+    async with world.running():
+        write(second, 5)
+        async with asyncio.timeout(60):
+            while world.reloads() != {"done": 1}:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        world.produce()
+        await world.until_decided()
+        outputs = Counter(output for _, output in world.decided_by.elements())
+        assert outputs == Counter({6: 10, 10: 10})
+        assert len(world.decided_by) == 2, "each has a digest of its own"
 
 
 async def test_a_new_model_is_taken_when_it_is_signed(

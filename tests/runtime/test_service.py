@@ -169,6 +169,36 @@ async def test_a_group_that_is_still_being_formed_is_not_idle() -> None:
     assert (await running)["consumed"] == 3
 
 
+class LateFetch(MemorySource):
+    """Has its partitions, and gives nothing of them until its first fetch is answered."""
+
+    polled_ns = 0
+    answered = False
+
+    @override
+    async def poll(self, *, timeout_ns: int, records_max: int) -> list[RecordBatch]:
+        if self.answered:
+            return await super().poll(timeout_ns=timeout_ns, records_max=records_max)
+        self.polled_ns += timeout_ns
+        await asyncio.sleep(timeout_ns / 1e9)
+        return []
+
+    @override
+    def lag(self) -> dict[TopicPartition, int]:
+        return {s: n for s, n in super().lag().items() if self.answered or s.partition}
+
+
+async def test_before_the_first_fetch_of_every_partition_is_answered_it_is_not_idle() -> None:
+    idle_ns = 50_000_000
+    world = World(ends=False, service={"stop_when_idle_ns": idle_ns}, kind=LateFetch)
+    world.produce(3)
+    running = world.start()
+    await until(lambda: world.source.polled_ns >= 4 * idle_ns)
+    assert not running.done()
+    world.source.answered = True
+    assert (await running)["consumed"] == 3
+
+
 async def test_a_stop_finishes_what_was_taken_in() -> None:
     world = World(ends=False)
     world.sink.hold()

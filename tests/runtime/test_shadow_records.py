@@ -16,6 +16,7 @@ from streamproc.engine.comparison import differences
 from streamproc.runtime import shadow_records
 from streamproc.runtime.shadow_records import ShadowRecords
 from tests.engine.pipelines import pipeline
+from tests.runtime.test_service import until
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "shadow.schema.json"
 VALIDATOR = jsonschema_rs.validator_for(json.loads(SCHEMA.read_text(encoding="utf-8")))
@@ -78,3 +79,27 @@ async def test_what_cannot_be_written_is_dropped_and_said(
         await records.close()
     assert records.dropped == 8
     assert "8 records of what a shadow decided were not written" in caplog.text
+
+
+async def test_what_is_wrong_again_and_again_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shadow_records, "_PAUSE_S", 0.0)
+    tries = 0
+    append = shadow_records._append
+
+    def counted(path: Path, lines: bytes) -> None:
+        nonlocal tries
+        tries += 1
+        append(path, lines)
+
+    monkeypatch.setattr(shadow_records, "_append", counted)
+    records = records_to(tmp_path / "later" / "shadow.jsonl")
+    with caplog.at_level(logging.WARNING):
+        records.told(compared(3))
+        await until(lambda: tries > 5)
+        (tmp_path / "later").mkdir()
+        await until(lambda: not records._waiting)
+    await records.close()
+    assert len((tmp_path / "later" / "shadow.jsonl").read_text().splitlines()) == 3
+    assert caplog.text.count("cannot be written") == 1

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def written(graph: onnx.GraphProto, path: Path) -> str:
-    """Write a graph as a model's file; gives its path."""
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+def written(graph: onnx.GraphProto, path: Path, *, opset: int = 17) -> str:
+    """Write a graph as a model's file, with the operators for tables beside the plain ones; gives its path."""
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", 3)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
     path.write_bytes(model.SerializeToString())
     return str(path)
 

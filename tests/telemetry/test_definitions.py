@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from prometheus_client.core import InfoMetricFamily
 
@@ -52,6 +53,7 @@ def shown() -> dict[str, tuple[str, str, frozenset[str]]]:
     accounts.rollout.outcomes["canary", Outcome.LATE] += 1
     accounts.rollout.rollbacks["canary", "misses"] += 1
     accounts.rollout.of("canary")
+    accounts.rollout.took("canary", np.array([1]))
     collector = PipelineCollector(
         lambda: accounts,
         gauges=lambda: ALL_GAUGES,

@@ -12,8 +12,10 @@
             ...
         for entry in capture.schedule():                     # ScheduleEntry: version, data
             ...
+        for rows in capture.tables():                        # TableRows, of the tables of lookups
+            ...
 
-Channels are ``records/TOPIC/PARTITION``, ``decisions``, ``outcomes``, ``schedule`` and ``gaps``; their messages
+Channels are ``records/TOPIC/PARTITION``, ``decisions``, ``outcomes``, ``schedule``, ``tables/NAME`` and ``gaps``; their messages
 are in ``schemas/capture.proto``.
 """
 
@@ -31,6 +33,7 @@ from streamproc.connectors.capture.options import Record, Redact
 from streamproc.connectors.capture.parquet import export_parquet
 from streamproc.connectors.capture.reader import CaptureReader, CaptureSummary
 from streamproc.connectors.capture.recorder import Recorder
+from streamproc.connectors.capture.redaction import KeyKind
 from streamproc.connectors.capture.schema import proto_text
 from streamproc.connectors.capture.scribe import Job
 from streamproc.connectors.capture.writer import CaptureWriter, Rotation, not_there
@@ -44,6 +47,7 @@ __all__ = [
     "Gap",
     "Job",
     "JsonLines",
+    "KeyKind",
     "LineForm",
     "OutcomeColumns",
     "Record",

@@ -25,6 +25,7 @@ RECORDS: Final = "records"
 DECISIONS: Final = "decisions"
 OUTCOMES: Final = "outcomes"
 SCHEDULE: Final = "schedule"
+TABLES: Final = "tables"
 GAP: Final = "gap"
 LENGTH_BYTES: Final = 4
 _VERSION: Final = 2

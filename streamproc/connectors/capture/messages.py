@@ -14,7 +14,8 @@ OUTCOMES: Final = "outcomes"
 SCHEDULE: Final = "schedule"
 GAPS: Final = "gaps"
 RECORDS: Final = "records/"
-"""The channels; those of records go on with TOPIC/PARTITION."""
+TABLES: Final = "tables/"
+"""The channels; those of records go on with TOPIC/PARTITION, those of tables with the name of the lookup."""
 
 SOURCE_HEADER: Final = "streamproc-source"
 """Of a letter: ``topic/partition/offset`` of its input."""
@@ -126,7 +127,7 @@ class Gap(NamedTuple):
         start_ns: since when.
         end_ns: until when.
         reason: ``queue_full``, ``disk_full``, ``write_failed`` or ``recorder_lost``.
-        dropped: how many events by kind: ``records``, ``decisions``, ``outcomes``, ``schedule``.
+        dropped: how many events by kind: ``records``, ``decisions``, ``outcomes``, ``schedule``, ``tables``.
     """
 
     start_ns: int

@@ -22,16 +22,18 @@ class RecordedModel:
         variant: its name.
         digest: of its file.
         runs_on: what it ran on, such as ``CPUExecutionProvider``.
+        stages: of a chain, the digests of its stages in their order, with spaces between them.
     """
 
     variant: str
     digest: str
     runs_on: str = ""
+    stages: str = ""
 
     @classmethod
     def of(cls, model: ModelInfo) -> Self:
         """What is recorded of a loaded model."""
-        return cls(model.variant, model.digest, model.runs_on)
+        return cls(model.variant, model.digest, model.runs_on, " ".join(model.stages))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,11 @@ class CaptureMetadata:
         for place, model in enumerate(self.models):
             yield (
                 f"{_MODEL}{place}",
-                {"variant": model.variant, "digest": model.digest, "runs_on": model.runs_on},
+                {
+                    key: told
+                    for key in _MODEL_KEYS
+                    if (told := getattr(model, key)) or key != "stages"
+                },
             )
         if self.machine:
             yield _MACHINE, dict(self.machine)
@@ -116,7 +122,7 @@ class CaptureMetadata:
         )
 
 
-_MODEL_KEYS: Final = ("variant", "digest", "runs_on")
+_MODEL_KEYS: Final = ("variant", "digest", "runs_on", "stages")
 
 
 def _number(text: str) -> int:

@@ -18,6 +18,7 @@ from streamproc.connectors.capture.messages import (
     OUTCOMES,
     RECORDS,
     SCHEDULE,
+    TABLES,
     Gap,
     OutcomeColumns,
     RecordedDecision,
@@ -25,6 +26,7 @@ from streamproc.connectors.capture.messages import (
 )
 from streamproc.connectors.capture.metadata import CaptureMetadata
 from streamproc.connectors.capture.scan import McapScan, RawMessage, summary_of
+from streamproc.connectors.capture.table_wire import decode_table
 from streamproc.connectors.capture.wire import (
     batch_of,
     decode_decision,
@@ -33,7 +35,7 @@ from streamproc.connectors.capture.wire import (
     decode_record,
     decode_schedule,
 )
-from streamproc.core import ConfigError, RecordBatch
+from streamproc.core import ConfigError, RecordBatch, TableRows, TablesSeen
 
 BATCH_MAX: Final = 4_096
 """Records of a file of another writer, which does not tell of fetches, are handed on by so many."""
@@ -72,6 +74,11 @@ class CaptureSummary:
         """The topics whose records are in it."""
         names = (name[len(RECORDS) :] for name in self.counts if name.startswith(RECORDS))
         return sorted({name.rpartition("/")[0] for name in names})
+
+    @property
+    def tables(self) -> list[str]:
+        """The lookups whose tables are in it."""
+        return sorted(name[len(TABLES) :] for name in self.counts if name.startswith(TABLES))
 
 
 @dataclass(slots=True)
@@ -196,6 +203,19 @@ class CaptureReader:
                 yield from _decoded(partial(decode_schedule, raw.data, raw.log_time_ns))
 
         return self._merged(read, key=lambda entry: entry.log_time_ns)
+
+    def tables(self) -> Iterator[TableRows]:
+        """What the tables of lookups held, and how they changed; what was told before is left out.
+
+        Of several recordings (of workers, which saw a change at instants of their own) the one that saw it first tells.
+        """
+
+        def read(file: _File) -> Iterator[TableRows]:
+            for raw in self._pass(file, lambda channel: channel.startswith(TABLES), None, None):
+                name = raw.channel[len(TABLES) :]
+                yield from _decoded(partial(decode_table, raw.data, name, raw.log_time_ns))
+
+        return filter(TablesSeen().is_new, self._merged(read, key=lambda rows: rows.seen_ns))
 
     def gaps(self) -> Iterator[Gap]:
         """What is known to be missing."""

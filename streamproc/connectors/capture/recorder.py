@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -24,7 +24,8 @@ from streamproc.connectors.capture.messages import (
     SentBatch,
 )
 from streamproc.connectors.capture.scribe import Job
-from streamproc.core import Clock, RecordBatch
+from streamproc.connectors.capture.table_wire import pack_table, size_of
+from streamproc.core import Clock, RecordBatch, TableRows
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,8 @@ class Recorder:
         self._gap: Gap | None = None
         self._dropped = 0
         self._closing = False
+        self.all_tables: Callable[[], Iterable[TableRows]] | None = None
+        """Gives all that lookups' tables hold: asked for wherever the recording may not know it any more."""
         self._moved = asyncio.Event()
         self.process: subprocess.Popen[bytes] | None = None
         """The process that writes; None before the start, between two lives and after the end."""
@@ -124,6 +127,7 @@ class Recorder:
         self._unframer, self.report, self._sent = frames.Unframer(), {}, Counter()
         job = pickle.dumps(self._job)
         self._under_way = memoryview(len(job).to_bytes(frames.LENGTH_BYTES, "little") + job)
+        self.tables_anew()
         asyncio.get_running_loop().add_reader(ours, self._hear)
         self._push_on()
 
@@ -154,6 +158,25 @@ class Recorder:
         """An entry of the schedule log."""
         item = frames.pack_schedule(data, log_time_ns, version)
         self._add(frames.SCHEDULE, 1, len(data) + _RECORD_BYTES, item)
+
+    def table(self, rows: TableRows) -> None:
+        """How a lookup's table changed."""
+        self._add(frames.TABLES, len(rows), size_of(rows), pack_table(rows))
+
+    def tables_anew(self) -> None:
+        """All that the tables hold; where that takes more room than there is, none of it."""
+        told = () if self.all_tables is None else tuple(self.all_tables())
+        size = sum(map(size_of, told))
+        if size > self._queue_bytes // 2:
+            log.warning(
+                "the tables of lookups take %d MiB and are not recorded: a replay will not know them; set record.queue to "
+                "more than twice as much",
+                size >> 20,
+            )
+            self.all_tables = None
+            return
+        for rows in told:
+            self.table(rows)
 
     async def close(self) -> None:
         """Hand over what waits, and wait until the file is complete, both within a time."""
@@ -314,7 +337,9 @@ class Recorder:
         """What is missing is told where it is missing."""
         if self._gap is not None:
             self._pending.append((0, frames.pack_gap(self._gap)))
-            self._gap = None
+            lost, self._gap = self._gap.dropped, None
+            if lost.get(frames.TABLES) and not self._closing:
+                self.tables_anew()
 
     def _let_go(self) -> None:
         connection, self._socket = self._socket, None

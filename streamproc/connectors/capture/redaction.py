@@ -1,16 +1,17 @@
 """Takes out of a recording what must not stand in it."""
 
+import contextlib
 import hashlib
 import hmac
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
 
 from streamproc.connectors.capture.messages import RecordedDecision
 from streamproc.connectors.capture.options import Redact
-from streamproc.core import Headers, RecordBatch
+from streamproc.core import Headers, RecordBatch, TableRows
 
 _HEX: Final = 16
 """64 bits: among a million values two share a pseudonym with a chance of 1 in 40 million."""
@@ -21,6 +22,7 @@ _UNREADABLE: Final = b"redacted: %d bytes that are no JSON"
 _DECISION_KEY: Final = ("key",)
 
 Path = tuple[str, ...]
+KeyKind = Literal["text", "number"]
 
 
 class Redactor:
@@ -28,9 +30,11 @@ class Redactor:
 
     Args:
         options: what the user set.
+        hidden_keys: by lookup, of which kind the field is whose pseudonyms its table's keys must be.
     """
 
-    def __init__(self, options: Redact) -> None:
+    def __init__(self, options: Redact, hidden_keys: Mapping[str, KeyKind] | None = None) -> None:
+        self._hidden_keys = hidden_keys or {}
         self._secret = options.secret.encode()
         self._keys = options.keys
         self._fields = [_path(text) for text in options.fields]
@@ -54,6 +58,13 @@ class Redactor:
             value=self._value(decision.value, fields),
             headers=self._headers(decision.headers),
         )
+
+    def table(self, rows: TableRows) -> TableRows:
+        """The rows of a lookup's table as they may be recorded; their keys are found in the events as before."""
+        kind = self._hidden_keys.get(rows.name)
+        if kind is None:
+            return rows
+        return replace(rows, keys=[self._looked_for(key, kind) for key in rows.keys])
 
     def pseudonym(self, value: bytes) -> str:
         """The same for the same value."""
@@ -81,6 +92,13 @@ class Redactor:
             for holder, name in _found(content, path):
                 holder[name] = self._replaced(holder[name])
         return orjson.dumps(content)
+
+    def _looked_for(self, key: str, kind: KeyKind) -> str:
+        """What an event's hidden field says where the key stood."""
+        if kind == "number":
+            with contextlib.suppress(ValueError):
+                return str(self._replaced(int(key)))
+        return self.pseudonym(key.encode())
 
     def _replaced(self, value: Any) -> Any:  # noqa: ANN401 - any JSON
         """A pseudonym of the value's own kind; null stays null."""

@@ -138,13 +138,37 @@ _MESSAGES: Final = (
         ),
     ),
     _Message(
+        "TablePart",
+        "Says that rows are a part of all that a table holds.",
+        (
+            _Field(1, "first", "uint64", "The place of the first of them; 0 begins the table anew."),
+            _Field(2, "total", "uint64", "How many there are in all parts."),
+        ),
+    ),
+    _Message(
+        "TableRows",
+        "What a lookup's table holds, or how it changed. Channels tables/NAME; log_time: what arrives later sees it.\n"
+        "Each file begins with all that the table holds, if anything was known of it by then.",
+        (
+            _Field(1, "topic", "string", "Where it comes from."),
+            _Field(2, "field", "repeated string", "What the numbers are."),
+            _Field(3, "keys_max", "uint64", "How many keys it holds; of more, those that were put there first go."),
+            _Field(4, "key", "repeated string", "Put there, or taken out, one after the other."),
+            _Field(5, "gone", "bytes", "One byte a key, 1 where it is taken out; empty where none is."),
+            _Field(6, "number", "repeated double", "For each key as many as there are fields; 0 for one that is taken out."),
+            _Field(7, "partition", "repeated int32", "Partitions of the topic,"),
+            _Field(8, "position", "repeated int64", "and behind which record of each the table is then."),
+            _Field(9, "part", "optional TablePart", "Absent for a change."),
+        ),
+    ),
+    _Message(
         "Gap",
         "Something is missing. Channel gaps; log_time: the gap's end.",
         (
             _Field(1, "start_ns", "sfixed64"),
             _Field(2, "end_ns", "sfixed64"),
             _Field(3, "reason", "string", "queue_full, disk_full, write_failed or recorder_lost."),
-            _Field(4, "dropped", "map<string, uint64>", "How many events by kind: records, decisions, outcomes, schedule."),
+            _Field(4, "dropped", "map<string, uint64>", "How many events by kind: records, decisions, outcomes, schedule, tables."),
         ),
     ),
 )  # fmt: skip
@@ -157,6 +181,7 @@ _SCALARS: Final[Mapping[str, int]] = {
     "uint32": descriptor_pb2.FieldDescriptorProto.TYPE_UINT32,
     "int64": descriptor_pb2.FieldDescriptorProto.TYPE_INT64,
     "uint64": descriptor_pb2.FieldDescriptorProto.TYPE_UINT64,
+    "double": descriptor_pb2.FieldDescriptorProto.TYPE_DOUBLE,
     "sfixed64": descriptor_pb2.FieldDescriptorProto.TYPE_SFIXED64,
 }
 

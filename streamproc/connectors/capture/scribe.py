@@ -11,7 +11,7 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,9 +19,19 @@ from streamproc.connectors.capture import frames
 from streamproc.connectors.capture.messages import Gap
 from streamproc.connectors.capture.metadata import CaptureMetadata
 from streamproc.connectors.capture.options import Redact
-from streamproc.connectors.capture.redaction import Redactor
+from streamproc.connectors.capture.redaction import KeyKind, Redactor
+from streamproc.connectors.capture.table_image import TableImages
+from streamproc.connectors.capture.table_wire import unpack_table
 from streamproc.connectors.capture.writer import CaptureWriter, Rotation
-from streamproc.core import NS_PER_MS, NS_PER_S, Clock, ConfigError, InvariantError, SystemClock
+from streamproc.core import (
+    NS_PER_MS,
+    NS_PER_S,
+    Clock,
+    ConfigError,
+    InvariantError,
+    SystemClock,
+    TableRows,
+)
 
 _NICE: Final = 5
 """The pipeline goes first."""
@@ -41,6 +51,7 @@ class Job:
         rotation: when the next file is begun; None for one file.
         keep_free: bytes of the disk that are left free.
         redact: what must not stand in it.
+        hidden_keys: by lookup, of which kind the field is whose pseudonyms its table's keys must be.
     """
 
     path: Path
@@ -48,6 +59,7 @@ class Job:
     rotation: Rotation | None = None
     keep_free: int = 0
     redact: Redact | None = None
+    hidden_keys: Mapping[str, KeyKind] = field(default_factory=dict)
 
 
 class Scribe:
@@ -63,9 +75,10 @@ class Scribe:
         self._job = job
         self._clock = clock
         self._tell = tell
-        self._redactor = None if job.redact is None else Redactor(job.redact)
+        self._redactor = None if job.redact is None else Redactor(job.redact, job.hidden_keys)
         self._variants = [model.variant for model in job.metadata.models]
         self._part = job.metadata.part
+        self._images = TableImages()
         self._writer: CaptureWriter | None = None
         self._files: list[Path] = []
         self._taken: Counter[str] = Counter()
@@ -88,7 +101,9 @@ class Scribe:
         kind, count = item[:2]
         self._taken[kind] += count
         if self._writer is None:
-            if kind == frames.GAP:
+            if kind == frames.TABLES:
+                self._images.take(self._table(item))  # the next file begins with it
+            elif kind == frames.GAP:
                 # Counted by the pipeline already; the gap that is marked here covers it.
                 self._lost.update(frames.unpack_gap(item).dropped)
             else:
@@ -160,11 +175,17 @@ class Scribe:
             case frames.SCHEDULE:
                 _, _, data, log_time_ns, version = item
                 writer.schedule(data, log_time_ns, version=version)
+            case frames.TABLES:
+                writer.table(self._table(item))
             case frames.GAP:
                 writer.gap(frames.unpack_gap(item))
             case kind:
                 msg = f"an item of an unknown kind: {kind!r}"
                 raise InvariantError(msg)
+
+    def _table(self, item: frames.Item) -> TableRows:
+        rows = unpack_table(item)
+        return self._redactor.table(rows) if self._redactor else rows
 
     def _open(self) -> None:
         """Begin a file, if there is room; in it stands first what is missing before it."""
@@ -179,6 +200,7 @@ class Scribe:
                 replace(job.metadata, part=self._part),
                 clock=self._clock,
                 rotation=job.rotation,
+                images=self._images,
             )
             if self._trouble is not None:
                 now_ns = self._clock.now_ns()

@@ -26,6 +26,8 @@ from streamproc.connectors.capture.messages import (
 from streamproc.connectors.capture.metadata import CaptureMetadata
 from streamproc.connectors.capture.output import OutputFile
 from streamproc.connectors.capture.schema import descriptor_set, schema_name
+from streamproc.connectors.capture.table_image import TableImages
+from streamproc.connectors.capture.table_wire import encode_table, tables_channel
 from streamproc.connectors.capture.wire import (
     encode_decision,
     encode_gap,
@@ -41,6 +43,7 @@ from streamproc.core import (
     ConfigError,
     RecordBatch,
     SystemClock,
+    TableRows,
 )
 
 CHUNK_BYTES: Final = 1 << 20
@@ -79,13 +82,14 @@ class CaptureWriter:
         chunk_ns: a chunk that is older is written, at the next call.
         durable: whether each chunk is waited for until the disk has it (fsync).
         overwrite: whether a file that is there may be replaced.
+        images: what is known of tables, with which files begin; None knows nothing yet.
 
     Raises:
         ConfigError: the file is there already.
         OSError: it cannot be written.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a file is made of
         self,
         path: str | Path,
         metadata: CaptureMetadata,
@@ -96,6 +100,7 @@ class CaptureWriter:
         chunk_ns: int = CHUNK_NS,
         durable: bool = True,
         overwrite: bool = False,
+        images: TableImages | None = None,
     ) -> None:
         self._target = Path(path)
         self._clock = clock or SystemClock()
@@ -106,6 +111,7 @@ class CaptureWriter:
         self._overwrite = overwrite
         self._metadata = metadata
         self._variants = [model.variant for model in metadata.models]
+        self._images = TableImages() if images is None else images
         self._part = metadata.part - 1
         self._waiting_since_ns: int | None = None
         self.completed: list[Path] = []
@@ -129,6 +135,7 @@ class CaptureWriter:
 
     def records(self, batch: RecordBatch) -> None:
         """Write what one fetch gave; ``log_time`` is the batch's arrival."""
+        self._images.advance(batch.arrival_ns)
         channel = self._channel(records_channel(batch.source), "KafkaRecord")
         timestamps = batch.timestamp_ns.tolist()
         add, arrival_ns = self._mcap.add, batch.arrival_ns
@@ -160,6 +167,11 @@ class CaptureWriter:
     def schedule(self, data: bytes, log_time_ns: int, *, version: int = 1) -> None:
         """Write an entry of the schedule log."""
         self._add(SCHEDULE, "Schedule", log_time_ns, encode_schedule(data, version))
+
+    def table(self, rows: TableRows) -> None:
+        """Write what a lookup's table holds, or how it changed; ``log_time`` is the instant after which it is seen."""
+        self._images.take(rows)
+        self._add(tables_channel(rows.name), "TableRows", rows.seen_ns, encode_table(rows))
 
     def gap(self, gap: Gap) -> None:
         """Write that something is missing."""
@@ -224,6 +236,9 @@ class CaptureWriter:
             self._mcap = McapFile(self._file, f"streamproc {VERSION}")
             for name, values in told.records():
                 self._mcap.metadata(name, values)
+            for rows in self._images.all_told():
+                channel = self._channel(tables_channel(rows.name), "TableRows")
+                self._mcap.add(channel, rows.seen_ns, rows.seen_ns, encode_table(rows))
             self.flush()
         except OSError:
             self.abandon()

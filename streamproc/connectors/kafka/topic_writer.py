@@ -39,6 +39,8 @@ class TopicWriter:
         """
         try:
             if self._producer is None:
+                # A producer asks for a topic that is not there ten times a second, and logs each as an error.
+                await self._producers.learn_topics()
                 self._producer = await self._producers.connect()
             sent = [
                 await self._producer.send(self._topic, value, key=key) for key, value in records
@@ -46,7 +48,8 @@ class TopicWriter:
             await asyncio.gather(*sent)
         except (KafkaError, ConfigError, ExternalError) as error:
             await self.stop()
-            msg = f"{self._topic} takes nothing: {error}"
+            words = error.problems[0].message if isinstance(error, ConfigError) else error
+            msg = f"{self._topic} takes nothing: {words}"
             raise ExternalError(msg, retriable=True) from error
 
     async def stop(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
@@ -17,6 +18,20 @@ from streamproc.core import (
     RecordBatch,
     TopicPartition,
 )
+
+
+class PlayedTables(Protocol):
+    """What lookups find in a recording that is played.
+
+    Attributes:
+        at: when the batch that was given last arrived, as it was recorded, and in which lap.
+    """
+
+    at: tuple[int, int] | None
+
+    def changes_at(self, arrival_ns: int, lap: int) -> bool:
+        """Whether they find other things for a batch that arrived then."""
+        ...
 
 
 class PlayedSource:
@@ -33,6 +48,7 @@ class PlayedSource:
 
     Attributes:
         skipped_total: always 0: a recording loses nothing.
+        tables: is told how far the recording was played; None tells nobody.
     """
 
     def __init__(
@@ -49,6 +65,7 @@ class PlayedSource:
         self._paused = False
         self._lags_ns = array("q")
         self.skipped_total = 0
+        self.tables: PlayedTables | None = None
 
     @property
     def lag_ns(self) -> Int64Array:
@@ -116,7 +133,11 @@ class PlayedSource:
             at_ns = now_ns if self._unbounded else self._next.due_ns + offset_ns
             if at_ns > now_ns:
                 break
-            batch = self._next.batch
+            batch, lap = self._next.batch, self._next.lap
+            if self.tables is not None:
+                if given and self.tables.changes_at(batch.arrival_ns, lap):
+                    break  # what was given is taken in first
+                self.tables.at = (batch.arrival_ns, lap)
             self._own(batch)
             shift_ns = batch.shift_ns + at_ns - self._next.due_ns
             if len(batch) > records_max:

@@ -64,10 +64,12 @@ class Arrival(NamedTuple):
     Attributes:
         due_ns: when, on the timeline of the recording.
         batch: its records; ``arrival_ns`` is the instant of the recording, ``shift_ns`` what lies between.
+        lap: how often the recording was played before.
     """
 
     due_ns: int
     batch: RecordBatch
+    lap: int = 0
 
 
 def arrivals(records: Records, playback: Playback) -> Iterator[Arrival]:
@@ -85,8 +87,8 @@ def arrivals(records: Records, playback: Playback) -> Iterator[Arrival]:
         yield from _copies(last, last.due_ns + SPREAD_MAX_NS, playback)
 
 
-def _laps(records: Records, playback: Playback) -> Iterator[tuple[int, RecordBatch]]:
-    """The batches with the instants at which they come at speed 1; later laps have later offsets."""
+def _laps(records: Records, playback: Playback) -> Iterator[tuple[int, int, RecordBatch]]:
+    """The laps' batches with the instants at which they come at speed 1; later laps have later offsets."""
     first_ns: int | None = None
     last_ns = lap_ns = 0
     spans: dict[TopicPartition, tuple[int, int]] = {}
@@ -100,14 +102,14 @@ def _laps(records: Records, playback: Playback) -> Iterator[tuple[int, RecordBat
             if not lap:
                 start, _ = spans.get(batch.source, (int(batch.offset[0]), 0))
                 spans[batch.source] = (start, max(batch.end_position, int(batch.offset[-1]) + 1))
-                yield batch.arrival_ns, _of_keys(batch, playback.keys)
+                yield 0, batch.arrival_ns, _of_keys(batch, playback.keys)
                 continue
             start, end = spans[batch.source]
             raised = lap * (end - start)
             again = replace(
                 batch, offset=batch.offset + raised, end_position=batch.end_position + raised
             )
-            yield batch.arrival_ns + lap * lap_ns, _of_keys(again, playback.keys)
+            yield lap, batch.arrival_ns + lap * lap_ns, _of_keys(again, playback.keys)
         if first_ns is None:
             return
         if not lap:  # a mean gap before it begins again
@@ -115,11 +117,13 @@ def _laps(records: Records, playback: Playback) -> Iterator[tuple[int, RecordBat
             lap_ns = max(1, span_ns + span_ns // max(1, batches - 1))
 
 
-def _in_time(chosen: Iterator[tuple[int, RecordBatch]], playback: Playback) -> Iterator[Arrival]:
+def _in_time(
+    chosen: Iterator[tuple[int, int, RecordBatch]], playback: Playback
+) -> Iterator[Arrival]:
     """Each batch at its instant."""
     first_ns: int | None = None
     before_ns = left_out_ns = 0
-    for at_ns, batch in chosen:
+    for lap, at_ns, batch in chosen:
         if not len(batch):
             continue
         if first_ns is None:
@@ -133,7 +137,7 @@ def _in_time(chosen: Iterator[tuple[int, RecordBatch]], playback: Playback) -> I
         shift_ns = due_ns - batch.arrival_ns
         if shift_ns:
             batch = replace(batch, shift_ns=shift_ns)  # noqa: PLW2901 - the same batch, later
-        yield Arrival(due_ns, batch)
+        yield Arrival(due_ns, batch, lap)
 
 
 def _copies(arrival: Arrival, next_ns: int, playback: Playback) -> Iterator[Arrival]:
@@ -156,7 +160,7 @@ def _copies(arrival: Arrival, next_ns: int, playback: Playback) -> Iterator[Arri
                 source=TopicPartition(topic, partition + copy * COPY_PARTITIONS),
                 shift_ns=batch.shift_ns + late_ns,
             )
-        yield Arrival(arrival.due_ns + late_ns, batch)
+        yield Arrival(arrival.due_ns + late_ns, batch, arrival.lap)
 
 
 def _drawn(batch: RecordBatch, part: float, seed: int) -> BoolArray:

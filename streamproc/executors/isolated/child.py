@@ -11,9 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import numpy as np
-
 from streamproc.core import Columns, ConfigError, Executor, SystemClock
+from streamproc.executors.blank import blank
 from streamproc.executors.isolated.arena import Arena
 from streamproc.executors.isolated.life import Job
 from streamproc.executors.isolated.messages import (
@@ -104,12 +103,7 @@ def _load(job: Job) -> Executor:
         cast("Wires", job.wires),
     )
     if executor.info.inputs:
-        executor.run(
-            {
-                spec.name: np.zeros((1, *(n or 1 for n in spec.shape)), spec.dtype)
-                for spec in executor.info.inputs
-            }
-        )
+        executor.run(blank(executor.info, 1))
     return executor
 
 

@@ -83,8 +83,8 @@ def array_of(raw: bytes, datatype: str, shape: Sequence[int]) -> Array:
         if dtype == "object":
             return np.array(list(_texts(raw)), object).reshape(shape)
         return np.frombuffer(raw, np.dtype(dtype).newbyteorder("<")).reshape(shape).astype(dtype)
-    except (ValueError, struct.error) as error:
-        msg = f"it answered {len(raw)} bytes for a tensor {datatype} {list(shape)}"
+    except (ValueError, OverflowError, struct.error) as error:
+        msg = f"a tensor {datatype} {list(shape)} came with {len(raw)} bytes that are another"
         raise WrongError(msg) from error
 
 
@@ -99,12 +99,23 @@ def unlisted(data: Any, datatype: str, shape: Sequence[int]) -> Array:  # noqa: 
     """An array of a flat or nested list out of JSON.
 
     Raises:
-        WrongError: it does not fit the shape.
+        WrongError: it does not fit the type or the shape.
     """
+    dtype = dtype_of(datatype)
     try:
-        return np.asarray(data, dtype_of(datatype)).reshape(shape)
-    except (ValueError, TypeError) as error:
-        msg = f"it answered a tensor {datatype} {list(shape)} whose data are another"
+        with np.errstate(over="ignore"):  # a float that is too large is an infinity
+            array = np.asarray(data, dtype)
+        rounded = array.dtype.kind in "iu" and not np.array_equal(np.asarray(data), array)
+    except (ValueError, TypeError, OverflowError) as error:
+        msg = f"a tensor {datatype} {list(shape)} came with data that are no {datatype}"
+        raise WrongError(msg) from error
+    if rounded:  # numpy would cut 1.5 down to 1 without a word
+        msg = f"a tensor {datatype} {list(shape)} came with data that are no {datatype}"
+        raise WrongError(msg)
+    try:
+        return array.reshape(shape)
+    except (ValueError, OverflowError) as error:
+        msg = f"a tensor {datatype} {list(shape)} came with {array.size} elements"
         raise WrongError(msg) from error
 
 

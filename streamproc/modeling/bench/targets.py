@@ -56,7 +56,7 @@ def targets(
         model = replace(loaded.config.model, isolation=False, golden=None, agreement=None)
         for variant in model.ladder:
             yield from _of(
-                replace(model, path=None, repository=None, variants=(variant,)),
+                replace(model, path=None, chain=(), repository=None, variants=(variant,)),
                 variant.name,
                 threads,
                 clock,
@@ -85,7 +85,7 @@ def _of(model: Model, name: str, threads: Sequence[int], clock: Clock) -> Iterat
         )
         one = replace(variant, executor=changed)
         (executor,) = load_executors(
-            replace(model, path=None, repository=None, variants=(one,)), clock
+            replace(model, path=None, chain=(), repository=None, variants=(one,)), clock
         )
         yield Target(name, count, executor)
 

@@ -34,6 +34,7 @@ from streamproc.replay.playback.output import CaptureOutput
 from streamproc.replay.playback.produce import Produced, produce, same_cluster
 from streamproc.replay.playback.recorded import replay_recorded
 from streamproc.replay.playback.reproduced import Comparison, Reproduced
+from streamproc.replay.playback.tables import TableHistory, TableReplay, table_history
 from streamproc.replay.playback.virtual import Attach, Disturbance, Replayed, replay_virtual
 
 __all__ = [
@@ -53,6 +54,8 @@ __all__ = [
     "Replayed",
     "Reproduced",
     "Silent",
+    "TableHistory",
+    "TableReplay",
     "Timing",
     "answering",
     "arrivals",
@@ -64,6 +67,7 @@ __all__ = [
     "rows_of",
     "same_cluster",
     "schedule_of",
+    "table_history",
     "timing",
     "without_transactions",
 ]

@@ -36,7 +36,7 @@ def answering(config: PipelineConfig, *, outputs: bool = True) -> tuple[Executor
     # A pretended device gives its model's outputs; its time is the latency model's to tell. All stay in this order.
     real = tuple(
         replace(variant, executor=None, quality=1.0)
-        if isinstance(variant.executor, Simulated) and variant.path is not None
+        if isinstance(variant.executor, Simulated) and variant.files
         else replace(variant, quality=1.0)
         for variant in ladder
     )
@@ -46,7 +46,7 @@ def answering(config: PipelineConfig, *, outputs: bool = True) -> tuple[Executor
     columns = len(getattr(config.output, "labels", ()))
     found: list[Executor] = []
     for variant, executor in zip(ladder, loaded, strict=True):
-        if outputs and (variant.path is not None or not isinstance(variant.executor, Simulated)):
+        if outputs and (variant.files or not isinstance(variant.executor, Simulated)):
             found.append(executor)
         else:
             executor.close()

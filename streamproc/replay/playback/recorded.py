@@ -17,7 +17,8 @@ from streamproc.core import (
     RecordBatch,
     TopicPartition,
 )
-from streamproc.engine import Beginning, Call, Entry, Infer, Rescued, Span
+from streamproc.engine import Beginning, Call, Entry, Infer, Rescued, Span, Verdict
+from streamproc.replay.playback.tables import TableHistory, needed
 from streamproc.replay.playback.virtual import Attach, Replayed
 from streamproc.runtime import assemble
 
@@ -36,6 +37,7 @@ def replay_recorded(
     *,
     executors: Sequence[Executor],
     attach: Attach | None = None,
+    tables: TableHistory | None = None,
 ) -> Replayed:
     """Do everything again, as far as the log goes.
 
@@ -45,6 +47,7 @@ def replay_recorded(
         schedule: the log's entries.
         executors: what gives the outputs, for each variant of the model, the best one's first.
         attach: is shown the parts before the first record.
+        tables: what lookups found; None where they look into nothing that changes.
 
     Raises:
         ConfigError: there is no log, it is of another recording, or the pipeline is not what it was.
@@ -55,6 +58,7 @@ def replay_recorded(
             "use --clock virtual"
         )
         raise ConfigError(msg)
+    needed(config, tables)
     tape = _Tape(schedule)
     if tape.beginning is None:
         msg = (
@@ -62,7 +66,7 @@ def replay_recorded(
             "(record: in its configuration) can be replayed with --clock recorded; use --clock virtual"
         )
         raise ConfigError(msg)
-    replay = _Replay(config, tape, tape.beginning, _Supply(records), executors, attach)
+    replay = _Replay(config, tape, tape.beginning, _Supply(records), executors, attach, tables)
     try:
         return replay.run()
     except InvariantError as error:
@@ -198,6 +202,7 @@ class _Replay:
         supply: _Supply,
         executors: Sequence[Executor],
         attach: Attach | None,
+        tables: TableHistory | None,
     ) -> None:
         if len(beginning.sweeps) != len(executors):
             msg = f"the recording has {len(beginning.sweeps)} variants of the model, the pipeline {len(executors)}"
@@ -208,6 +213,8 @@ class _Replay:
         self._executors = executors
         self._assembly = assemble(config, held, tape, sweeps=beginning.sweeps, stamped=False)
         self._engine = self._assembly.engine
+        if tables is not None:
+            tables.fill(config, self._assembly, at=None)
         if attach is not None:
             attach(self._assembly, lambda: tape.last_ns)
         self._running: dict[int, Infer] = {}
@@ -264,7 +271,9 @@ class _Replay:
             case Call.HOLD:
                 engine.hold_variant(tape.number())
             case Call.ROLLED_BACK:
-                engine.roll_back(tape.texts[tape.number()])
+                engine.roll_back(Verdict("slo", tape.texts[tape.number()]))
+            case Call.TAKEN_BACK:
+                engine.roll_back(Verdict(tape.texts[tape.number()], tape.texts[tape.number()]))
             case Call.DRAINING:
                 engine.draining = bool(tape.number())
             case Call.CLOCK | Call.RUN | Call.RELOADED:

@@ -23,6 +23,7 @@ from streamproc.core import (
 )
 from streamproc.engine import Infer, Rescued, Send, Skip
 from streamproc.replay.playback.machine import ReplayMachine, Times
+from streamproc.replay.playback.tables import TableHistory, needed
 from streamproc.runtime import Assembly, Ran, Watch, assemble, attempt, saved, try_again, unwatched
 from streamproc.telemetry import Accounts
 
@@ -79,7 +80,7 @@ class Replayed:
         return (self.last_ns - self.first_ns) / 1e9
 
 
-def replay_virtual(
+def replay_virtual(  # noqa: PLR0913 - a pipeline, what comes, and what is looked at
     config: PipelineConfig,
     arrivals: Iterable[Arrival],
     *,
@@ -89,6 +90,7 @@ def replay_virtual(
     attach: Attach | None = None,
     disturbance: Disturbance | None = None,
     watch: Watch = unwatched,
+    tables: TableHistory | None = None,
 ) -> Replayed:
     """Let all of it come to its end.
 
@@ -101,12 +103,14 @@ def replay_virtual(
         attach: is shown the parts before the first record.
         disturbance: what goes wrong; None for nothing.
         watch: looks at the pipeline's parts; see ``assemble``.
+        tables: what lookups found; None where they look into nothing that changes.
 
     Raises:
         ConfigError: the model's inputs or outputs do not fit the pipeline.
         InvariantError: an event was lost.
     """
-    replay = _Replay(config, executors, machine, seed, attach, watch)
+    needed(config, tables)
+    replay = _Replay(config, executors, machine, seed, attach, watch, tables)
     replay.disturbance = disturbance
     return replay.run(iter(arrivals))
 
@@ -122,6 +126,7 @@ class _Replay:
         seed: int,
         attach: Attach | None,
         watch: Watch,
+        tables: TableHistory | None,
     ) -> None:
         self._clock = VirtualClock(0)
         self._executors = executors
@@ -132,6 +137,7 @@ class _Replay:
         self._accounts = self._assembly.accounts
         if attach is not None:
             attach(self._assembly, self._clock.now_ns)
+        self._tables = None if tables is None else tables.fill(config, self._assembly)
         self._times = Times(machine, size_max=config.batching.max_size, seed=seed)
         self._numbers = count()
         self._ends: list[tuple[int, int, Infer, Ran]] = []
@@ -223,7 +229,9 @@ class _Replay:
         """Give the engine what has come, as the service's intake does; True where there is more to be done."""
         now_ns, untouched = self._clock.now_ns(), 0
         while self._next is not None and self._next.due_ns <= now_ns and self._has_room:
-            due_ns, batch = self._next
+            due_ns, batch, lap = self._next
+            if self._tables is not None:
+                self._tables.at = (batch.arrival_ns, lap)
             self._next = next(arrivals, None)
             self._held_ns = max(self._held_ns, now_ns - due_ns)
             if batch.source not in self._known:

@@ -25,9 +25,11 @@ from streamproc.replay.playback import (
     Playback,
     Replayed,
     ReplayMachine,
+    TableHistory,
     answering,
     arrivals,
     replay_virtual,
+    table_history,
     timing,
 )
 from streamproc.replay.scenario.disturbed import FaultyMachine, disturbed
@@ -115,6 +117,7 @@ def run_scenario(scenario: Scenario, folder: Path, *, compare: bool = True) -> S
             seed=scenario.seed,
             attach=seen.attach,
             disturbance=FaultyMachine(scenario.faults, batches[0].arrival_ns),
+            tables=_tables(pipeline, recording),
         )
     finally:
         for executor in executors:
@@ -205,6 +208,16 @@ def _machine(
         (sizes, [one.fixed + one.per_event * size for size in sizes]) for one in scenario.batch_time
     ]
     return ReplayMachine(sweeps=sweeps, send_ns=np.array([int(scenario.send)]), origin="scenario")
+
+
+def _tables(pipeline: Pipeline, recording: Path) -> TableHistory | None:
+    """What lookups into topics found; a scenario that does not know it would assert nothing."""
+    found = table_history(
+        pipeline, CaptureReader(recording) if recording.suffix == ".mcap" else None
+    )
+    if found is not None and found.missing is not None:
+        raise ConfigError(found.missing)
+    return found
 
 
 def _verdicts(scenario: Scenario, accounts: Accounts) -> Iterator[Verdict]:

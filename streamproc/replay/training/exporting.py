@@ -12,6 +12,7 @@ import numpy as np
 from streamproc.config import PipelineConfig
 from streamproc.core import VERSION, Array, ConfigError, RecordBatch
 from streamproc.engine import PythonFunction
+from streamproc.replay.playback import TableHistory
 from streamproc.replay.training.features import FeatureRows, features_of
 from streamproc.replay.training.labels import NONE, Labels
 from streamproc.replay.training.leaks import EqualToLabel, KnownAt, Leak, LeakCount, look_ahead
@@ -34,6 +35,7 @@ class TrainingJob:
         known_at: decoded fields that tell when something was known, and their units in ns.
         look_ahead_max: of how many records the features are made twice, to see that they know nothing of what
             comes after; 0 for none.
+        tables: what lookups found; None where they look into nothing that changes.
     """
 
     config: PipelineConfig
@@ -44,6 +46,7 @@ class TrainingJob:
     labels: Labels | None = None
     known_at: Mapping[str, int] = field(default_factory=dict)
     look_ahead_max: int = 10_000
+    tables: TableHistory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +85,12 @@ def export_training(job: TrainingJob) -> Exported:
             raise ConfigError(msg)
     leaks: list[Leak] = []
     if job.look_ahead_max:
-        leaks += look_ahead(job.config, job.records, records_max=job.look_ahead_max)
+        leaks += look_ahead(
+            job.config, job.records, records_max=job.look_ahead_max, tables=job.tables
+        )
     try:
         if not leaks:
-            features_of(job.config, job.records, writer.take)
+            features_of(job.config, job.records, writer.take, job.tables)
             leaks += writer.finish()
         writer.close(keep=not leaks)
     except BaseException:

@@ -13,6 +13,7 @@ from streamproc.core import EventBatch, RecordBatch, TopicPartition
 from streamproc.engine import Output
 from streamproc.replay.playback import (
     ReplayMachine,
+    TableHistory,
     answering,
     replay_virtual,
     without_transactions,
@@ -60,6 +61,7 @@ def features_of(
     config: PipelineConfig,
     records: Callable[[], Iterable[RecordBatch]],
     take: Callable[[FeatureRows], None],
+    tables: TableHistory | None = None,
 ) -> None:
     """Make the features of all records, and show them.
 
@@ -70,6 +72,7 @@ def features_of(
         config: the pipeline.
         records: reads the recording from its begin.
         take: is shown the features, a batch at a time; rows with NaNs among them.
+        tables: what lookups found; None where they look into nothing that changes.
 
     Raises:
         ConfigError: the features do not fit the model.
@@ -93,6 +96,7 @@ def features_of(
             executors=executors,
             machine=machine,
             attach=attach,
+            tables=tables,
         )
     finally:
         for executor in executors:

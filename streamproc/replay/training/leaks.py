@@ -9,6 +9,7 @@ import numpy as np
 
 from streamproc.config import PipelineConfig
 from streamproc.core import Array, RecordBatch
+from streamproc.replay.playback import TableHistory
 from streamproc.replay.training.features import FeatureRows, features_of, first_of, one_by_one
 
 _EQUAL_MIN: Final = 50
@@ -57,7 +58,11 @@ class LeakCount:
 
 
 def look_ahead(
-    config: PipelineConfig, records: Callable[[], Iterable[RecordBatch]], *, records_max: int
+    config: PipelineConfig,
+    records: Callable[[], Iterable[RecordBatch]],
+    *,
+    records_max: int,
+    tables: TableHistory | None = None,
 ) -> list[Leak]:
     """Features that depend on what came after their events.
 
@@ -68,6 +73,7 @@ def look_ahead(
         config: the pipeline.
         records: reads the recording from its begin.
         records_max: how many records are looked at.
+        tables: what lookups found; None where they look into nothing that changes.
     """
     alone: dict[str, dict[str, bytes]] = {}
 
@@ -76,7 +82,7 @@ def look_ahead(
             inputs = rows.events.inputs.items()
             alone[name] = {key: array[place].tobytes() for key, array in inputs}
 
-    features_of(config, lambda: one_by_one(first_of(records(), records_max)), keep)
+    features_of(config, lambda: one_by_one(first_of(records(), records_max)), keep, tables)
     found = LeakCount()
     why = (
         "it is another when the event comes alone, so it looks at events that come after it: "
@@ -93,7 +99,7 @@ def look_ahead(
             ]
             found.add(f"feature {key}", why, differ)
 
-    features_of(config, lambda: first_of(records(), records_max), compare)
+    features_of(config, lambda: first_of(records(), records_max), compare, tables)
     return found.leaks()
 
 

@@ -144,6 +144,68 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
         ),
     ),
     (
+        "Models that are tried",
+        (
+            Panel(
+                "Share of the keys",
+                "percentunit",
+                ((_gauge(names.ARM_SHARE, "min", "arm"), "{{arm}}"),),
+                says="Of workers the least: where one of them took its canary back, it is 0.",
+            ),
+            Panel(
+                "Decisions that are other ones than the model's",
+                "percentunit",
+                (
+                    (
+                        f"{_rate(names.DIFFERED, 'candidate')} / {_rate(names.COMPARED, 'candidate')}",
+                        "{{candidate}}",
+                    ),
+                ),
+                says="Of those that were compared: of a canary, and of a shadow, which is never published.",
+            ),
+            Panel(
+                "p99 by model",
+                "s",
+                ((_quantile(names.ARM_LATENCY, 0.99, "arm"), "{{arm}}"),),
+                says="From event to acknowledged decision, of the events that it was to decide.",
+            ),
+            Panel(
+                "In time, by model",
+                "percentunit",
+                (
+                    (
+                        _share(
+                            names.ARM_OUTCOMES,
+                            "arm",
+                            f'{_JOB},outcome=~"on_time|degraded"',
+                            _JOB,
+                        ),
+                        "{{arm}}",
+                    ),
+                ),
+            ),
+            Panel(
+                "Failed, or not compared",
+                "ops",
+                (
+                    (_rate(names.ARM_FAILED, "arm"), "{{arm}} failed"),
+                    (_rate(names.NOT_COMPARED, "candidate, reason"), "{{candidate}} {{reason}}"),
+                ),
+            ),
+            Panel(
+                "Canaries that were taken back",
+                "none",
+                (
+                    (
+                        f"sum by (arm, reason) ({names.ROLLBACKS}{{{_JOB}}})",
+                        "{{arm}}: {{reason}}",
+                    ),
+                ),
+                says="Since the start of each process; why, in words, stands in the log, in top and in /api/status.",
+            ),
+        ),
+    ),
+    (
         "Load",
         (
             Panel(

@@ -4,8 +4,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from typing_extensions import override
@@ -33,7 +35,7 @@ from streamproc.executors import (
     Simulated,
 )
 from streamproc.replay.playback import Replayed, replay_recorded
-from streamproc.runtime import Assembly, Pipeline, Service
+from streamproc.runtime import Assembly, Pipeline, Service, TakenBackEntry, identity_of
 from streamproc.scheduling import Batching
 from streamproc.telemetry import Verdict
 from streamproc.testing import FakeExecutor, MemoryBroker, MemorySink, MemorySource
@@ -243,7 +245,7 @@ def certain(inputs: Any) -> Any:
 async def test_what_a_cascade_answered_comes_again() -> None:
     config = pipeline(
         model=Model(variants=VARIANTS, cascade=Cascade("margin < 0.5")),
-        deadline=within("150ms", from_="arrival"),
+        deadline=within("10s", from_="arrival"),
         batching=Batching(max_size=32),
     )
 
@@ -324,3 +326,26 @@ async def test_a_canary_is_taken_back_at_the_same_event_and_arms_are_the_same() 
     assert mine.outcomes == its.rollout.outcomes
     assert mine.rollbacks == its.rollout.rollbacks == {("canary", "disagreement"): 1}
     assert mine.comparisons["shadow"].compared == its.rollout.comparisons["shadow"].compared
+
+
+async def test_a_canary_that_was_taken_back_before_is_so_again(tmp_path: Path) -> None:
+    canary, digest = Canary(path="c.onnx", share=0.6), FakeExecutor().info.digest
+    entry = TakenBackEntry(
+        "canary", identity_of(canary, digest), "stall", "it stood still", "before"
+    )
+    state = tmp_path / "taken-back.json"
+    state.write_bytes(msgspec.json.encode({"form": 1, "taken_back": [entry]}))
+    config = pipeline(rollout=Rollout(canary=canary, state=str(state)), deadline=within("60s"))
+
+    def executors() -> list[FakeExecutor]:
+        return [FakeExecutor(variant=name) for name in ("full", "canary", "reference")]
+
+    live = Live(config, executors(), ({"x": n} for n in range(500)))
+    await live.run()
+    state.unlink()  # a replay has its log
+    played, ends = live.again(config, executors())
+    assert ends.found == live.ends.found
+    its = live._service.accounts()
+    assert its is not None
+    assert played.accounts.rollout.rollbacks == its.rollout.rollbacks == {("canary", "before"): 1}
+    assert played.accounts.rollout.said == its.rollout.said
