@@ -46,8 +46,7 @@ class Service:
         parts: what it runs on.
         stop_after: end after so many records; None for no end.
         stop_when_idle_ns: end when nothing came for so long; None for no end.
-        on_ready: is told the address of the HTTP endpoints when everything is started; None where they
-            are off.
+        on_ready: is told the address of the HTTP endpoints (None: off) when everything is started.
         on_hang: is told, in a thread of its own, that the event loop does not come back, and where it is; None
             where nothing is to be done about it.
         before_join: is waited for when the model is warm, before the group is joined.
