@@ -71,7 +71,7 @@ test: setup check ## check, then all tests
 sim: setup ## goodput on a virtual clock, one seed: make sim SEED=7
 	@$(BIN)/python -m tests.benchmarks.goodput --quick --first-seed $(SEED) $(ARGS)
 
-BENCHMARKS := throughput latency arrow tracing recording malformed overload goodput scheduling_cost
+BENCHMARKS := throughput latency arrow tracing recording replaying malformed overload goodput scheduling_cost
 BENCH ?= $(BENCHMARKS)
 
 # All are run, whatever becomes of one; ARGS must then suit all: BENCH="latency" chooses.

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import TYPE_CHECKING
 
 from streamproc.config import PipelineConfig, kafka_source
 from streamproc.core import (
@@ -22,6 +23,9 @@ from streamproc.runtime.ledger_commits import LedgerCommits
 from streamproc.runtime.scheduling import transaction_interval_ns
 from streamproc.runtime.transactions import Transactions
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 log = logging.getLogger(__name__)
 
 
@@ -37,6 +41,9 @@ class Commits:
         clock: the time.
         interval_ns: how often positions are stored.
         schedule: the schedule log, handed on as often; None where none is kept.
+
+    Attributes:
+        before: is called before positions are stored; not with transactions, whose outcomes count after them.
 
     Raises:
         ConfigError: the source or the sink knows no transactions, and they are asked for.
@@ -60,6 +67,7 @@ class Commits:
         self._source = source
         self._interval_ns = interval_ns
         self._schedule = schedule
+        self.before: Callable[[], None] | None = None
         self._ledger = _ledger_commits(assembly, driver, sink)
         self._changelog = _changelog_commits(assembly, driver, sink, clock)
         self._transactions = _transactions(
@@ -94,6 +102,8 @@ class Commits:
             if positions:
                 if self._ledger is not None:
                     await self._ledger.publish(positions)
+                if self.before is not None:
+                    self.before()
                 began_ns = self._clock.now_ns()
                 await self._source.commit(positions)
                 self._engine.committed(positions)

@@ -46,8 +46,7 @@ class Service:
         parts: what it runs on.
         stop_after: end after so many records; None for no end.
         stop_when_idle_ns: end when nothing came for so long; None for no end.
-        on_ready: is told the address of the HTTP endpoints when everything is started; None where they
-            are off.
+        on_ready: is told the address of the HTTP endpoints (None: off) when everything is started.
         on_hang: is told, in a thread of its own, that the event loop does not come back, and where it is; None
             where nothing is to be done about it.
         before_join: is waited for when the model is warm, before the group is joined.
@@ -55,6 +54,7 @@ class Service:
 
     Attributes:
         on_assembled: is shown the pipeline's parts before anything comes; None shows nobody.
+        before_commit: is called before positions are stored: the books hold all that they cover.
         watches: whether it looks after its objectives; of several workers the parent does.
     """
 
@@ -80,6 +80,7 @@ class Service:
         self._telling = Telling(config, parts.clock, self.models)
         self._schedule = parts.schedule
         self.on_assembled: Callable[[Assembly], None] | None = None
+        self.before_commit: Callable[[], None] | None = None
         if parts.schedule is None and config.record is not None:
             self._schedule = ScheduleLog(self._telling.schedule)
         self.watches = True
@@ -270,6 +271,7 @@ class Service:
             interval_ns=parts.commit_interval_ns,
             schedule=self._schedule,
         )
+        commits.before = self.before_commit
         recovery = Recovery(
             source=parts.source,
             driver=driver,

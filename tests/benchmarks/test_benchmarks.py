@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.benchmarks import engine_cost, latency
+from tests.benchmarks import engine_cost, latency, replaying
 from tests.benchmarks.latency import Bench
 from tests.benchmarks.latency_runs import FLOOR, Run, summarise
 from tests.benchmarks.neighbours import neighbours
@@ -76,3 +76,12 @@ def test_busy_neighbours_have_the_lowest_priority_and_go_when_they_are_not_wante
         for pid in pids:
             wait_until("it gives way", lambda pid=pid: os.sched_getscheduler(pid) == os.SCHED_IDLE)  # type: ignore[misc]
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def test_a_recording_to_replay_is_as_long_and_as_steady_as_it_says() -> None:
+    made = list(replaying.fetches(1.0, 1_000))
+    assert sum(map(len, made)) == 1_000
+    assert set(np.diff([one.arrival_ns for one in made])) == {10_000_000}
+    for partition in range(4):
+        mine = np.concatenate([one.offset for one in made if one.source.partition == partition])
+        assert mine.tolist() == list(range(250))

@@ -1,6 +1,7 @@
 """The recorder's process is killed, is slow, or outlives its pipeline: what is on the disk can be read."""
 
 import asyncio
+import itertools
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mcap.reader import NonSeekingReader
 
@@ -99,6 +101,34 @@ async def test_killed_it_loses_less_than_a_second_and_another_goes_on(
     if recorder.dropped:
         assert [gap.reason for gap in CaptureReader(second).gaps()] == ["recorder_lost"]
     assert "the recorder has ended" in caplog.text
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_killed_at_any_moment_what_was_safe_can_be_read(
+    tmp_path: Path, recorder_of: Callable[..., Recorder], seed: int
+) -> None:
+    """``safe`` is what it had waited for (``fsync``), every 0.4 s."""
+    rng, recorder, sent = np.random.default_rng(seed), recorder_of(), 0
+    await until(lambda: recorder.process is not None)
+    process = recorder.process
+    assert process is not None
+    batches = int(rng.integers(40, 160))
+    while sent < 20 * batches or not safe(recorder):
+        recorder.records(batch_of(20, first=sent))
+        sent += 20
+        await asyncio.sleep(0.01)  # a live stream's pace
+    told = safe(recorder)
+    process.send_signal(signal.SIGKILL)
+    await until(lambda: recorder.process is not process)
+    path = tmp_path / "f.mcap.part"
+    found = offsets(path)
+    assert found == list(range(len(found)))
+    assert told <= len(found) <= sent
+    with path.open("rb") as file:
+        messages = NonSeekingReader(file).iter_messages(log_time_order=False)
+        assert len(list(itertools.islice(messages, told))) == told
+    await recorder.close()
+    assert recorder.dropped >= sent - len(offsets(tmp_path))
 
 
 async def test_what_does_not_fit_is_dropped_counted_and_marked(

@@ -20,7 +20,7 @@ from tests.integration.pipelines import (
     times_left_out,
 )
 from tests.integration.worker_group import WorkerCommand
-from tests.support import wait_until
+from tests.support import PATIENCE_S, wait_until
 from tests.support.kafka import committed, end_offsets, fill, members
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def test_a_killed_worker_is_started_again_and_keeps_its_partitions(
             lambda: committed(kafka.bootstrap, command.group, command.source) == ends,
         )
         command.terminate()
-        assert command.process.wait(30) == 0, command.log_tail()
+        assert command.process.wait(PATIENCE_S) == 0, command.log_tail()
     finally:
         command.kill()
     found = assert_all_decided_alike(kafka.bootstrap, command)
@@ -106,7 +106,7 @@ def test_a_worker_that_hangs_for_a_session_is_killed_and_started_again(
         command.ready()
         wait_until("all are decided", lambda: command.consumed() >= 1_000)
         command.terminate()
-        assert command.process.wait(30) == 0, command.log_tail()
+        assert command.process.wait(PATIENCE_S) == 0, command.log_tail()
     finally:
         command.kill()
     assert f"(pid {hanging}) hangs: it is killed" in command.log_tail()
@@ -145,7 +145,7 @@ def test_a_signal_to_all_processes_is_one_end(
         fill(kafka.bootstrap, command.source, TICK.messages(2_000))
         wait_until("it works", lambda: command.consumed() > 0)
         os.killpg(command.pid, number)
-        assert command.process.wait(30) == 0, command.log_tail()
+        assert command.process.wait(PATIENCE_S) == 0, command.log_tail()
     finally:
         command.kill()
     summary = command.answer()

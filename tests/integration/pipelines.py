@@ -20,7 +20,7 @@ import yaml
 from streamproc.config import load
 from streamproc.runtime import Pipeline, Service
 from tests.benchmarks.workloads import WORKLOADS
-from tests.support import Background, wait_until
+from tests.support import PATIENCE_S, Background, wait_until
 from tests.support.kafka import Message, Record, committed, create_topics, fill, read, stream
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class InThread:
         if kind is None:
             self.result()
 
-    def ready(self, timeout_s: float = 30.0) -> Self:
+    def ready(self, timeout_s: float = PATIENCE_S) -> Self:
         """Wait until it runs."""
         self._ready.wait(timeout_s)
         if self._failure is not None:
@@ -167,7 +167,7 @@ class InThread:
         assert self._ready.is_set(), "the pipeline did not start in time"
         return self
 
-    def until(self, what: str, check: Callable[[], T], timeout_s: float = 30.0) -> T:
+    def until(self, what: str, check: Callable[[], T], timeout_s: float = PATIENCE_S) -> T:
         """``wait_until``, but not longer than the pipeline lives."""
 
         def checked() -> T | bool:

@@ -234,8 +234,13 @@ class Columns:
         assert said == at["record"]
 
 
-def test_every_event_that_is_shed_is_traced_up_to_a_rate_and_the_rest_are_counted(
-    kafka: KafkaBroker, topic_name: str, tmp_path: Path
+@pytest.mark.parametrize(
+    ("word", "changes"),
+    [("shed", {}), ("late", {"shed": []})],  # with no policy what is too old is decided, and late
+    ids=["shed", "late"],
+)
+def test_every_event_that_is_shed_or_late_is_traced_up_to_a_rate_and_the_rest_are_counted(
+    kafka: KafkaBroker, topic_name: str, tmp_path: Path, word: str, changes: dict[str, Any]
 ) -> None:
     events = 600
     with OtlpReceiver() as receiver:
@@ -245,6 +250,7 @@ def test_every_event_that_is_shed_is_traced_up_to_a_rate_and_the_rest_are_counte
             tmp_path,
             partitions=1,
             telemetry={"traces": {"otlp": receiver.http, "ratio": 0, "always": ["shed", "late"]}},
+            **changes,
         )
         long_ago_ms = 1_600_000_000_000
         old = [
@@ -263,7 +269,8 @@ def test_every_event_that_is_shed_is_traced_up_to_a_rate_and_the_rest_are_counte
     suppressed = {o.word: n for o, n in accounts.traces_suppressed.items()}
     assert {word: causes.count(word) + suppressed.get(word, 0) for word in ended} == ended
     assert len({attributes(s)["messaging.kafka.offset"] for s in told}) == len(told)
-    assert causes.count("shed") >= ALWAYS_PER_S
+    assert ended[word] > events / 2
+    assert causes.count(word) >= ALWAYS_PER_S
     seconds = Counter(
         (cause, span.end_time_unix_nano // NS_PER_S)
         for cause, span in zip(causes, told, strict=True)

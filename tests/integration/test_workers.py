@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.integration.pipelines import TICK, assert_adds_up, decisions
 from tests.integration.worker_group import WorkerCommand
-from tests.support import wait_until
+from tests.support import PATIENCE_S, wait_until
 from tests.support.kafka import committed, end_offsets, fill, members
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def test_two_workers_decide_each_event_once(
         assert command.metric("streamproc_e2e_latency_seconds_count") == EVENTS
 
         command.terminate()
-        assert command.process.wait(30) == 0, command.log_tail()
+        assert command.process.wait(PATIENCE_S) == 0, command.log_tail()
     finally:
         command.kill()
     summary = command.answer()

@@ -1,5 +1,11 @@
 """What tests and benchmarks share: real programs that are started and stopped, and waiting with a deadline."""
 
-from tests.support.processes import Background, descendants, free_port, wait_until
+from tests.support.processes import (
+    PATIENCE_S,
+    Background,
+    descendants,
+    free_port,
+    wait_until,
+)
 
-__all__ = ["Background", "descendants", "free_port", "wait_until"]
+__all__ = ["PATIENCE_S", "Background", "descendants", "free_port", "wait_until"]

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PATIENCE_S = 120.0
+"""How long a test waits for what comes in a second or two: a machine that is very busy takes a minute to start some
+processes. Only a test that fails waits for so long."""
+
 # Below the ports that Linux gives to outgoing connections (32768 and up). From there, a client that tries again
 # and again to reach a stopped server on loopback can be given the server's own port, connect to itself, and
 # keep the port from the server that comes back.
@@ -40,7 +44,7 @@ def free_port() -> int:
 
 
 def wait_until(
-    what: str, check: Callable[[], T], timeout_s: float = 30.0, every_s: float = 0.05
+    what: str, check: Callable[[], T], timeout_s: float = PATIENCE_S, every_s: float = 0.05
 ) -> T:
     """Ask ``check`` until its answer is true, and give that answer back.
 

@@ -2,9 +2,11 @@
 
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from prometheus_client.core import Metric
 
 _PLACES = {
     "promtool": ("promtool",),
@@ -34,3 +36,15 @@ def promtool(*words: str, cwd: Path, timeout_s: float = 300.0) -> str:
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     return said
+
+
+def histogram_quantile(family: Metric, q: float) -> float:
+    """Prometheus' own: linear within the bucket (promql/quantile.go, ``BucketQuantile``)."""
+    buckets = [
+        (float(s.labels["le"]), s.value) for s in family.samples if s.name.endswith("_bucket")
+    ]
+    rank = q * buckets[-1][1]
+    for (below, before), (bound, count) in pairwise([(0.0, 0.0), *buckets]):
+        if count >= rank:
+            return below + (bound - below) * (rank - before) / (count - before)
+    raise AssertionError

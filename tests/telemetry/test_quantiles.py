@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamproc.core import Duration, Int64Array
@@ -23,6 +22,7 @@ from streamproc.telemetry import (
 )
 from streamproc.testing import FakeExecutor, PipelineTest
 from tests.engine.pipelines import pipeline
+from tests.support.prometheus import histogram_quantile
 
 MARKET = Path(__file__).parents[2] / "replay" / "market" / "btcusdt.jsonl.gz"
 BUDGET_NS = 33_000_000
@@ -43,18 +43,6 @@ def worker(arrival_ns: Int64Array) -> tuple[Accounts, list[int]]:
     result = test.run()
     times = {decision.id: decision.event_time_ns for decision in result.decisions}
     return result.accounts, [ns - times[of] for of, ns in result.acknowledged_ns.items()]
-
-
-def histogram_quantile(family: Metric, q: float) -> float:
-    """Prometheus' own: linear within the bucket (promql/quantile.go, ``BucketQuantile``)."""
-    buckets = [
-        (float(s.labels["le"]), s.value) for s in family.samples if s.name.endswith("_bucket")
-    ]
-    rank = q * buckets[-1][1]
-    for (below, before), (bound, count) in pairwise([(0.0, 0.0), *buckets]):
-        if count >= rank:
-            return below + (bound - below) * (rank - before) / (count - before)
-    raise AssertionError
 
 
 def test_quantiles_of_merged_workers_are_within_a_tenth() -> None:

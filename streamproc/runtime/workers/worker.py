@@ -35,7 +35,7 @@ from streamproc.runtime.workers.messages import (
 log = logging.getLogger(__name__)
 
 SNAPSHOT_EVERY_S = 0.25
-"""What a killed worker had counted is known up to so long before. One is 60 KB and 0.1 ms of the event loop."""
+"""What a killed worker had counted is known up to so long before, and to its last commit. One is 60 KB and 0.1 ms of the event loop."""
 END_GRACE_NS = DRAIN_GRACE_NS + 15 * NS_PER_S
 """How long a worker may take to end: its drain, the last commit and the leaving of Kafka."""
 _FAILED = 1
@@ -116,6 +116,7 @@ class Worker:
         self._source = pipeline.kafka_source(clock)
         self._parts = pipeline.parts(source=self._source, clock=clock)
         self._service = Service(pipeline, self._parts, before_join=self._wait_to_join)
+        self._service.before_commit = self._tell_if_heard
         self._secrets = set(secrets_of(job.config))
         self._service.watches = False
         self._join = asyncio.Event()
@@ -180,8 +181,12 @@ class Worker:
     async def _tell_regularly(self) -> None:
         while True:
             await asyncio.sleep(SNAPSHOT_EVERY_S)
-            if self._channel.is_clear:  # else the parent is behind: the next one says it all
-                self._tell()
+            self._tell_if_heard()
+
+    def _tell_if_heard(self) -> None:
+        """Before a commit too: what nobody will read again is in the parent's books, whenever we are killed."""
+        if self._channel.is_clear:  # else the parent is behind: the next one says it all
+            self._tell()
 
     def _tell(self) -> None:
         service, accounts = self._service, self._service.accounts()
