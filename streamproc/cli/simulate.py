@@ -71,11 +71,14 @@ def simulate(
         ),
     ] = None,
     length: Annotated[
-        Duration,
+        Duration | None,
         typer.Option(
-            "--duration", metavar="10s", parser=options.duration, help="Of generated ones."
+            "--duration",
+            metavar="10s",
+            parser=options.duration,
+            help="Of generated ones; by default as long as 250,000 events take, at most 10s.",
         ),
-    ] = "10s",  # type: ignore[assignment]  # typer reads it with the parser
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 0,
     everything: Annotated[
         bool, typer.Option("--compare", help="All planners, beside the configured one.")
@@ -123,7 +126,7 @@ def simulate(
         shapes,
         {"arrivals": arrivals, "capture": capture, "recording": recording},
         load or [],
-        int(length),
+        None if length is None else int(length),
     )
     loaded = load_config(config, overrides=set_ or ())
     try:
@@ -168,7 +171,7 @@ def _asked(
     shapes: dict[str, str | None],
     files: dict[str, Path | None],
     loads: list[str],
-    duration_ns: int,
+    duration_ns: int | None,
 ) -> Asked:
     """Which arrivals; at most one kind may be named."""
     named = [name for name, rate in shapes.items() if rate is not None]

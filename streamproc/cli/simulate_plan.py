@@ -37,6 +37,8 @@ STANDARD_LOADS = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 """What a range of loads is made of, beside its ends."""
 EVENTS_MAX = 20_000_000
 """More would not fit the memory of a small machine: some 200 bytes an event."""
+UNASKED_EVENTS_MAX = 250_000
+"""At the highest load, where nobody says how long: six planners at six loads are done in a minute."""
 _RANGE = re.compile(r"([^.].*?)\.\.(.+)")
 
 SHAPES: Mapping[str, Callable[[np.random.Generator, int], RateProfile]] = {
@@ -58,7 +60,7 @@ class Asked:
         rate: of a generator or recording: events a second, or ``capacity``; "" keeps the recorded times.
         file: of the other two.
         loads: multiples of the capacity; empty for the rate or the file as it is.
-        duration_ns: how long the generators go on.
+        duration_ns: how long the generators go on; None for 10 s, or what 250,000 events take.
         lanes: the part of the events that is in a lane, by its name; the rest is in the last.
     """
 
@@ -66,7 +68,7 @@ class Asked:
     rate: str = CAPACITY
     file: Path | None = None
     loads: Sequence[float] = ()
-    duration_ns: int = 10 * NS_PER_S
+    duration_ns: int | None = None
     lanes: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -236,6 +238,7 @@ def traffics_of(
         drawn = drawn or {round(rate / capacity, 3): given}
     else:
         loads = list(asked.loads) or [round(_rate(asked, capacity) / capacity, 6)]
+        asked = replace(asked, duration_ns=asked.duration_ns or _duration_ns(max(loads) * capacity))
         drawn = {
             load: _drawn(asked, load * capacity, budget_ns=budget_ns, seed=seed) for load in loads
         }
@@ -287,6 +290,11 @@ def _rate(asked: Asked, capacity_per_s: float) -> float:
     return value
 
 
+def _duration_ns(rate_per_s: float) -> int:
+    """How long the generators go on where nobody says it: a tiny model's capacity is millions of events a second."""
+    return int(min(10.0, UNASKED_EVENTS_MAX / rate_per_s) * NS_PER_S)
+
+
 def _drawn(asked: Asked, rate_per_s: float, *, budget_ns: int, seed: int) -> Traffic:
     rng = np.random.default_rng(seed)
     if asked.shape == "recording" and asked.file is not None:
@@ -294,16 +302,17 @@ def _drawn(asked: Asked, rate_per_s: float, *, budget_ns: int, seed: int) -> Tra
         arrival_ns = recorded(rng, stamps, rate_per_s=rate_per_s)
         bursts = None
     else:
-        expected = rate_per_s * asked.duration_ns / NS_PER_S
+        duration_ns = asked.duration_ns or _duration_ns(rate_per_s)
+        expected = rate_per_s * duration_ns / NS_PER_S
         if expected > EVENTS_MAX:
             message = (
                 f"{expected:,.0f} events are too many; at most {EVENTS_MAX:,}: shorten --duration"
             )
             raise ConfigError(message)
-        profile = SHAPES[asked.shape](rng, asked.duration_ns)
+        profile = SHAPES[asked.shape](rng, duration_ns)
         arrival_ns, bursts = profile.arrivals(rng, rate_per_s=rate_per_s), profile.bursts
     if not len(arrival_ns):
-        message = f"no event comes in {asked.duration_ns / NS_PER_S:g} s at {rate_per_s:g}/s: lengthen --duration"
+        message = f"no event comes in {duration_ns / NS_PER_S:g} s at {rate_per_s:g}/s: lengthen --duration"
         raise ConfigError(message)
     return Traffic(arrival_ns=arrival_ns, deadline_ns=_due(arrival_ns, budget_ns), bursts=bursts)
 

@@ -76,6 +76,16 @@ def test_json_adds_up(capsys: pytest.CaptureFixture[str], config: str) -> None:
     assert answer["trials"][0]["share_of_best"] > 0.95
 
 
+def test_of_a_model_that_can_do_millions_a_second_a_part_of_one_is_simulated(
+    capsys: pytest.CaptureFixture[str], config: str
+) -> None:
+    quick = ("--set", "model={executor: {simulated: {fixed: 20us, per_event: 200ns}}}")
+    assert main(["simulate", config, *quick, "--load", "1,4", "--json"]) == 0
+    least, most = (trial["consumed"] for trial in json.loads(capsys.readouterr().out)["trials"])
+    assert 240_000 < most < 260_000
+    assert 3.8 < most / least < 4.2
+
+
 def test_a_seed_gives_the_same_bytes(
     capsys: pytest.CaptureFixture[str], config: str, tmp_path: Path
 ) -> None:
