@@ -57,7 +57,8 @@ class Bench:
         self._workload = WORKLOADS["tick"]
         model = folder / "model.onnx"
         self._workload.write_model(model)
-        self._task = Task(self._workload, EVENTS, "-", "ticks", "decisions", "-", model, folder, 1)
+        at = "localhost:9092"  # nobody is asked there
+        self._task = Task(self._workload, EVENTS, at, "ticks", "decisions", "-", model, folder, 1)
         self._clock = SystemClock()
         head, tails = self._workload.templates()
         self._keys: list[bytes | None] = [b"%d" % (number % KEYS) for number in range(EVENTS)]

@@ -41,6 +41,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "model": {"chain": CHAIN},
         "output": {"labels": ["down", "up"], "scores": True},
         "sink": {"file": {"path": "decisions.jsonl"}},
+        "telemetry": {"metrics": {"listen": "127.0.0.1:0"}},
     }
     path = tmp_path / "pipeline.yaml"
     path.write_bytes(msgspec.yaml.encode(text))

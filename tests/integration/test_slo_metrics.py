@@ -9,7 +9,7 @@ import urllib3
 from streamproc.cli.screen import result_console
 from streamproc.cli.slo_status import fetch, show_status
 from streamproc.core import NS_PER_MS, Duration, SystemClock
-from streamproc.executors import Model, ModelVariant, Simulated
+from streamproc.executors import Canary, Model, ModelVariant, Rollout, Simulated
 from streamproc.runtime import Service
 from streamproc.slo import Alerts, Objective, OnBurn, Session, rules_of
 from streamproc.slo.deployment import files
@@ -39,6 +39,7 @@ async def page_of_a_run() -> tuple[str, dict[str, object]]:
         slo=OBJECTIVES,
         alerts=Alerts(every=Duration.parse("100ms"), webhook="http://127.0.0.1:1/"),
         model=Model(variants=variants),
+        rollout=Rollout(canary=Canary(executor=quick)),
         deadline=within("60s"),
         telemetry=Telemetry(metrics=Metrics(listen=f"127.0.0.1:{port}")),
     )

@@ -113,6 +113,13 @@ def fill_compacted(bootstrap: str, topic: str, codec: str, *, partitions: int) -
         return len(read(bootstrap, topic)) < before // 2
 
     wait_until("the cleaner's work", cleaned, timeout_s=60, every_s=0.5)
+    counts: list[int] = []
+
+    def at_rest() -> bool:
+        counts.append(len(read(bootstrap, topic)))
+        return counts[-4:] == counts[-1:] * 4
+
+    wait_until("the cleaner's end", at_rest, timeout_s=60, every_s=0.5)
 
 
 # -- how they are read

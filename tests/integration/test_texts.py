@@ -40,6 +40,7 @@ def write(path: Path, model: dict[str, Any], **more: object) -> Path:
         "features": ["side", "price"],
         "model": model,
         "sink": {"file": {"path": "decisions.jsonl"}},
+        "telemetry": {"metrics": {"listen": "127.0.0.1:0"}},
     }
     path.write_bytes(msgspec.yaml.encode(text | more))
     return path
