@@ -22,6 +22,7 @@ from streamproc.core.clock import (
     SystemClock,
     VirtualClock,
     process_cpu_ns,
+    thread_cpu_ns,
 )
 from streamproc.core.errors import (
     AbortedError,
@@ -129,4 +130,5 @@ __all__ = [
     "load_function",
     "object_column",
     "process_cpu_ns",
+    "thread_cpu_ns",
 ]

@@ -18,6 +18,7 @@ from streamproc.core import (
     Sink,
     Source,
     TopicPartition,
+    thread_cpu_ns,
 )
 from streamproc.engine import Effect, Engine, Infer, Rescued, Send, Skip
 from streamproc.runtime.executor_threads import ExecutorThreads
@@ -31,6 +32,8 @@ INLINE_MAX_NS = NS_PER_MS
 """A batch predicted to be quicker runs on the event loop: a hop to a thread and back costs more."""
 TURN_MAX_NS = 2 * NS_PER_MS
 """How long one turn may keep the event loop from sends, acknowledgements and heartbeats."""
+
+_ON_THE_CPU = "CPUExecutionProvider"
 
 
 BeforeRelease: TypeAlias = Callable[
@@ -248,7 +251,7 @@ class Driver:
         ):
             ran = attempt(self._executors, infer, self._clock)
             if not isinstance(ran.outputs, Exception):
-                self._ended(infer, ran, self._compute)
+                self._ended(infer, ran, self._compute, ran.took_ns)
                 return
         # Named here: by the time that the task begins, a reload may have put others in their place.
         task = self._start(self._infer_away(infer, ran, self._executors, self._compute))
@@ -295,15 +298,17 @@ class Driver:
         """Run a batch on a thread; look there for the events at fault where it fails, or has failed here."""
         loop, clock = asyncio.get_running_loop(), self._clock
 
-        def run() -> Ran:
+        def run() -> tuple[Ran, int]:
+            began_ns = thread_cpu_ns()
             ran = failed or attempt(executors, infer, clock)
-            return try_again(executors, infer, ran, clock)
+            computed_ns = thread_cpu_ns() - began_ns
+            return try_again(executors, infer, ran, clock), computed_ns
 
         aside = infer.ladder == 0
         threads = self._threads.beside(executors[infer.variant]) if aside else self._threads.ladder
         self._of_ladder += not aside
         try:
-            ran = await loop.run_in_executor(threads, run)
+            ran, computed_ns = await loop.run_in_executor(threads, run)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - such as a panic of a Rust extension
@@ -312,19 +317,21 @@ class Driver:
             if not aside:
                 self.fail(abnormal)
                 return
-            ran = Ran(abnormal, 0, infer.variant, clock.now_ns())
+            ran, computed_ns = Ran(abnormal, 0, infer.variant, clock.now_ns()), 0
         finally:
             self._of_ladder -= not aside
-        self._guarded(partial(self._ended, infer, ran, compute))
+        # Of what only computes the CPU time: waiting for the interpreter, which the loop holds, would keep it here for ever.
+        took_ns = computed_ns if _only_computes(executors[ran.variant]) else ran.took_ns
+        self._guarded(partial(self._ended, infer, ran, compute, took_ns))
         self._guarded(self.turn)
 
-    def _ended(self, infer: Infer, ran: Ran, compute: Sequence[LatencyModel]) -> None:
+    def _ended(self, infer: Infer, ran: Ran, compute: Sequence[LatencyModel], took_ns: int) -> None:
         now_ns = self._clock.now_ns()
         if isinstance(ran.outputs, Exception):
             self._engine.failed(infer.run, ran.outputs, now_ns)
             return
         if not isinstance(ran.outputs, Rescued):
-            compute[ran.variant].observe(infer.size, ran.took_ns)
+            compute[ran.variant].observe(infer.size, took_ns)
         other = None if ran.variant == infer.variant else ran.variant
         self._engine.completed(
             infer.run, ran.outputs, now_ns, variant=other, executed_ns=ran.executed_ns
@@ -336,6 +343,11 @@ class Driver:
             return
         self._guarded(partial(self._engine.acknowledged, ticket, result))
         self._progress.set()
+
+
+def _only_computes(executor: Executor) -> bool:
+    """Whether CPU time is all the time that it takes: it waits for no other device, process or machine."""
+    return executor.inline and executor.info.runs_on == _ON_THE_CPU
 
 
 def _close_all(executors: Sequence[Executor]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from typing_extensions import override
 
 from streamproc.connectors.kafka import KafkaSource
 from streamproc.core import (
+    NS_PER_MS,
     AssignmentListener,
     Clock,
     Columns,
@@ -22,6 +24,7 @@ from streamproc.core import (
 )
 from streamproc.engine import Outcomes
 from streamproc.runtime import Service
+from streamproc.scheduling import Batching
 from streamproc.telemetry import Metrics, Summary, Telemetry
 from streamproc.testing import (
     FakeExecutor,
@@ -403,6 +406,38 @@ async def test_a_quick_model_runs_on_the_loop_and_others_on_threads(
     world = World(executor=FakeExecutor(model, **executor))
     world.produce(1)
     assert (await world.run())["outcomes"]["on_time"] == 1
+    assert (threads[-1] is threading.main_thread()) is on_loop
+
+
+class Hurried(SystemClock):
+    """A clock that can be put forward."""
+
+    ahead_ns = 0
+
+    def now_ns(self) -> int:
+        return super().now_ns() + self.ahead_ns
+
+
+@pytest.mark.parametrize(("runs_on", "on_loop"), [("CPUExecutionProvider", True), ("a GPU", False)])
+async def test_a_model_that_only_waited_for_the_loop_comes_back_to_it(
+    runs_on: str, on_loop: bool
+) -> None:
+    clock, threads = Hurried(), list[threading.Thread]()
+
+    def model(inputs: Columns) -> Columns:
+        threads.append(threading.current_thread())
+        if threads[-1] is not threading.main_thread():
+            clock.ahead_ns += (
+                5 * NS_PER_MS
+            )  # so long the loop kept the interpreter, or the GPU took
+        return {"output": inputs["input"]}
+
+    executor = FakeExecutor(model, inputs=())  # nothing is known of its time: it begins on a thread
+    executor.info = replace(executor.info, runs_on=runs_on)
+    world = World(executor=executor, clock=clock, batching=Batching(max_size=4))
+    world.produce(64)
+    assert sum((await world.run())["outcomes"].values()) == 64
+    assert threads[0] is not threading.main_thread()
     assert (threads[-1] is threading.main_thread()) is on_loop
 
 
