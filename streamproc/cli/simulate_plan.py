@@ -297,12 +297,12 @@ def _duration_ns(rate_per_s: float) -> int:
 
 def _drawn(asked: Asked, rate_per_s: float, *, budget_ns: int, seed: int) -> Traffic:
     rng = np.random.default_rng(seed)
+    duration_ns = asked.duration_ns or _duration_ns(rate_per_s)
     if asked.shape == "recording" and asked.file is not None:
         stamps = Recording(asked.file).timestamp_ns()
         arrival_ns = recorded(rng, stamps, rate_per_s=rate_per_s)
         bursts = None
     else:
-        duration_ns = asked.duration_ns or _duration_ns(rate_per_s)
         expected = rate_per_s * duration_ns / NS_PER_S
         if expected > EVENTS_MAX:
             message = (
