@@ -238,9 +238,10 @@ def traffics_of(
         drawn = drawn or {round(rate / capacity, 3): given}
     else:
         loads = list(asked.loads) or [round(_rate(asked, capacity) / capacity, 6)]
-        asked = replace(asked, duration_ns=asked.duration_ns or _duration_ns(max(loads) * capacity))
+        for_ns = asked.duration_ns or _duration_ns(max(loads) * capacity)
         drawn = {
-            load: _drawn(asked, load * capacity, budget_ns=budget_ns, seed=seed) for load in loads
+            load: _drawn(asked, load * capacity, for_ns=for_ns, budget_ns=budget_ns, seed=seed)
+            for load in loads
         }
     return {
         load: _in_lanes(traffic, specs, asked.lanes, seed=seed) for load, traffic in drawn.items()
@@ -295,24 +296,25 @@ def _duration_ns(rate_per_s: float) -> int:
     return int(min(10.0, UNASKED_EVENTS_MAX / rate_per_s) * NS_PER_S)
 
 
-def _drawn(asked: Asked, rate_per_s: float, *, budget_ns: int, seed: int) -> Traffic:
+def _drawn(asked: Asked, rate_per_s: float, *, for_ns: int, budget_ns: int, seed: int) -> Traffic:
     rng = np.random.default_rng(seed)
-    duration_ns = asked.duration_ns or _duration_ns(rate_per_s)
     if asked.shape == "recording" and asked.file is not None:
         stamps = Recording(asked.file).timestamp_ns()
         arrival_ns = recorded(rng, stamps, rate_per_s=rate_per_s)
         bursts = None
     else:
-        expected = rate_per_s * duration_ns / NS_PER_S
+        expected = rate_per_s * for_ns / NS_PER_S
         if expected > EVENTS_MAX:
             message = (
                 f"{expected:,.0f} events are too many; at most {EVENTS_MAX:,}: shorten --duration"
             )
             raise ConfigError(message)
-        profile = SHAPES[asked.shape](rng, duration_ns)
+        profile = SHAPES[asked.shape](rng, for_ns)
         arrival_ns, bursts = profile.arrivals(rng, rate_per_s=rate_per_s), profile.bursts
     if not len(arrival_ns):
-        message = f"no event comes in {duration_ns / NS_PER_S:g} s at {rate_per_s:g}/s: lengthen --duration"
+        message = (
+            f"no event comes in {for_ns / NS_PER_S:g} s at {rate_per_s:g}/s: lengthen --duration"
+        )
         raise ConfigError(message)
     return Traffic(arrival_ns=arrival_ns, deadline_ns=_due(arrival_ns, budget_ns), bursts=bursts)
 

@@ -64,6 +64,7 @@ from streamproc.core.records import Headers, OutRecords, RecordBatch, TopicParti
 from streamproc.core.table_rows import ChangingTables, PartOfAll, TableRows, TablesSeen
 from streamproc.core.user_code import UserFunction, load_function
 from streamproc.core.version import VERSION
+from streamproc.core.whole_files import write_whole
 
 __all__ = [
     "NOTHING_BEYOND",
@@ -131,4 +132,5 @@ __all__ = [
     "object_column",
     "process_cpu_ns",
     "thread_cpu_ns",
+    "write_whole",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from statistics import median_high
 from typing import Any, Final, Protocol
 
 from streamproc.core import Columns
@@ -228,8 +229,7 @@ def _batches(
 
 
 def _median(took: Took) -> float:
-    ordered = sorted(took.wall_ns.tolist())
-    return float(ordered[len(ordered) // 2])
+    return float(median_high(took.wall_ns.tolist()))
 
 
 def settings_text(tuned: Tuned, now: OnnxRuntime) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from streamproc.config import PipelineConfig, kafka_sink, kafka_source
+from streamproc.config import PipelineConfig, kafka_sink, kafka_source, redact_of_key
 from streamproc.connectors.capture import Job, RecordedDecision, Recorder
 from streamproc.connectors.kafka import Access, TopicTail
 from streamproc.core import (
@@ -23,7 +23,7 @@ from streamproc.core import (
 )
 from streamproc.engine import OUTCOME_HEADER, REASON_HEADER, SOURCE_HEADER
 from streamproc.runtime.assembly import dead_letter_topic
-from streamproc.runtime.recording import hidden_keys, metadata_of, record_tables, redact_of
+from streamproc.runtime.recording import hidden_keys, metadata_of, record_tables
 from streamproc.runtime.table_topics import TableTopics
 
 _POLL_NS: Final = 200 * NS_PER_MS
@@ -80,7 +80,7 @@ class BesideRecorder:
                 path,
                 metadata,
                 keep_free=int(options.keep_free) if options else 0,
-                redact=redact_of(config, redact),
+                redact=redact_of_key(redact, config.key),
                 hidden_keys=hidden_keys(config, redact),
             ),
             clock=clock,

@@ -213,20 +213,15 @@ def recorder_of(
         metadata,
         rotation=Rotation(int(options.rotate_size), int(options.rotate_every)),
         keep_free=int(options.keep_free),
-        redact=redact_of(config, options.redact),
+        redact=redact_of_key(options.redact, config.key),
         hidden_keys=hidden_keys(config, options.redact),
     )
     return Recorder(job, clock=clock, queue_bytes=int(options.queue))
 
 
-def redact_of(config: PipelineConfig, redact: Redact | None) -> Redact | None:
-    """What must not stand in a recording: with the keys, the field that is the event's key."""
-    return redact_of_key(redact, config.key)
-
-
 def hidden_keys(config: PipelineConfig, redact: Redact | None) -> dict[str, KeyKind]:
     """The lookups whose tables' keys become pseudonyms, as the field does that is looked for among them."""
-    redact = redact_of(config, redact)
+    redact = redact_of_key(redact, config.key)
     if redact is None:
         return {}
     kinds = {

@@ -7,9 +7,7 @@ reload or restart on.
 """
 
 import asyncio
-import contextlib
 import logging
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from streamproc.core import NS_PER_S, Clock
+from streamproc.core import NS_PER_S, Clock, write_whole
 from streamproc.engine import Engine, Verdict
 from streamproc.executors import Rollout
 
@@ -190,15 +188,11 @@ class RolledBack:
         for entry in new:
             entries.setdefault(entry.identity, entry)
         kept = list(entries.values())[-_KEPT:]
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        text = msgspec.json.format(msgspec.json.encode(_File(_FORM, kept)), indent=2)
         try:
-            text = msgspec.json.format(msgspec.json.encode(_File(_FORM, kept)), indent=2)
-            part.write_bytes(text + b"\n")
-            part.replace(path)
+            write_whole(path, text + b"\n")
         except OSError as error:
             self._warn(f"{path} cannot be written, so that a restart tries it again: {error}")
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
         else:
             self._seen.update(entry.identity for entry in new)
 

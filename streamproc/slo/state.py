@@ -5,7 +5,6 @@ one that ended meanwhile is told as ended. Counters of the metrics begin at 0 ag
 which labels were waited for.
 """
 
-import contextlib
 import logging
 from pathlib import Path
 from typing import Final
@@ -13,7 +12,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from streamproc.core import Int64Array
+from streamproc.core import Int64Array, write_whole
 from streamproc.slo.alerts import Alert
 from streamproc.slo.counts import Counts
 from streamproc.slo.evaluator import Evaluator
@@ -49,14 +48,10 @@ def save(path: Path, pipeline: str, evaluator: Evaluator) -> None:
         objectives.append(_Objective(watch.objective.name, counts.total, counts.bad, windows))
     braking = [name for name, brake in evaluator.brakes.items() if brake.engaged]
     state = _State(_FORM, pipeline, objectives, evaluator.book.firing, braking)
-    part = path.with_name(f"{path.name}.part")
     try:
-        part.write_bytes(msgspec.msgpack.encode(state))
-        part.replace(path)
+        write_whole(path, msgspec.msgpack.encode(state))
     except OSError as error:
         log.warning("alerts.state: %s cannot be written: %s", path, error.strerror)
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def restore(path: Path, pipeline: str, evaluator: Evaluator) -> None:

@@ -25,7 +25,7 @@ QUEUE_MAX = 4_096
 REQUEST_MAX = 512
 """Journeys in one request."""
 SLICE = 64
-"""Journeys made into spans at a time: 0.4 ms in which the event loop may have to wait for the interpreter."""
+"""Journeys made into spans at a time: at 13 us each (AMD EPYC) 0.8 ms in which the event loop may wait for the interpreter."""
 CLOSE_S = 2.0
 _PAUSE_S = 0.001
 _EVERY_S = 1.0

@@ -87,6 +87,11 @@ class World:
             )
             self.sent += 1
 
+    async def until_reloaded(self, results: dict[str, int]) -> None:
+        async with asyncio.timeout(60):
+            while self.reloads() != results:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
     async def until_decided(self) -> None:
         async with asyncio.timeout(60):
             while len(self.broker.records("decisions")) < self.sent:  # noqa: ASYNC110
@@ -315,13 +320,9 @@ async def test_a_watched_file_is_loaded_when_it_has_changed_and_only_then(path: 
         await asyncio.sleep(0.2)
         assert world.reloads() == {}
         half(path)
-        async with asyncio.timeout(60):
-            while world.reloads() != {"failed": 1}:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await world.until_reloaded({"failed": 1})
         after = write(path, 3)
-        async with asyncio.timeout(60):
-            while world.reloads() != {"failed": 1, "done": 1}:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await world.until_reloaded({"failed": 1, "done": 1})
         world.produce()
         await world.until_decided()
         assert world.decided_by == {(before, 2): 10, (after, 3): 10}
@@ -335,9 +336,7 @@ async def test_a_watch_that_a_reload_begins(path: Path, monkeypatch: pytest.Monk
         config = replace(world.config, model=replace(model, watch=Duration.parse("20ms")))
         await world.service.reload(config)
         after = write(path, 3)
-        async with asyncio.timeout(60):
-            while world.reloads() != {"done": 2}:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await world.until_reloaded({"done": 2})
         world.produce()
         await world.until_decided()
         assert world.decided_by == {(before, 2): 10, (after, 3): 10}
@@ -358,13 +357,9 @@ async def test_a_model_that_loads_and_cannot_run_does_not_end_the_watch(
         )
         opsets = [helper.make_opsetid("", 17)]
         put(path, helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString())
-        async with asyncio.timeout(60):
-            while world.reloads() != {"failed": 1}:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await world.until_reloaded({"failed": 1})
         after = write(path, 3)
-        async with asyncio.timeout(60):
-            while world.reloads() != {"failed": 1, "done": 1}:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await world.until_reloaded({"failed": 1, "done": 1})
         world.produce()
         await world.until_decided()
         assert world.decided_by == {(before, 2): 10, (after, 3): 10}
@@ -379,9 +374,7 @@ async def test_of_a_chain_all_stages_are_put_in_place_at_once(path: Path) -> Non
     world = World(Model(chain=stages, watch=Duration.parse("5ms")))
     async with world.running():
         write(second, 5)
-        async with asyncio.timeout(60):
-            while world.reloads() != {"done": 1}:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await world.until_reloaded({"done": 1})
         world.produce()
         await world.until_decided()
         outputs = Counter(output for _, output in world.decided_by.elements())
@@ -399,15 +392,11 @@ async def test_a_new_model_is_taken_when_it_is_signed(
     model = Model(str(path), signature=signature, watch=Duration.parse("20ms"))
     async with World(model).running() as world:
         after = write(path, 3)
-        async with asyncio.timeout(60):
-            while world.reloads() != {"failed": 1}:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await world.until_reloaded({"failed": 1})
         world.produce()
         await world.until_decided()
         sign(path, keys)
-        async with asyncio.timeout(60):
-            while world.reloads() != {"failed": 1, "done": 1}:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await world.until_reloaded({"failed": 1, "done": 1})
         world.produce()
         await world.until_decided()
         assert world.decided_by == {(before, 2): 20, (after, 3): 10}
